@@ -1,0 +1,137 @@
+"""Stage: the pocket autoencoder. Closed forms first, then a trained residual decoder.
+
+# N batch, C latent channels, h w latent cells, images N 3 H W in [-1, 1]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from data import Render, to_tensor_range
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional as F
+from training import Stage
+from transform import fit_linear_decoder, fit_transform
+
+from syncpano.models.pocket_autoencoder import PocketAutoencoder
+
+FACTOR = 32
+TINY_FACTOR = 8
+
+
+def image_tensor(image: np.ndarray) -> Tensor:
+    """uint8 H W 3 -> 1 3 H W in [-1, 1]."""
+    return torch.from_numpy(to_tensor_range(image)).permute(2, 0, 1).unsqueeze(0)
+
+
+def fit_closed_forms(folder: Path, renders: Sequence[Render], recipe: dict[str, Any]) -> None:
+    """Write `vae/` and `vae_tiny/` with the linear parts, and the mirror signs."""
+    if (folder / "mirror_signs.safetensors").exists():
+        return
+
+    def images() -> Iterator[Tensor]:
+        return (image_tensor(render.load()) for render in renders)
+
+    channels = recipe["latent_channels"]
+    transform = fit_transform(images(), FACTOR, channels, recipe["whitening"])
+    full = PocketAutoencoder(channels, FACTOR, FACTOR, recipe["decoder_channels"])
+    tiny = PocketAutoencoder(channels, FACTOR, TINY_FACTOR, ())
+    rows = transform.scale[:, None] * transform.basis
+    for model in (full, tiny):
+        with torch.no_grad():
+            model.encoder.weight.copy_(rows.view_as(model.encoder.weight))
+            model.encoder.bias.copy_(-rows @ transform.mean)
+            shrink = FACTOR // model.config.image_factor
+            pairs = (
+                (model.encode(image).latent, F.avg_pool2d(image, shrink)) for image in images()
+            )
+            weight, bias = fit_linear_decoder(pairs, model.config.image_factor, recipe["ridge"])
+            model.linear.weight.copy_(weight)
+            model.linear.bias.copy_(bias)
+    full.save_pretrained(folder / "vae")
+    tiny.save_pretrained(folder / "vae_tiny")
+    save_file({"signs": transform.signs}, folder / "mirror_signs.safetensors")
+
+
+def mirror_signs(folder: Path) -> Tensor:
+    """C, what mirroring an image does to its latent channels beside flipping the columns."""
+    return load_file(folder / "mirror_signs.safetensors")["signs"]
+
+
+def train_decoder(
+    stage: Stage,
+    renders: Sequence[Render],
+    recipe: dict[str, Any],
+    perceptual: Callable[[Tensor, Tensor], Tensor] | None,
+    device: str,
+) -> None:
+    """Fit the decoder's residual (and go on with its linear part) to L1 and a perceptual term.
+
+    Args:
+        perceptual: N 3 H W twice -> N distances; None trains on L1 alone.
+    """
+    model = PocketAutoencoder.from_pretrained(stage.folder / "vae").to(device)
+    model.encoder.requires_grad_(False)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, recipe["learning_rate"], weight_decay=1e-4)
+    state = {"model": model, "optimiser": optimiser}
+    stage.restore(state)
+    rng = np.random.default_rng([recipe["seed"], stage.step])
+    batches = crops(renders, rng, recipe["batch"], recipe["crop"])
+    for step in stage.steps(state):
+        for group in optimiser.param_groups:
+            group["lr"] = recipe["learning_rate"] * min(1.0, 2 * (1.02 - stage.progress))
+        images = next(batches).to(device, memory_format=torch.channels_last)
+        with torch.autocast(device, torch.bfloat16):
+            latent = model.encode(images).latent
+            noise = torch.rand(len(latent), 1, 1, 1, device=device) * recipe["latent_noise"]
+            decoded = model.decode(latent + noise * torch.randn_like(latent)).sample.float()
+        pixel = (decoded - images).abs().mean()
+        feature = pixel.new_zeros(())
+        if perceptual is not None:
+            corner = rng.integers(0, recipe["crop"] - recipe["perceptual_crop"] + 1, 2)
+            area = tuple(slice(c, c + recipe["perceptual_crop"]) for c in corner)
+            feature = perceptual(decoded[..., *area], images[..., *area]).mean()
+        loss = pixel + recipe["perceptual_weight"] * feature
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimiser.step()
+        if step % 50 == 0:
+            stage.log(l1=pixel.item(), perceptual=feature.item())
+    model.save_pretrained(stage.folder / "vae")
+
+
+def crops(
+    renders: Sequence[Render], rng: np.random.Generator, batch: int, size: int
+) -> Iterator[Tensor]:
+    """Endless batches of random, randomly mirrored crops, N 3 size size; 4 crops a render."""
+    pool: list[Tensor] = []
+    while True:
+        while len(pool) < 16 * batch:
+            image = renders[rng.integers(len(renders))].load()
+            for _ in range(4):
+                y, x = (rng.integers(0, side - size + 1) for side in image.shape[:2])
+                crop = image[y : y + size, x : x + size]
+                pool.append(image_tensor(crop[:, ::-1] if rng.random() < 0.5 else crop))
+        chosen = [pool.pop(rng.integers(len(pool))) for _ in range(batch)]
+        yield torch.cat([torch.as_tensor(c) for c in chosen])
+
+
+@torch.no_grad()
+def encode_renders(folder: Path, renders: Sequence[Render], rng: np.random.Generator) -> Tensor:
+    """R C h w float16: every render's latent, from a random sub-cell offset along the width."""
+    model = PocketAutoencoder.from_pretrained(folder / "vae")
+    latents = []
+    for render in renders:
+        image = render.load()
+        start = int(rng.integers(FACTOR))
+        width = (image.shape[1] - start) // FACTOR * FACTOR
+        shifted = image_tensor(image[:, start : start + width])
+        latents.append(model.encode(shifted).latent[..., : image.shape[1] // FACTOR - 1].half())
+    return torch.cat(latents)

@@ -1,0 +1,142 @@
+"""Captions of renders: many phrasings of what a scene shows, true to its attributes.
+
+A caption names the subject and, now and then, the time, weather, season and style that the render
+has. What it does not name is free: that is what makes windows sampled alone differ.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from numpy.random import Generator
+from phrases import NOUNS, SEASON, STYLE, TIME, WEATHER, Phrases
+from scenes.attributes import Attributes
+
+MENTION = {"time": 0.45, "weather": 0.3, "season": 0.25, "style": 0.6}
+# Where the subject's name means little without its style, the style is nearly always named.
+STYLED_SUBJECTS = ("anime_landscape", "cartoon_landscape", "shooting_stars")
+_PHRASES: Mapping[str, Mapping[str, Phrases]] = {
+    "time": TIME,
+    "weather": WEATHER,
+    "season": SEASON,
+    "style": STYLE,
+}
+_OPENERS = ("", "", "", "a view of", "a wide view of", "a panorama of", "panorama of", "a scene of")
+_PRAISE = ("beautiful", "dreamy", "cinematic", "stunning", "scenic", "natural", "lovely", "single")
+
+PAPER_PROMPTS = {
+    "A photo of a city skyline at night": "city_skyline",
+    "A photo of a mountain range at twilight": "mountains",
+    "A photo of a snowy mountain peak with skiers": "skiers",
+    "Natural landscape in anime style illustration": "anime_landscape",
+    "Cartoon panorama of spring summer beautiful nature": "cartoon_landscape",
+    "A photo of a forest with a misty fog": "misty_forest",
+    "A waterfall": "waterfall",
+    "A top view of a single railway": "railway",
+    "A photo of a rock concert": "concert",
+    "Silhouette wallpaper of a dreamy scene with shooting stars": "shooting_stars",
+    "A photo of vines on a brick wall": "vines_wall",
+    "A bird's eye view of an alley with shops": "alley",
+    "A beach with palm trees": "beach",
+    "A photo of a grassland with animals": "grassland",
+    "A cinematic view of a castle in the sunset": "castle",
+    "A film photo of a beachside street under the sunset": "beachside_street",
+    "A photo of a beautiful ocean with coral reef": "coral_reef",
+    "A photo of a lake under the northern lights": "northern_lights",
+}
+
+# Never used in training: they ask whether the model understands words, not templates.
+HELD_OUT_TEMPLATES = (
+    "please paint {noun} for my wall",
+    "we are looking at {noun}",
+    "postcard showing {noun} today",
+    "{noun} far away, seen from our window",
+)
+HELD_OUT_ATTRIBUTE_TEMPLATES = ("show me {noun} and make it {phrase}", "{phrase}: it is {noun}")
+
+
+def caption(rng: Generator, attributes: Attributes) -> str:
+    """One caption, drawn afresh at every call."""
+    noun = _pick(rng, NOUNS[attributes.subject])
+    if rng.random() < 0.15:
+        noun = _praise(rng, noun)
+    before, after = [], []
+    opener = _pick(rng, _OPENERS)
+    for name in rng.permutation(list(_PHRASES)):
+        if rng.random() >= _mention(str(name), attributes):
+            continue
+        phrases = _PHRASES[name][getattr(attributes, name)]
+        if name == "style" and phrases.openers and rng.random() < 0.7:
+            opener = _pick(rng, phrases.openers)
+        elif phrases.adjectives and rng.random() < 0.35:
+            noun = _adjective(_pick(rng, phrases.adjectives), noun)
+        else:
+            (before if rng.random() < 0.15 else after).append(_pick(rng, phrases.tails))
+    words = " ".join(part for part in (opener, noun, *_joined(rng, after)) if part)
+    return _noise(rng, ", ".join([*before, words]))
+
+
+def known_words() -> set[str]:
+    """Every word that a caption can contain, in lower case."""
+    texts = [noun for nouns in NOUNS.values() for noun in nouns]
+    texts += [*_OPENERS, *_PRAISE, *PAPER_PROMPTS]
+    for values in _PHRASES.values():
+        for phrases in values.values():
+            texts += [*phrases.openers, *phrases.adjectives, *phrases.tails]
+    return set(re.findall(r"[a-z']+", " ".join(texts).lower()))
+
+
+def evaluation_prompts(subject: str) -> list[str]:
+    """Four phrasings of a subject in templates that training never used."""
+    nouns = NOUNS[subject]
+    return [
+        template.format(noun=nouns[3 * i % len(nouns)])
+        for i, template in enumerate(HELD_OUT_TEMPLATES)
+    ]
+
+
+def attribute_prompts(subject: str, name: str, value: str) -> list[str]:
+    """Phrasings that name one attribute ("time" or "style") in templates never used in training."""
+    tails = _PHRASES[name][value].tails
+    return [
+        template.format(noun=NOUNS[subject][i], phrase=tails[i % len(tails)])
+        for i, template in enumerate(HELD_OUT_ATTRIBUTE_TEMPLATES)
+    ]
+
+
+def _mention(name: str, attributes: Attributes) -> float:
+    if name == "style" and attributes.subject in STYLED_SUBJECTS:
+        return 0.9
+    return MENTION[name]
+
+
+def _praise(rng: Generator, noun: str) -> str:
+    return _adjective(_pick(rng, _PRAISE), noun)
+
+
+def _adjective(word: str, noun: str) -> str:
+    """Put a word behind the article: "a waterfall" -> "a foggy waterfall"."""
+    article, _, rest = noun.partition(" ")
+    if article in ("a", "an"):
+        return f"{'an' if word[0] in 'aeiou' else 'a'} {word} {rest}"
+    return f"{word} {noun}"
+
+
+def _joined(rng: Generator, tails: Sequence[str]) -> list[str]:
+    return [(", " if rng.random() < 0.25 else "") + tail for tail in tails]
+
+
+def _noise(rng: Generator, text: str) -> str:
+    """Case and punctuation as people type them."""
+    text = re.sub(r"\s+,", ",", text).strip(" ,")
+    style = rng.random()
+    if style < 0.5:
+        text = text[:1].upper() + text[1:]
+    elif style < 0.55:
+        text = text.upper()
+    return text + _pick(rng, ("", "", "", "", ".", "!"))
+
+
+def _pick(rng: Generator, choices: Sequence[str]) -> str:
+    return choices[int(rng.integers(len(choices)))]

@@ -1,0 +1,74 @@
+"""Cached renders: JPEG files and their attributes, one folder a version of a subject's code.
+
+# H W image pixels; images are uint8 RGB H W 3
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import scenes
+from scenes.attributes import Attributes
+
+HELD_OUT = 1_000_000  # seeds from here on are never trained on
+
+
+@dataclass(frozen=True)
+class Render:
+    """One cached picture and what it shows."""
+
+    path: Path
+    attributes: Attributes
+
+    def load(self) -> np.ndarray:
+        """Read the picture, uint8 H W 3."""
+        return cv2.imread(str(self.path), cv2.IMREAD_COLOR_RGB)
+
+
+def render_all(
+    cache: Path, subjects: Sequence[str], count: int, width: int, *, held_out: bool = False
+) -> Iterator[Render]:
+    """Yield `count` renders of every subject, subject by subject in turn, drawing what is missing."""
+    folders = {subject: _folder(cache, subject, width) for subject in subjects}
+    first = HELD_OUT if held_out else 0
+    for seed in range(first, first + count):
+        for subject, folder in folders.items():
+            yield _render(folder, subject, seed, width)
+
+
+def _render(folder: Path, subject: str, seed: int, width: int) -> Render:
+    picture, sidecar = folder / f"{seed:07d}.jpg", folder / f"{seed:07d}.json"
+    if not sidecar.exists():
+        image, attributes = scenes.render(seed, subject, width)
+        _, encoded = cv2.imencode(".jpg", image[..., ::-1], _JPEG)
+        picture.write_bytes(encoded.tobytes())
+        # The sidecar comes last: where it stands, the picture is whole.
+        sidecar.write_text(json.dumps(asdict(attributes)))
+    return Render(picture, Attributes(**json.loads(sidecar.read_text())))
+
+
+_JPEG = [
+    cv2.IMWRITE_JPEG_QUALITY,
+    96,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+]
+
+
+def _folder(cache: Path, subject: str, width: int) -> Path:
+    code = inspect.getsource(scenes.module(subject)).encode()
+    folder = cache / f"{subject}-{width}-{hashlib.sha256(code).hexdigest()[:10]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def to_tensor_range(images: np.ndarray) -> np.ndarray:
+    """uint8 in 0..255 -> float32 in [-1, 1]."""
+    return images.astype(np.float32) / 127.5 - 1

@@ -1,0 +1,37 @@
+"""Rendered scenes that pocket learns from: seeded, band-limited, any width; see KIT.md."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+
+from .attributes import Attributes, sample_attributes
+
+# name -> module; modules not written yet are simply left out
+SUBJECTS: dict[str, str] = {
+    "waterfall": "waterfall",
+    "mountains": "mountains",
+    "northern_lights": "northern_lights",
+    "city_skyline": "city_skyline",
+    "grassland": "grassland",
+    "misty_forest": "misty_forest",
+    "beach": "beach",
+}
+
+
+def module(subject: str):  # noqa: ANN201
+    """Return the module that draws `subject`."""
+    return import_module(f"{__name__}.subjects.{SUBJECTS.get(subject, subject)}")
+
+
+def render(
+    seed: int, subject: str, width: int = 1024, attrs: Attributes | None = None
+) -> tuple[np.ndarray, Attributes]:
+    """Return a render (512, width, 3) uint8 and its attributes, the same for the same arguments."""
+    rng = np.random.default_rng([seed, *subject.encode()])
+    mod = module(subject)
+    drawn = sample_attributes(rng, subject, getattr(mod, "ALLOWED", None))
+    attrs = attrs or drawn
+    image = mod.draw(rng, attrs, width)
+    return np.round(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8), attrs

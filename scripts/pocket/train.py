@@ -1,0 +1,148 @@
+"""Train the pocket model: `python scripts/pocket/train.py --budget-minutes 180 --device cpu`.
+
+Every stage resumes from its last checkpoint, so the command may be killed and given again. A
+larger budget goes on with a finished stage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import yaml
+from autoencoder import encode_renders, fit_closed_forms, mirror_signs, train_decoder
+from captions import caption
+from data import Render, render_all
+from diffusion import Windows, train_diffusion
+from features import train_features
+from perceptual import load_lpips
+from scenes import SUBJECTS
+from text import train_tokenizer
+from torch import Tensor
+from training import Stage
+
+HERE = Path(__file__).resolve().parent
+STAGES = ("renders", "tokenizer", "transform", "perceptual", "judge", "decoder", "diffusion")
+
+
+class Training:
+    """The recipe, the folder of a run, and the renders that its stages share."""
+
+    def __init__(self, arguments: argparse.Namespace, recipe: dict[str, Any]) -> None:
+        self.arguments, self.recipe = arguments, recipe
+        self.folder: Path = arguments.folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.subjects = arguments.subjects or list(SUBJECTS)
+
+    def part(self, name: str) -> dict[str, Any]:
+        """The recipe's section `name`, with the seed."""
+        return {"seed": self.recipe["seed"], **self.recipe[name]}
+
+    def stage(self, name: str, share: float) -> Stage:
+        """A stage with its share of the budget."""
+        return Stage(self.folder, name, 60 * self.arguments.budget_minutes * share)
+
+    def renders(self, held_out: bool = False) -> list[Render]:
+        """All training or held-out renders; missing ones are drawn."""
+        shape = self.recipe["renders"]
+        count = shape["held_out_per_subject" if held_out else "per_subject"]
+        cache = self.folder / "renders"
+        return list(
+            render_all(cache, self.subjects, count, shape["width"], held_out=held_out)
+        )
+
+    def run_renders(self) -> None:
+        """Draw what is missing."""
+        print(len(self.renders()) + len(self.renders(held_out=True)), "renders")
+
+    def run_tokenizer(self) -> None:
+        """Learn the tokenizer from sampled captions."""
+        if (self.folder / "tokenizer").exists():
+            return
+        rng = np.random.default_rng(self.recipe["seed"])
+        attributes = [render.attributes for render in self.renders()]
+        captions = (caption(rng, a) for _ in range(20) for a in attributes)
+        text = self.recipe["diffusion"]["text"]
+        train_tokenizer(
+            self.folder / "tokenizer", captions, text["vocabulary"], text["max_length"]
+        )
+
+    def run_transform(self) -> None:
+        """Fit the closed forms of the autoencoder."""
+        recipe = self.part("autoencoder")
+        count = recipe["pca_renders_per_subject"] * len(self.subjects)
+        fit_closed_forms(self.folder, self.renders()[:count], recipe)
+
+    def run_decoder(self) -> None:
+        """Train the decoder's residual."""
+        recipe = self.part("autoencoder")
+        weights = self.arguments.perceptual_weights
+        perceptual: Callable[[Tensor, Tensor], Tensor] | None = None
+        if weights is not None:
+            perceptual = load_lpips(weights, self.arguments.device)
+        stage = self.stage("decoder", recipe["share"])
+        train_decoder(stage, self.renders(), recipe, perceptual, self.arguments.device)
+
+    def _run_features(self, name: str, folder: str) -> None:
+        recipe = self.part("features")
+        stage = self.stage(name, recipe["share"])
+        held_out = self.renders(held_out=True)
+        shape = recipe[name]
+        train_features(
+            stage, folder, self.renders(), held_out, shape, recipe, self.arguments.device
+        )
+
+    def run_perceptual(self) -> None:
+        """Train the network that guides."""
+        self._run_features("perceptual", "perceptual")
+
+    def run_judge(self) -> None:
+        """Train the network that judges."""
+        self._run_features("judge", "features")
+
+    def run_diffusion(self) -> None:
+        """Train the UNet and the text encoder."""
+        recipe = self.part("diffusion")
+        rng = np.random.default_rng(self.recipe["seed"])
+        renders = self.renders()
+        latents = encode_renders(self.folder, renders, rng)
+        data = Windows(latents, renders, mirror_signs(self.folder), recipe["caption_dropout"])
+        stage = self.stage("diffusion", recipe["share"])
+        train_diffusion(stage, data, recipe, self.arguments.device)
+
+
+def main() -> None:
+    """Run the stages in order."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--budget-minutes", type=float, required=True)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--folder", type=Path, default=Path("runs/pocket"))
+    parser.add_argument("--recipe", type=Path, default=HERE / "recipe.yaml")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
+    parser.add_argument("--subjects", nargs="+", help="fewer subjects, for rehearsals")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument(
+        "--perceptual-weights",
+        type=Path,
+        help="VGG-16 trunk for the decoder's perceptual term; without it the decoder learns L1",
+    )
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    cv2.setNumThreads(1)
+    recipe = yaml.safe_load(arguments.recipe.read_text())
+    training = Training(arguments, recipe)
+    (training.folder / "recipe.json").write_text(json.dumps(recipe, indent=1))
+    for stage in arguments.stages:
+        print("stage", stage, flush=True)
+        getattr(training, f"run_{stage}")()
+
+
+if __name__ == "__main__":
+    main()

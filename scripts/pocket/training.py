@@ -1,0 +1,115 @@
+"""What every stage shares: a clock, a JSON-lines log, checkpoints that survive a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
+
+CHECKPOINT_SECONDS = 180
+
+
+@dataclass
+class Stage:
+    """One stage's folder, its budget of training seconds, and what it has already used.
+
+    The clock counts training time over all runs: after a kill the rest of the budget is used.
+    """
+
+    folder: Path
+    name: str
+    budget: float
+    spent: float = 0.0
+    step: int = 0
+    _started: float = field(default=0.0, repr=False)
+    _saved: float = field(default=0.0, repr=False)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file with the newest complete state."""
+        return self.folder / f"{self.name}.checkpoint.pt"
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds trained so far, earlier runs included."""
+        return self.spent + (time.monotonic() - self._started if self._started else 0.0)
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is used, 0..1."""
+        return min(1.0, self.elapsed / self.budget) if self.budget > 0 else 1.0
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Load the newest checkpoint, if any, into the modules and optimisers of `state`."""
+        if not self.checkpoint.exists():
+            return
+        saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+        self.step, self.spent = saved["step"], saved["spent"]
+        for name, part in state.items():
+            part.load_state_dict(saved["state"][name])
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write all parts to the checkpoint, whole or not at all."""
+        self._saved = time.monotonic()
+        saved = {
+            "step": self.step,
+            "spent": self.elapsed,
+            "state": {name: part.state_dict() for name, part in state.items()},
+        }
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(saved, partial)
+        os.replace(partial, self.checkpoint)
+
+    def steps(self, state: dict[str, Any]) -> Iterator[int]:
+        """Count steps until the budget is used, saving now and then and at the end."""
+        self._started = self._saved = time.monotonic()
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        with Progress(*columns, transient=True) as bar:
+            task = bar.add_task(self.name, total=1.0)
+            while self.progress < 1:
+                yield self.step
+                self.step += 1
+                bar.update(task, completed=self.progress)
+                if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+                    self.save(state)
+        self.save(state)
+
+    def log(self, **values: float | int | str) -> None:
+        """Append one line to the stage's log."""
+        entry = {"stage": self.name, "step": self.step, "seconds": round(self.elapsed, 1), **values}
+        with (self.folder / "log.jsonl").open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+class Average:
+    """Exponential moving average of a module's weights, with a warm-up of its horizon."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.shadow = {k: v.detach().clone().float() for k, v in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        """Move the average towards the module's weights."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, value in module.state_dict().items():
+            if value.is_floating_point():
+                self.shadow[name].lerp_(value.float(), 1 - decay)
+            else:
+                self.shadow[name].copy_(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The averaged weights, under the module's own names."""
+        return self.shadow
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue an average."""
+        self.shadow = state

@@ -1,0 +1,117 @@
+"""The baselines that are no special case of the sampler: Blended Latent Diffusion, and a montage.
+
+# C latent channels, h w one window, H W the panorama
+
+MultiDiffusion needs nothing here: it is `sampler.sample` without weights.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from syncpano.extension import extension_windows
+from syncpano.models.denoiser import Denoiser
+from syncpano.montage import crop
+from syncpano.sampler import Batches, StepReport, check_finite, sample
+from syncpano.windows import Grid, Window, plan_grid
+
+
+class NoisingDenoiser(Denoiser, Protocol):
+    """A denoiser that can also go forward: from a clean latent to a noisy one."""
+
+    def add_noise(self, latent: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+        """z_0, unit noise -> z_t, in the shape of `latent`."""
+        ...
+
+
+@torch.no_grad()
+def bld(
+    latent: Tensor,
+    denoiser: NoisingDenoiser,
+    grid: Grid,
+    stride: int,
+    *,
+    loop: bool = False,
+    report: Callable[[StepReport], None] = lambda _: None,
+) -> Tensor:
+    """z_T (1 C H W, float32) -> z_0 by extrapolation from the centre window to both sides.
+
+    Every window runs the whole schedule. Its known cells are set to the known latent, noised to
+    the step's level, before each step, and to the known latent itself at the end; the rest of it
+    starts as z_T. A run of k windows makes k times as many steps as the schedule has, numbered
+    on. Source: Blended Latent Diffusion (Avrahami et al., SIGGRAPH 2023), Alg. 1, with the mask of
+    an extension.
+
+    Args:
+        grid: the panorama's size and window; its windows are not used.
+        stride: cells by which the picture grows with one window.
+
+    Raises:
+        SyncPanoError: a latent is NaN or infinite; the message names the step.
+    """
+    windows = extension_windows(grid.height, grid.width, grid.size, stride, loop=loop)
+    canvas = latent.clone()  # known cells hold z_0, the others z_T
+    known = torch.zeros_like(latent[:, :1], dtype=torch.bool)  # 1 1 H W
+    for index, window in enumerate(windows):
+        held = crop(known, [window])  # 1 1 h w
+        if bool(held.all()):
+            continue
+        first = index * len(denoiser.timesteps)
+        cells = _grow(canvas, held, latent, window, denoiser, first, report)
+        _paste(canvas, cells, window)
+        _paste(known, torch.ones_like(held), window)
+    return canvas
+
+
+def _grow(
+    canvas: Tensor,
+    held: Tensor,
+    noise: Tensor,
+    window: Window,
+    denoiser: NoisingDenoiser,
+    first: int,
+    report: Callable[[StepReport], None],
+) -> Tensor:
+    """1 C h w: one window run through the whole schedule around its held cells (1 1 h w)."""
+    content = crop(canvas, [window])  # z_0 where held
+    own_noise = crop(noise, [window])
+    view = own_noise
+    for step, t in enumerate(denoiser.timesteps):
+        started = time.perf_counter()
+        view = torch.where(held, denoiser.add_noise(content, own_noise, t), view)
+        prediction = denoiser.predict(view, t)
+        foreseen = canvas.clone()
+        _paste(foreseen, denoiser.foresee(view, prediction, t), window)
+        view = denoiser.step(view, prediction, t)
+        check_finite(view, first + step)
+        seconds = time.perf_counter() - started
+        report(StepReport(first + step, float(t), foreseen, denoise_seconds=seconds))
+    return torch.where(held, content, view)
+
+
+def independent(
+    latent: Tensor,
+    denoiser: Denoiser,
+    grid: Grid,
+    batches: Batches,
+    report: Callable[[StepReport], None] = lambda _: None,
+) -> Tensor:
+    """z_T -> z_0 of windows side by side that know nothing of each other: a montage.
+
+    On its own each window is a picture of the reference set. `grid` gives the panorama's size and
+    window; both sides should be whole numbers of windows, else the last two overlap and are mixed.
+    """
+    apart = plan_grid(grid.height, grid.width, grid.size, grid.size)
+    return sample(latent, denoiser, lambda _: apart, None, batches, report)
+
+
+def _paste(canvas: Tensor, cells: Tensor, window: Window) -> None:
+    """Write a window's cells into the canvas, in place; columns wrap."""
+    columns = torch.arange(window.left, window.left + window.size, device=canvas.device)
+    columns %= canvas.shape[-1]
+    canvas[..., window.top : window.top + window.size, columns] = cells.to(canvas.dtype)

@@ -1,0 +1,59 @@
+"""Run a function over many windows in batches that fit the memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+Result = TypeVar("Result", bound=tuple[Tensor, ...])
+
+
+class Batcher:
+    """Splits N windows into batches of at most `size`, halved for good when memory runs out."""
+
+    def __init__(self, size: int) -> None:
+        assert size >= 1
+        self.size = size
+
+    def __call__(self, function: Callable[[Tensor], Result], views: Tensor) -> Result:
+        """Apply `function` to slices of `views` (N ...); concatenate each of its results.
+
+        Raises:
+            torch.OutOfMemoryError, RuntimeError: a single window does not fit.
+        """
+        results: list[Result] = []
+        start = 0
+        while start < len(views):
+            batch = views[start : start + self.size]
+            try:
+                result = function(batch)
+            except RuntimeError as error:
+                if len(batch) == 1 or not is_out_of_memory(error):
+                    raise
+                result = None
+            # Outside `except`, where the error no longer keeps the failed batch's tensors alive.
+            if result is None:
+                self._halve(len(batch))
+                continue
+            results.append(result)
+            start += len(batch)
+        return tuple(torch.cat(column) for column in zip(*results, strict=True))  # type: ignore[return-value]
+
+    def _halve(self, failed: int) -> None:
+        self.size = (failed + 1) // 2
+        logger.warning("out of memory with %d windows at once: going on with %d", failed, self.size)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    # The CPU allocator and MPS raise a plain RuntimeError: only the words tell.
+    words = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        sign in words for sign in ("out of memory", "can't allocate memory", "not enough memory")
+    )

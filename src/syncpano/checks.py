@@ -1,0 +1,168 @@
+"""Refuse what cannot work before a weight is read, and name what has no effect. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from pathlib import Path
+
+from syncpano.config import PanoramaConfig
+from syncpano.errors import SyncPanoError
+from syncpano.layers import check_types
+from syncpano.models.source import ModelSource
+from syncpano.schedule import sync_steps
+
+MAX_PIXELS = 2**28  # 512 x 524,288: ten times the longest panorama anybody has shown
+MAX_STEPS = 1000  # the length of the noise schedules that these models were trained on
+MIN_LOSS_SIZE = 32  # the trunks halve an image four times
+
+
+def validate(config: PanoramaConfig, source: ModelSource) -> None:
+    """Check every value against its range and against the model's geometry.
+
+    Raises:
+        SyncPanoError: the first value that cannot work, with one that can.
+    """
+    check_types(config)
+    if not config.prompt.strip():
+        raise SyncPanoError("the prompt is empty", hint='say what to paint: "A waterfall"')
+    _check_ranges(config)
+    for name, length in (("width", config.width), ("height", config.height)):
+        _check_side(name, length, source)
+    if config.width * config.height > MAX_PIXELS:
+        raise SyncPanoError(
+            f"{config.width} x {config.height} is more than {MAX_PIXELS} pixels",
+            hint="paint a smaller panorama",
+        )
+    _check_stride(config, source)
+    _check_method(config, source)
+    if config.loss_weights is not None and not Path(config.loss_weights).is_file():
+        raise SyncPanoError(
+            f"{config.loss_weights} is no file", hint="`--loss-weights` takes a safetensors file"
+        )
+
+
+def stride_of(config: PanoramaConfig, source: ModelSource) -> int:
+    """Pixels from window to window: as asked, or a quarter of the window, or side by side."""
+    window = source.window * source.vae_factor
+    if config.method == "independent":
+        return window
+    if config.stride is not None:
+        return config.stride
+    return max(1, source.window // 4) * source.vae_factor
+
+
+def without_effect(config: PanoramaConfig, explicit: Collection[str]) -> list[str]:
+    """One sentence for each setting that somebody asked for and that changes nothing.
+
+    Args:
+        explicit: names of the settings that are not defaults.
+    """
+    found: list[str] = []
+
+    def note(names: str, reason: str) -> None:
+        found.extend(
+            f"`--{name.replace('_', '-')}` has no effect {reason}"
+            for name in names.split()
+            if name in explicit
+        )
+
+    of_sync = (
+        "initial_steps sync_every compare gradient gradient_decoder loss loss_weights loss_size"
+    )
+    if config.method != "sync":
+        note(f"sync_weight sync_decay sync_freq {of_sync}", f"with `--method {config.method}`")
+    elif config.sync_weight == 0:
+        note(f"sync_decay sync_freq {of_sync}", "with `--w 0`, which is MultiDiffusion")
+    elif config.compare == "noisy":
+        note("gradient", "with `--compare noisy`, whose gradient does not pass the UNet")
+    if config.method == "independent":
+        note("stride", "with `--method independent`: windows stand side by side")
+    elif config.windows == "shifted":
+        note("stride", "with `--windows shifted`: windows stand side by side")
+    if config.guidance_scale == 1:
+        note("negative_prompt", "with `--guidance-scale 1`, which is no guidance")
+    if config.initial_steps is not None and config.initial_steps >= config.steps:
+        note("initial_steps", f"with {config.steps} steps")
+    return found
+
+
+def _check_ranges(config: PanoramaConfig) -> None:
+    _in_range("--seed", config.seed, 0, 2**63 - 1)
+    _in_range("--steps", config.steps, 1, MAX_STEPS)
+    _in_range("--w", config.sync_weight, 0, math.inf)
+    _in_range("--sync-decay", config.sync_decay, 0, 1)
+    _in_range("--guidance-scale", config.guidance_scale, 0, math.inf)
+    _in_range("--sync-every", config.sync_every, 1, math.inf)
+    _in_range("--window-batch", config.window_batch, 1, math.inf)
+    _in_range("--initial-steps", config.initial_steps, 1, math.inf)
+    _in_range("--loss-size", config.loss_size, MIN_LOSS_SIZE, 4096)
+    _in_range("--sync-freq", config.sync_freq, 1, config.steps)
+    assert sync_steps(config.steps, config.sync_freq, config.initial_steps) is not None
+
+
+def _in_range(flag: str, number: float | None, least: float, most: float) -> None:
+    if number is None:
+        return
+    if not math.isfinite(number):
+        raise SyncPanoError(f"`{flag} {number}` is not a finite number", hint="give a number")
+    if not least <= number <= most:
+        wanted = f"at least {least}" if most == math.inf else f"between {least} and {most}"
+        raise SyncPanoError(f"`{flag} {number}` is out of range", hint=f"use a value {wanted}")
+
+
+def _check_side(name: str, length: int, source: ModelSource) -> None:
+    window, factor = source.window * source.vae_factor, source.vae_factor
+    if length < window:
+        raise SyncPanoError(
+            f"{name} {length} is smaller than a window of {window} pixels",
+            hint=f"use `--{name} {window}` or more",
+        )
+    if length % factor:
+        below = length // factor * factor
+        raise SyncPanoError(
+            f"{name} {length} is not a multiple of {factor}, the VAE factor of {source.id}",
+            hint=f"use `--{name} {below}` or `--{name} {below + factor}`",
+        )
+
+
+def _check_stride(config: PanoramaConfig, source: ModelSource) -> None:
+    window, factor = source.window * source.vae_factor, source.vae_factor
+    stride = stride_of(config, source)
+    quarter = max(1, source.window // 4) * factor
+    if not factor <= stride <= window:
+        raise SyncPanoError(
+            f"stride {stride} is not between {factor} and the window of {window} pixels",
+            hint=f"a quarter of the window is `--stride {quarter}`",
+        )
+    if stride % factor:
+        raise SyncPanoError(
+            f"stride {stride} is not a multiple of {factor}, the VAE factor of {source.id}",
+            hint=f"use `--stride {max(stride // factor, 1) * factor}`",
+        )
+    ring = config.method != "bld" and config.windows == "overlapping"  # the others need no fit
+    if config.loop and ring and config.width % stride:
+        below = config.width // stride * stride
+        widths = [below + stride] if below < window else [below, below + stride]
+        raise SyncPanoError(
+            f"windows every {stride} pixels cannot close a loop of {config.width} pixels evenly",
+            hint="use " + " or ".join(f"`--width {width}`" for width in widths),
+        )
+
+
+def _check_method(config: PanoramaConfig, source: ModelSource) -> None:
+    window = source.window * source.vae_factor
+    if config.method == "independent":
+        for name, length in (("width", config.width), ("height", config.height)):
+            if length % window:
+                below = length // window * window
+                raise SyncPanoError(
+                    f"{name} {length} is not a whole number of windows of {window} pixels, "
+                    "which `--method independent` puts side by side",
+                    hint=f"use `--{name} {below}` or `--{name} {below + window}`",
+                )
+    if config.method in ("independent", "bld") and config.windows == "shifted":
+        raise SyncPanoError(
+            f"`--windows shifted` does not go with `--method {config.method}`",
+            hint="shifted windows work with sync and multi",
+        )

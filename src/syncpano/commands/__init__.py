@@ -1,0 +1,1 @@
+"""The subcommands, one module each; torch is imported inside them only."""

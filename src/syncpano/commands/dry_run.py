@@ -1,0 +1,97 @@
+"""What `--dry-run` prints: settings with their origins, windows, model calls, memory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from syncpano import layers
+from syncpano.batch import Job
+from syncpano.commands.options import shown
+from syncpano.console import print_result
+from syncpano.models.memory import default_batches, estimate_memory, total_host_bytes
+from syncpano.models.source import ModelSource, resolve_source
+from syncpano.plan import Plan, count_calls, plan
+
+# Interpreter, torch and diffusers, measured with nothing loaded.
+LIBRARY_BYTES = 500 * 2**20
+IMAGE_COPIES = 4 * 4 * 3  # decoded float32 panorama, weights and blend of the tiles, 3 channels
+
+
+def print_dry_run(job: Job, resolved: layers.Resolved, *, as_json: bool) -> None:
+    """Check the job against its model's geometry and print what it would do; nothing is loaded."""
+    source = resolve_source(job.config.model, job.config.revision, download=False)
+    facts = describe(job, resolved, plan(job.config, source), source)
+    print_result(json.dumps(facts, ensure_ascii=False) if as_json else _as_text(facts))
+
+
+def describe(
+    job: Job, resolved: layers.Resolved, layout: Plan, source: ModelSource
+) -> dict[str, Any]:
+    """The dry run as one JSON object."""
+    grid, calls = layout.grid(0), count_calls(layout)
+    return {
+        "output": str(job.path),
+        "config": asdict(job.config),
+        "source": dict(resolved.origins),
+        "model": {
+            "id": source.id,
+            "family": source.family,
+            "downloaded": source.folder is not None,
+            "window": source.window,
+            "vae_factor": source.vae_factor,
+        },
+        "windows": {
+            "count": len(grid.windows),
+            "anchor": grid.anchor,
+            "size": layout.window * source.vae_factor,
+            "stride": layout.stride * source.vae_factor,
+        },
+        "sync": {"steps": list(layout.weights), "weights": list(layout.weights.values())},
+        "calls": asdict(calls),
+        "memory": {"estimate_bytes": estimate_bytes(layout, source)},
+    }
+
+
+def estimate_bytes(layout: Plan, source: ModelSource) -> int:
+    """Peak memory of the run on this machine's CPU: weights, one batch of windows, the picture."""
+    config = layout.config
+    estimate = estimate_memory(source, 2 if config.dtype in ("float16", "bfloat16") else 4)
+    denoise, sync = default_batches(estimate, "cpu", total_host_bytes())
+    windows = len(layout.grid(0).windows)
+    denoise = min(config.window_batch or denoise, windows)
+    sync = min(config.window_batch or sync, windows) if layout.weights else 0
+    activations = max(denoise * estimate.denoise_window, sync * estimate.sync_window)
+    picture = config.width * config.height * IMAGE_COPIES
+    return LIBRARY_BYTES + estimate.weights + activations + picture
+
+
+def _as_text(facts: dict[str, Any]) -> str:
+    config, source = facts["config"], facts["source"]
+    rows = [(name.replace("_", "-"), shown(value), source[name]) for name, value in config.items()]
+    wide = max(len(name) for name, _, _ in rows)
+    broad = min(max(len(value) for _, value, _ in rows), 40)
+    lines = [f"{name:{wide}}  {value:{broad}}  {origin}" for name, value, origin in rows]
+    windows, sync, calls = facts["windows"], facts["sync"], facts["calls"]
+    size = windows["size"]
+    lines += [
+        "",
+        f"{'windows':{wide}}  {windows['count']} of {size} x {size} pixels, one every "
+        f"{windows['stride']} pixels, anchor {windows['anchor']}",
+        f"{'sync':{wide}}  {_sync_line(sync, config['steps'])}",
+        f"{'calls':{wide}}  {calls['predictions']} window predictions, {calls['gradients']} with "
+        f"gradient, {calls['decodes']} windows decoded for the loss",
+        f"{'memory':{wide}}  about {facts['memory']['estimate_bytes'] / 2**30:.1f} GiB on a CPU",
+        f"{'output':{wide}}  {facts['output']}",
+    ]
+    if not facts["model"]["downloaded"]:
+        lines.append(f"{'model':{wide}}  {facts['model']['id']} is not downloaded yet")
+    return "\n".join(lines)
+
+
+def _sync_line(sync: dict[str, Any], steps: int) -> str:
+    if not sync["steps"]:
+        return "none"
+    first, last = sync["weights"][0], sync["weights"][-1]
+    return f"{len(sync['steps'])} of {steps} steps, w from {first:.3g} to {last:.3g}"

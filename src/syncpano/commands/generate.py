@@ -1,0 +1,253 @@
+"""`syncpano generate`: prompts and settings in, panoramas and run logs out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from syncpano import batch, layers, runlog
+from syncpano.checks import without_effect
+from syncpano.commands.dry_run import print_dry_run
+from syncpano.commands.options import given_flags, takes_settings
+from syncpano.config import PanoramaConfig
+from syncpano.console import Bar, Voice, print_result, quiet_libraries
+from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.models.aliases import ALIASES
+from syncpano.models.source import resolve_source
+from syncpano.plan import plan
+
+if TYPE_CHECKING:
+    from syncpano.pipeline import Watcher
+    from syncpano.sampler import StepReport
+
+OUTPUT_FOLDER = Path("out")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which pictures a command line asks for."""
+
+    resolved: layers.Resolved
+    jobs: list[batch.Job]
+    options: batch.Options
+
+
+@takes_settings
+def generate(
+    prompt: str | None = typer.Argument(
+        None, show_default=False, help="What to paint; `-` reads prompts from standard input."
+    ),
+    prompts: Path | None = typer.Option(
+        None, "--prompts", metavar="FILE", help="One prompt a line; blank and # lines are skipped."
+    ),
+    seeds: str | None = typer.Option(
+        None, "--seeds", metavar="LIST", help="Several seeds, such as 1,2,5-10."
+    ),
+    config_name: str | None = typer.Option(
+        None, "--config", metavar="NAME|FILE", help="Settings from a named config or a YAML file."
+    ),
+    from_log: Path | None = typer.Option(
+        None, "--from", metavar="RUN", help="Settings of an earlier run: its .json or .png."
+    ),
+    output: Path | None = typer.Option(
+        None, "--output", "-o", metavar="FILE", help="Where the one picture goes (.png)."
+    ),
+    output_dir: Path | None = typer.Option(
+        None,
+        "--output-dir",
+        metavar="DIR",
+        help="Where pictures go, as <slug>-<seed>.png (default: out).",
+        show_default=False,
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace pictures that exist."),
+    resume: bool = typer.Option(
+        False, "--resume", help="Keep pictures that exist and paint what is missing."
+    ),
+    save_steps: Path | None = typer.Option(
+        None, "--save-steps", metavar="DIR", help="Write the foreseen panorama of every step there."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Print run logs instead of paths."),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Print settings with their origins, windows, calls and memory."
+    ),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="Nothing on stderr but errors."),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Say where the time goes."),
+    debug: bool = typer.Option(False, "--debug", help="Log everything; errors with traceback."),
+    **flags: Any,
+) -> None:
+    """Paint panoramas: one for each prompt and seed.
+
+    Settings come from flags, then SYNCPANO_* variables, then --config, then --from.
+    """
+    voice = Voice(quiet=quiet, verbosity=2 if debug else int(verbose))
+    texts, numbers = _prompts(prompt, prompts), _seeds(seeds, flags)
+    if texts:
+        flags["prompt"] = texts[0]
+    if numbers:
+        flags["seed"] = str(numbers[0])
+    resolved = resolve_settings(flags, config_name, from_log)
+    options = batch.Options(overwrite=overwrite, resume=resume, save_steps=save_steps)
+    configs = _configs(resolved, texts, numbers)
+    request = Request(resolved, _jobs(configs, output, output_dir), options)
+    _warn_unknown_variables(voice)
+    if dry_run:
+        for job in request.jobs:
+            print_dry_run(job, resolved, as_json=as_json)
+        return
+    _check(request, voice)
+    with voice.logging():
+        _paint(request, voice, as_json=as_json)
+
+
+def resolve_settings(
+    flags: Mapping[str, Any], config_name: str | None, from_log: Path | None
+) -> layers.Resolved:
+    """Flags over SYNCPANO_* over --config over --from over defaults."""
+    found = [layers.flag_layer(given_flags(flags)), layers.environment_layer(os.environ)]
+    if config_name is not None:
+        found.append(layers.config_layer(config_name))
+    if from_log is not None:
+        found.append(layers.log_layer(from_log))
+    return layers.resolve(found)
+
+
+def _prompts(prompt: str | None, file: Path | None) -> list[str]:
+    """The prompts of the command line; none where another layer may have one."""
+    if prompt is not None and file is not None:
+        raise SyncPanoError("there is a PROMPT and a `--prompts` file", hint="give one of them")
+    if file is not None:
+        try:
+            return batch.parse_prompts(file.read_text(encoding="utf-8"), str(file))
+        except (OSError, UnicodeDecodeError) as error:
+            raise SyncPanoError(
+                f"{file} cannot be read: {error}", hint="`--prompts` takes a UTF-8 text file"
+            ) from error
+    if prompt == "-":
+        return batch.parse_prompts(sys.stdin.read(), "standard input")
+    return [] if prompt is None else [prompt]
+
+
+def _seeds(seeds: str | None, flags: Mapping[str, Any]) -> list[int]:
+    if seeds is None:
+        return []
+    if flags.get("seed") is not None:
+        raise SyncPanoError("there is `--seed` and `--seeds`", hint="give one of them")
+    return batch.parse_seeds(seeds)
+
+
+def _configs(
+    resolved: layers.Resolved, prompts: list[str], seeds: list[int]
+) -> list[PanoramaConfig]:
+    texts = [resolved.config(prompt=prompt) for prompt in prompts] or [resolved.config()]
+    return [replace(config, seed=seed) for config in texts for seed in (seeds or [config.seed])]
+
+
+def _jobs(
+    configs: list[PanoramaConfig], output: Path | None, folder: Path | None
+) -> list[batch.Job]:
+    if output is None:
+        return batch.name_jobs(configs, folder or OUTPUT_FOLDER)
+    if folder is not None:
+        raise SyncPanoError("there is `--output` and `--output-dir`", hint="give one of them")
+    if len(configs) > 1:
+        raise SyncPanoError(
+            f"`--output` names one file, but there are {len(configs)} pictures",
+            hint="use `--output-dir`",
+        )
+    if output.suffix.lower() != ".png":
+        raise SyncPanoError(
+            f"{output} is not a .png file", hint=f"use `--output {output.with_suffix('.png')}`"
+        )
+    return [batch.Job(configs[0], output)]
+
+
+def _warn_unknown_variables(voice: Voice) -> None:
+    for name, near in layers.unknown_variables(os.environ).items():
+        voice.warn(f"{name} is no setting" + (f"; did you mean {near}?" if near else ""))
+
+
+def _check(request: Request, voice: Voice) -> None:
+    """Everything that can be refused before a weight is read."""
+    first = request.jobs[0].config
+    # Only of an alias is the geometry known before the download.
+    source = resolve_source(
+        first.model, first.revision, download=first.model not in ALIASES, progress=not voice.quiet
+    )
+    for job in request.jobs:
+        plan(job.config, source)
+    for sentence in without_effect(first, request.resolved.explicit()):
+        voice.warn(sentence)
+
+
+def _paint(request: Request, voice: Voice, *, as_json: bool) -> None:
+    jobs = batch.pending(request.jobs, request.options)
+    batch.check_places(jobs, request.options)
+    if len(jobs) < len(request.jobs):
+        voice.say(f"{len(request.jobs) - len(jobs)} of {len(request.jobs)} pictures exist already")
+    if not jobs:
+        return
+    if voice.verbosity < 2:
+        quiet_libraries()
+    from syncpano.pipeline import Studio
+
+    with voice.bar() as bar:
+        failures = batch.run(
+            jobs,
+            request.resolved.origins,
+            Studio(),
+            request.options,
+            _events(jobs, voice, bar, as_json=as_json),
+        )
+    if jobs[0].config.model == "pocket" and failures < len(jobs):
+        voice.say(pocket_notice())
+    if failures:
+        raise typer.Exit(RUN_FAILED)
+
+
+def pocket_notice() -> str:
+    """What the embedded model is, and what paints photographs."""
+    gigabytes = ALIASES["sd2"].download_bytes / 1e9
+    return (
+        "painted by pocket, the small model inside syncpano; `--model sd2` paints photographs "
+        f"({gigabytes:.1f} GB download, GPU advised)"
+    )
+
+
+def _events(jobs: list[batch.Job], voice: Voice, bar: Bar, *, as_json: bool) -> batch.Events:
+    def watch(job: batch.Job) -> Watcher:
+        from syncpano.pipeline import Watcher
+
+        index = next(i for i, other in enumerate(jobs, 1) if other is job)
+        bar.begin(f"{index}/{len(jobs)} {job.path.stem[:40]}")
+        return Watcher(
+            on_stage=bar.stage,
+            on_planned=lambda layout: bar.expect(layout.num_reports),
+            on_step=lambda report: bar.step(_mean(report)),
+        )
+
+    def saved(job: batch.Job, log: runlog.Log) -> None:
+        voice.detail(_timing_line(log))
+        print_result(json.dumps(log, ensure_ascii=False) if as_json else str(job.path))
+
+    def failed(job: batch.Job, error: SyncPanoError) -> None:
+        voice.error(error)
+        if len(jobs) > 1:
+            voice.say(f"{job.path} was not painted; going on")
+
+    return batch.Events(watch, saved, failed)
+
+
+def _mean(report: StepReport) -> float | None:
+    return sum(report.distances) / len(report.distances) if report.distances else None
+
+
+def _timing_line(log: runlog.Log) -> str:
+    parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in log["timings"].items())
+    return f"{log['image']['path']}: {parts}"

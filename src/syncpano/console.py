@@ -1,0 +1,146 @@
+"""What people see on stderr: one progress bar, warnings, errors. stdout belongs to the results."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from syncpano.errors import SyncPanoError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Voice:
+    """Everything but the results, in plain words.
+
+    Args:
+        quiet: errors only.
+        verbosity: 1 for how the run goes, 2 for what the package logs for its makers.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbosity: int = 0) -> None:
+        self.quiet = quiet
+        self.verbosity = verbosity
+        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+    def say(self, sentence: str) -> None:
+        """One line for people."""
+        if not self.quiet:
+            self._console.print(sentence)
+
+    def warn(self, sentence: str) -> None:
+        """One line about what may not be meant."""
+        self.say(f"warning: {sentence}")
+
+    def detail(self, sentence: str) -> None:
+        """One line that only `-v` shows."""
+        if self.verbosity:
+            self.say(sentence)
+
+    def error(self, error: SyncPanoError) -> None:
+        """What went wrong, and what to do about it; never silenced."""
+        self._console.print(f"error: {error.message}")
+        if error.hint:
+            self._console.print(f"\nhint: {error.hint}")
+
+    @contextmanager
+    def logging(self) -> Iterator[None]:
+        """Show the warnings of the package (all it logs at verbosity 2) while the block runs."""
+        handler = _VoiceHandler(self)
+        handler.setLevel(logging.DEBUG if self.verbosity > 1 else logging.WARNING)
+        package = logging.getLogger("syncpano")
+        level, propagate = package.level, package.propagate
+        package.addHandler(handler)
+        package.setLevel(handler.level)
+        package.propagate = False
+        try:
+            yield
+        finally:
+            package.removeHandler(handler)
+            package.setLevel(level)
+            package.propagate = propagate
+
+    @contextmanager
+    def bar(self) -> Iterator[Bar]:
+        """One bar for the whole batch; it shows nothing when quiet or not on a terminal."""
+        if self.quiet or not self._console.is_terminal:
+            yield Bar(None)
+            return
+        from rich import progress
+
+        columns = (
+            progress.TextColumn("{task.description}", markup=False),
+            progress.BarColumn(),
+            progress.TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
+            progress.TextColumn("{task.fields[distance]}"),
+            progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(),
+        )
+        with progress.Progress(*columns, console=self._console, transient=True) as shown:
+            yield Bar(shown)
+
+
+class Bar:
+    """The progress of one picture after the other."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+        self._name = ""
+
+    def begin(self, name: str) -> None:
+        """Start over for the next picture."""
+        self._name = name
+        if self._progress is None:
+            return
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(name, total=0, distance="")
+
+    def expect(self, steps: int) -> None:
+        """The picture takes this many steps."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, total=steps)
+
+    def stage(self, stage: str) -> None:
+        """Say what is being done now."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, description=f"{self._name}: {stage}")
+
+    def step(self, distance: float | None) -> None:
+        """One step is done; its mean distance to the anchor, if it synchronised."""
+        if self._progress is not None and self._task is not None:
+            text = "" if distance is None else f"distance {distance:.3f}"
+            self._progress.update(self._task, advance=1, distance=text)
+
+
+class _VoiceHandler(logging.Handler):
+    def __init__(self, voice: Voice) -> None:
+        super().__init__()
+        self._voice = voice
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if record.levelno >= logging.WARNING:
+            self._voice.warn(message)
+        else:
+            self._voice.say(message)
+
+
+def quiet_libraries() -> None:
+    """Keep the libraries' talk to their developers off stderr; to be called before their import."""
+    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+def print_result(text: str) -> None:
+    """One result on stdout, at once: each picture is announced when it is there."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

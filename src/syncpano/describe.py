@@ -1,0 +1,89 @@
+"""Fill a run log with what was resolved and found on the way."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from syncpano import machine, runlog
+from syncpano.checks import stride_of
+from syncpano.config import PanoramaConfig
+from syncpano.losses.load import resolve_loss
+from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.plan import Plan
+from syncpano.sampler import StepReport
+
+logger = logging.getLogger(__name__)
+SHOWN_WORDS = 12
+
+
+def resolved(
+    config: PanoramaConfig, model: LatentDiffusion, *, synchronises: bool
+) -> PanoramaConfig:
+    """The config with what `auto` came to; painting it again gives the same pixels."""
+    source = model.source
+    found: dict[str, Any] = {
+        "revision": source.revision,
+        "stride": stride_of(config, source),
+        "device": model.device.type,
+        "dtype": str(model.dtype).removeprefix("torch."),
+    }
+    if synchronises:
+        found["loss"] = resolve_loss(config.loss, source.family)
+    return replace(config, **found)
+
+
+def describe(log: runlog.Log, config: PanoramaConfig, layout: Plan, model: LatentDiffusion) -> None:
+    """Everything that is known before the first step."""
+    source, grid = model.source, layout.grid(0)
+    log["config"] = asdict(config)
+    log["model"] = {
+        "id": source.id,
+        "revision": source.revision,
+        "hash": model.content_hash,
+        "family": source.family,
+        "window": source.window,
+        "vae_factor": source.vae_factor,
+        "licence": source.licence,
+    }
+    log["windows"] = {"count": len(grid.windows), "anchor": grid.anchor, "stride": config.stride}
+    log["sync"] = {"steps": list(layout.weights), "weights": list(layout.weights.values())}
+    log["environment"] = machine.environment(model.device, model.dtype)
+
+
+def step_entry(report: StepReport) -> dict[str, Any]:
+    """One line of `steps`."""
+    return {
+        "step": report.step,
+        "timestep": report.timestep,
+        "weight": report.weight,
+        "distances": [round(distance, 6) for distance in report.distances],
+        "seconds": round(report.sync_seconds + report.denoise_seconds, 6),
+    }
+
+
+def notice_words(log: runlog.Log, config: PanoramaConfig, model: LatentDiffusion) -> None:
+    """Say which words of the prompts the model will not see or does not know."""
+    for prompt in filter(None, (config.prompt, config.negative_prompt)):
+        dropped = model.dropped_words(prompt)
+        if dropped:
+            notice(log, f"the prompt is too long for {config.model}, dropped: {_listed(dropped)}")
+        unknown = model.unknown_words(prompt)
+        if unknown:
+            notice(
+                log,
+                f"{config.model} does not know: {_listed(unknown)} (`--model sd2` knows more)",
+            )
+
+
+def notice(log: runlog.Log, sentence: str) -> None:
+    """Keep a sentence in the log and say it once."""
+    log["notices"].append(sentence)
+    logger.warning("%s", sentence)
+
+
+def _listed(words: Sequence[str]) -> str:
+    shown = ", ".join(word[:40] for word in words[:SHOWN_WORDS])
+    return shown if len(words) <= SHOWN_WORDS else f"{shown} and {len(words) - SHOWN_WORDS} more"

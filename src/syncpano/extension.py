@@ -1,0 +1,48 @@
+"""In which order a panorama grows from a centre window outwards. Pure Python, in latent cells."""
+
+from __future__ import annotations
+
+from syncpano.windows import Window
+
+
+def extension_windows(
+    height: int, width: int, size: int, stride: int, *, loop: bool = False
+) -> tuple[Window, ...]:
+    """The centre window first, then alternately one more to either side, until all is covered.
+
+    Each window after the first shares at least `size - stride` cells with what is there already;
+    the last one towards a border is flush with it. Rows grow in the same way: the centre row whole,
+    then the rows above and below. In a loop columns wrap, and the last window closes the ring.
+    """
+    assert size <= min(height, width)
+    assert 1 <= stride <= size
+    lefts = _ring_order(width, size, stride) if loop else _open_order(width, size, stride)
+    tops = _open_order(height, size, stride)
+    return tuple(Window(top, left, size) for top in tops for left in lefts)
+
+
+def _open_order(length: int, size: int, stride: int) -> tuple[int, ...]:
+    low = high = (length - size) // 2
+    order = [low]
+    while low > 0 or high < length - size:
+        if low > 0:
+            low = max(0, low - stride)
+            order.append(low)
+        if high < length - size:
+            high = min(length - size, high + stride)
+            order.append(high)
+    return tuple(order)
+
+
+def _ring_order(length: int, size: int, stride: int) -> tuple[int, ...]:
+    centre = (length - size) // 2
+    order, covered, left, right = [centre % length], size, centre, centre
+    while covered < length:
+        if len(order) % 2:
+            left -= stride
+            order.append(left % length)
+        else:
+            right += stride
+            order.append(right % length)
+        covered += stride
+    return tuple(order)

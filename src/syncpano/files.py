@@ -1,0 +1,92 @@
+"""Files that appear whole or not at all, and names that are safe on every file system."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import unicodedata
+from pathlib import Path
+
+from syncpano.errors import BAD_INPUT, RUN_FAILED, SyncPanoError
+
+SLUG_LENGTH = 60  # with a seed and `.json` far below the 255 bytes that file systems allow
+
+
+def write_atomic(path: Path, content: bytes, *, overwrite: bool = False) -> None:
+    """Write `content` beside `path` and rename it into place.
+
+    Raises:
+        SyncPanoError: the file exists and `overwrite` is False, or it cannot be written.
+    """
+    if path.exists() and not overwrite:
+        raise exists_error(path)
+    part: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".syncpano-", suffix=".part")
+        part = Path(name)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner reads
+        part.replace(path)
+    except OSError as error:
+        raise SyncPanoError(
+            f"{path} cannot be written: {error.strerror or error}",
+            hint="free some space or choose another place with `--output-dir`",
+            exit_code=RUN_FAILED,
+        ) from error
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Create `folder` and a file in it for a moment: better now than after the run."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SyncPanoError(
+            f"{folder} cannot be written: {error.strerror or error}",
+            hint="choose another place with `--output-dir`",
+            exit_code=BAD_INPUT,
+        ) from error
+
+
+def exists_error(path: Path) -> SyncPanoError:
+    """The refusal to overwrite `path`."""
+    return SyncPanoError(
+        f"{path} exists already",
+        hint="`--overwrite` replaces it, `--resume` keeps it and paints what is missing",
+    )
+
+
+def slug(text: str) -> str:
+    """1 to `SLUG_LENGTH` characters of a-z, 0-9 and `-`: the words of `text`, or its hash.
+
+    A text without a single latin letter or digit, and one that must be cut, gets six digits of
+    its hash, so that two of them rarely meet.
+    """
+    latin = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^a-z0-9]+", "-", latin.lower()).strip("-")
+    if words and len(words) <= SLUG_LENGTH:
+        return words
+    kept = words[: SLUG_LENGTH - 7].rstrip("-") or "panorama"
+    return f"{kept}-{digest(text)}"
+
+
+def digest(text: str) -> str:
+    """Six hexadecimal digits that tell texts apart."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+
+
+def _umask() -> int:
+    # There is no way to read the mask but to set it; commands are single-threaded when they save.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

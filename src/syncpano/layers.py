@@ -1,0 +1,144 @@
+"""Where the settings come from: flag > SYNCPANO_* > --config > --from > default. No torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from syncpano import runlog
+from syncpano.config import PanoramaConfig, Value, settings
+from syncpano.errors import SyncPanoError, suggestion
+from syncpano.presets import find_config, read_yaml
+from syncpano.values import coerce
+
+DEFAULT = "default"
+FROM = "from "
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Values of one origin, checked and typed."""
+
+    origin: str  # as it stands in the run log: `flag`, `environment`, `config loop`, `from x.json`
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Every setting's value and origin; `prompt` may be missing still."""
+
+    values: Mapping[str, Value]
+    origins: Mapping[str, str]
+
+    def config(self, **overrides: Value) -> PanoramaConfig:
+        """The config under these settings; `overrides` are per-picture values (prompt, seed)."""
+        values = {**self.values, **overrides}
+        if "prompt" not in values:
+            raise SyncPanoError(
+                "there is no prompt", hint='say what to paint: `syncpano generate "A waterfall"`'
+            )
+        return PanoramaConfig(**values)  # type: ignore[arg-type]
+
+    def explicit(self) -> frozenset[str]:
+        """Settings that somebody asked for now: neither defaults nor what an earlier run had."""
+        return frozenset(
+            name
+            for name, origin in self.origins.items()
+            if origin != DEFAULT and not origin.startswith(FROM)
+        )
+
+
+def resolve(layers: Sequence[Layer]) -> Resolved:
+    """Merge the layers, the strongest first, over the defaults."""
+    values: dict[str, Value] = {
+        name: item.default for name, item in settings().items() if item.default is not MISSING
+    }
+    origins = dict.fromkeys(values, DEFAULT)
+    for layer in reversed(layers):
+        values.update(layer.values)
+        origins.update(dict.fromkeys(layer.values, layer.origin))
+    ordered = [name for name in settings() if name in values]
+    return Resolved(
+        {name: values[name] for name in ordered}, {name: origins[name] for name in ordered}
+    )
+
+
+def flag_layer(given: Mapping[str, str | bool | None]) -> Layer:
+    """Flags as typed on the command line; None is a flag that was not given."""
+    return Layer(
+        "flag",
+        {
+            name: coerce(settings()[name], text, settings()[name].flags[0])
+            for name, text in given.items()
+            if text is not None
+        },
+    )
+
+
+def environment_layer(environ: Mapping[str, str]) -> Layer:
+    """`SYNCPANO_*` variables."""
+    return Layer(
+        "environment",
+        {
+            item.name: coerce(item, environ[item.variable], item.variable)
+            for item in settings().values()
+            if item.variable in environ
+        },
+    )
+
+
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """`SYNCPANO_*` variables that are no setting -> the setting that is meant, if one is near."""
+    known = {item.variable for item in settings().values()}
+    return {
+        name: next(iter(get_close_matches(name, known, 1)), None)
+        for name in environ
+        if name.startswith("SYNCPANO_") and name not in known
+    }
+
+
+def config_layer(name: str) -> Layer:
+    """A named config (`paper`, `first3`, ...) or a YAML file."""
+    path = find_config(name)
+    return Layer(f"config {name}", _checked(read_yaml(path), name))
+
+
+def log_layer(path: Path) -> Layer:
+    """The config in a run log or in a picture that syncpano made."""
+    return Layer(f"{FROM}{path.name}", _checked(runlog.read(path)["config"], str(path)))
+
+
+def values_layer(origin: str, values: Mapping[str, Any]) -> Layer:
+    """Values from Python code."""
+    return Layer(origin, _checked(values, origin))
+
+
+def _checked(values: Mapping[str, Any], where: str) -> dict[str, Value]:
+    known = settings()
+    for name in values:
+        if name not in known:
+            raise SyncPanoError(
+                f"{name!r} in {where} is no setting",
+                hint=suggestion(name, known) or "`syncpano config show` lists all settings",
+            )
+    return {
+        name: coerce(known[name], value, f"{name} in {where}") for name, value in values.items()
+    }
+
+
+def changed_values(config: PanoramaConfig) -> dict[str, Value]:
+    """The fields of a config that are not its defaults."""
+    return {
+        name: getattr(config, name)
+        for name, item in settings().items()
+        if getattr(config, name) != item.default
+    }
+
+
+def check_types(config: PanoramaConfig) -> None:
+    """Raise where a config that was built in Python holds a value of the wrong type."""
+    _checked(dataclasses.asdict(config), "PanoramaConfig")

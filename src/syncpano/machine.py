@@ -1,0 +1,58 @@
+"""The machine that a run ran on: versions, processor, memory."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+PACKAGES = ("syncpano", "torch", "diffusers", "transformers", "lpips", "numpy", "pillow")
+
+
+def environment(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """`environment` of the run log."""
+    return {
+        "versions": {"python": platform.python_version(), **_versions()},
+        "platform": f"{platform.system()} {platform.machine()}",
+        "device": str(device),
+        "device_name": _device_name(device),
+        "threads": torch.get_num_threads(),
+        "dtype": str(dtype).removeprefix("torch."),
+    }
+
+
+def peak_memory() -> dict[str, int | None]:
+    """`memory` of the run log: the process's peak so far, and the CUDA device's."""
+    cuda = torch.cuda.is_available()
+    return {
+        "process_bytes": _process_peak(),
+        "device_bytes": torch.cuda.max_memory_allocated() if cuda else None,
+    }
+
+
+def _process_peak() -> int:
+    try:
+        import resource
+    except ImportError:  # Windows has no getrusage
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()

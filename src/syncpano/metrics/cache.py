@@ -1,0 +1,60 @@
+"""What was measured once: small arrays on disk, found by what made them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from syncpano.errors import SyncPanoError
+
+Array = NDArray[np.float64]
+
+
+def default_folder() -> Path:
+    """`syncpano/measurements` in the user's cache (`XDG_CACHE_HOME`, else `~/.cache`)."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "syncpano" / "measurements"
+
+
+class MeasurementCache:
+    """Arrays by key; one file each, written whole, so that several processes can share it.
+
+    Keys name everything a number depends on: the file's digest, the network and its weights, the
+    crop. A damaged file counts as absent.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        """`folder` None keeps nothing."""
+        self._folder = folder
+
+    def get(self, key: str, measure: Callable[[], Array]) -> Array:
+        """The array of a key, measured now if it is not known."""
+        if self._folder is None:
+            return measure()
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        path = self._folder / digest[:2] / f"{digest}.npy"
+        try:
+            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+        except (OSError, ValueError, EOFError):
+            pass
+        measured = np.asarray(measure(), dtype=np.float64)
+        self._write(path, measured)
+        return measured
+
+    def _write(self, path: Path, measured: Array) -> None:
+        part = path.with_suffix(f".{os.getpid()}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as stream:
+                np.save(stream, measured, allow_pickle=False)
+            part.replace(path)
+        except OSError as error:
+            raise SyncPanoError(
+                f"measurements cannot be kept in {path.parent}: {error.strerror or error}",
+                hint="choose another place with `--cache DIR`, or use `--no-cache`",
+            ) from error

@@ -1,0 +1,60 @@
+"""How well a crop fits its prompt: 100 times the cosine in CLIP (Radford et al., ICML 2021).
+
+# N crops, h w one crop, d the joint space
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.metrics.features import fingerprint
+from syncpano.metrics.settings import CLIP_MODEL
+
+_MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+class ClipScore:
+    """CLIP through transformers; ViT-B/16 unless told otherwise.
+
+    Attributes:
+        name: `clip-vit-base-patch16@` and a fingerprint of the weights.
+    """
+
+    def __init__(self, device: str, model: str = CLIP_MODEL) -> None:
+        """Load a Hub id or a local folder, safetensors only.
+
+        Raises:
+            SyncPanoError: it is not cached and cannot be fetched, or is no CLIP.
+        """
+        from transformers import AutoTokenizer, CLIPModel
+
+        try:
+            self._network: Any = CLIPModel.from_pretrained(model, use_safetensors=True)
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(model)
+        except (OSError, ValueError, KeyError) as error:
+            raise SyncPanoError(
+                f"{model} cannot be loaded as CLIP: {str(error).splitlines()[0]}",
+                hint="give a folder by `--clip-model`, or use the metric `pocket-fit` offline",
+                exit_code=RUN_FAILED,
+            ) from error
+        self._network.to(device).eval().requires_grad_(False)
+        self._device = device
+        self.name = f"{model.rstrip('/').rsplit('/', 1)[-1]}@{fingerprint(self._network)}"
+
+    @torch.no_grad()
+    def __call__(self, crops: Tensor, prompt: str) -> list[float]:
+        """N 3 h w in [-1, 1], square -> N scores, 100 * cosine of crop and prompt."""
+        side = self._network.config.vision_config.image_size
+        # Antialiased bicubic resizing of a square crop equals CLIP's own preparation up to 8 bits.
+        images = F.interpolate(crops, (side, side), mode="bicubic", antialias=True).clamp(-1, 1)
+        mean, std = (torch.tensor(x)[:, None, None] for x in (_MEAN, _STD))
+        pixels = (((images + 1) / 2 - mean) / std).to(self._device)
+        tokens = self._tokenizer([prompt], truncation=True, return_tensors="pt").to(self._device)
+        output = self._network(pixel_values=pixels, **tokens)
+        cosine = F.cosine_similarity(output.image_embeds, output.text_embeds)
+        return [100 * float(value) for value in cosine.cpu()]

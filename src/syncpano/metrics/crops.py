@@ -1,0 +1,35 @@
+"""Which parts of a picture the metrics look at. Pure Python; lengths in image pixels."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Box:
+    """The pixels (top .. top + size, left .. left + size)."""
+
+    top: int
+    left: int
+    size: int
+
+
+def native_boxes(height: int, width: int, size: int) -> tuple[Box, ...]:
+    """Non-overlapping squares from the top left corner; what they do not reach is left out."""
+    return tuple(
+        Box(top, left, size)
+        for top in range(0, height - size + 1, size)
+        for left in range(0, width - size + 1, size)
+    )
+
+
+def random_box(height: int, width: int, size: int, seed: int, name: str) -> Box:
+    """One square anywhere in the picture, drawn from the seed and the picture's name alone.
+
+    The order of the pictures does not matter, and panoramas of one name (the same prompt and seed
+    under different settings) are looked at in the same place.
+    """
+    # String seeds are hashed with SHA-512: the same box on every machine and Python.
+    rng = random.Random(f"crop {seed} {height}x{width} {size} {name}")
+    return Box(rng.randint(0, height - size), rng.randint(0, width - size), size)

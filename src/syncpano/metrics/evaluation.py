@@ -1,0 +1,287 @@
+"""Measure many pictures, one after the other: no more than a few are in memory at a time.
+
+# n pictures, d feature dimensions
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from syncpano.errors import SyncPanoError
+from syncpano.metrics.cache import MeasurementCache
+from syncpano.metrics.frechet import Gaussian, frechet_distance
+from syncpano.metrics.giqa import knn_giqa
+from syncpano.metrics.instruments import Instruments
+from syncpano.metrics.kernel import kernel_distance
+from syncpano.metrics.measures import (
+    Array,
+    boxes_of,
+    measure,
+    prompt_of,
+    reference_features,
+    what_decides,
+)
+from syncpano.metrics.pairs import reduce_pairs
+from syncpano.metrics.pictures import Picture, read_picture
+from syncpano.metrics.settings import OF_PAIRS, OF_SETS, Settings, key_of
+
+READ_AHEAD = 4  # pictures that are decoded while one is measured
+POOLED = ""  # the group of all pictures
+
+
+@dataclass(frozen=True)
+class Result:
+    """One metric over all pictures.
+
+    Attributes:
+        std: sample standard deviation over pictures, or over prompts; None where there is one value.
+        n: pictures that have a value.
+        features: the network and weights that made it.
+        reduction: over the pairs of a picture; None for other metrics.
+    """
+
+    mean: float | None
+    std: float | None
+    n: int
+    features: str
+    reduction: str | None = None
+
+
+@dataclass
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        scores: for every picture its path and, by metric key, its number; None where a metric
+            does not apply.
+        skipped: pictures that could not be measured, with the reason.
+    """
+
+    results: dict[str, Result] = field(default_factory=dict)
+    scores: list[dict[str, str | float | None]] = field(default_factory=list)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+
+
+@dataclass
+class _Set:
+    """Features by prompt (or all in one group), in the order of the pictures."""
+
+    features: dict[str, list[Array]] = field(default_factory=lambda: defaultdict(list))
+    rows: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def stacked(self, group: str) -> Array:
+        """n d."""
+        return np.vstack(self.features[group])
+
+
+class Evaluator:
+    """Measures pictures under one set of settings; networks and cache are kept between calls."""
+
+    def __init__(self, settings: Settings, cache: MeasurementCache) -> None:
+        """Load every network that the metrics need, before any picture is read.
+
+        Raises:
+            SyncPanoError: a network or its weights cannot be had.
+        """
+        self.settings = settings
+        self.cache = cache
+        self.tools = Instruments(settings)
+        self.features = {metric: self.tools.features_of(metric) for metric in settings.metrics}
+        self._of_sets = [metric for metric in settings.metrics if metric in OF_SETS]
+
+    def evaluate(
+        self,
+        paths: Sequence[Path],
+        reference: Sequence[Path] = (),
+        *,
+        on_picture: Callable[[Path], None] = lambda _: None,
+        on_skip: Callable[[Path, str], None] = lambda path, reason: None,
+    ) -> Evaluation:
+        """Measure every picture; one that cannot be measured is skipped and listed.
+
+        Args:
+            reference: pictures for FID, KID and GIQA; all native crops of each count.
+            on_picture: called after every picture, reference pictures included.
+            on_skip: called with a picture that could not be measured, and the reason.
+
+        Raises:
+            SyncPanoError: too few pictures for a metric of sets, or no picture could be measured.
+        """
+        self._check_sets(paths, reference)
+        evaluation = Evaluation()
+
+        def skip(path: Path, reason: str) -> None:
+            evaluation.skipped.append((path, reason))
+            on_skip(path, reason)
+
+        others = self._reference_set(reference, on_picture, skip) if self._of_sets else _Set()
+        ours = _Set()
+        for path, picture in read_ahead(paths, skip):
+            self._measure_one(path, picture, evaluation, ours, skip)
+            on_picture(path)
+        if not evaluation.scores:
+            raise SyncPanoError("no picture could be measured", hint="see the reasons above")
+        self._summarise(evaluation, ours, others)
+        return evaluation
+
+    def _measure_one(
+        self,
+        path: Path,
+        picture: Picture | None,
+        evaluation: Evaluation,
+        ours: _Set,
+        skip: Callable[[Path, str], None],
+    ) -> None:
+        if picture is None:
+            return
+        try:
+            scores, vector = self._scores(picture)
+        except SyncPanoError as error:
+            skip(path, " - ".join(filter(None, (error.message, error.hint))))
+            return
+        if vector is not None:
+            group = self._group(picture)
+            ours.features[group].append(vector)
+            ours.rows[group].append(len(evaluation.scores))
+        evaluation.scores.append({"path": str(path), "prompt": picture.prompt, **scores})
+
+    def _scores(self, picture: Picture) -> tuple[dict[str, float | None], Array | None]:
+        scores: dict[str, float | None] = {}
+        vector = None
+        for metric in self.settings.metrics:
+            numbers = self.cache.get(
+                what_decides(metric, picture, self.settings, self.tools),
+                lambda metric=metric: measure(metric, picture, self.settings, self.tools),
+            )
+            if metric in OF_SETS:
+                vector = numbers
+            elif metric in OF_PAIRS:
+                scores[key_of(metric)] = reduce_pairs(numbers.tolist(), self.settings.reduction)
+            else:
+                scores[key_of(metric)] = float(numbers[0]) if len(numbers) else None
+        return scores, vector
+
+    def _reference_set(
+        self,
+        paths: Sequence[Path],
+        on_picture: Callable[[Path], None],
+        skip: Callable[[Path, str], None],
+    ) -> _Set:
+        found = _Set()
+        made_by = self.features[self._of_sets[0]]
+        for path, picture in read_ahead(paths, skip):
+            on_picture(path)
+            if picture is None:
+                continue
+            try:
+                boxes, _ = boxes_of(picture, self.settings)
+                key = f"features by {made_by} of {picture.digest} at {boxes}"
+                features = self.cache.get(
+                    key,
+                    lambda picture=picture: reference_features(picture, self.settings, self.tools),
+                )
+                found.features[self._group(picture)].extend(features)
+            except SyncPanoError as error:
+                skip(path, error.message)
+        return found
+
+    def _group(self, picture: Picture) -> str:
+        return prompt_of(picture, self.settings) if self.settings.by_prompt else POOLED
+
+    def _check_sets(self, paths: Sequence[Path], reference: Sequence[Path]) -> None:
+        if not self._of_sets:
+            return
+        if not reference:
+            raise SyncPanoError(
+                f"{', '.join(self._of_sets)} compare with reference pictures, and there are none",
+                hint="give a folder by `--reference DIR`",
+            )
+        if len(paths) < 2 and set(self._of_sets) - {"giqa"}:
+            raise SyncPanoError(
+                "FID and KID compare sets: one picture is too few",
+                hint="give at least two, better hundreds",
+            )
+
+    def _summarise(self, evaluation: Evaluation, ours: _Set, others: _Set) -> None:
+        for metric in self.settings.metrics:
+            key = key_of(metric)
+            if metric in ("fid", "kid"):
+                evaluation.results[key] = self._distance_of_sets(metric, ours, others)
+                continue
+            if metric == "giqa":
+                self._fill_giqa(evaluation, ours, others)
+            values = [score[key] for score in evaluation.scores]
+            numbers = [value for value in values if isinstance(value, float)]
+            reduction = self.settings.reduction if metric in OF_PAIRS else None
+            evaluation.results[key] = _result(
+                numbers, len(numbers), self.features[metric], reduction
+            )
+
+    def _distance_of_sets(self, metric: str, ours: _Set, others: _Set) -> Result:
+        distances: list[float] = []
+        spread = None
+        count = 0
+        for group in ours.features:
+            if group not in others.features:
+                continue
+            one, other = ours.stacked(group), others.stacked(group)
+            if min(len(one), len(other)) < 2:
+                continue
+            count += len(one)
+            if metric == "fid":
+                gaussians = Gaussian.of_features(one), Gaussian.of_features(other)
+                distances.append(frechet_distance(*gaussians))
+            else:
+                kernel = kernel_distance(one, other, self.settings.seed)
+                distances.append(kernel.mean)
+                spread = kernel.std
+        result = _result(distances, count, self.features[metric])
+        if result.std is None and spread is not None:
+            return Result(result.mean, spread, count, result.features)
+        return result
+
+    def _fill_giqa(self, evaluation: Evaluation, ours: _Set, others: _Set) -> None:
+        for group, rows in ours.rows.items():
+            if group not in others.features:
+                continue
+            scores = knn_giqa(
+                ours.stacked(group), others.stacked(group), form=self.settings.giqa_form
+            )
+            for row, score in zip(rows, scores, strict=True):
+                evaluation.scores[row]["giqa"] = float(score) if np.isfinite(score) else None
+        for entry in evaluation.scores:
+            entry.setdefault("giqa", None)
+
+
+def _result(
+    values: Sequence[float], count: int, features: str, reduction: str | None = None
+) -> Result:
+    mean = float(np.mean(values)) if values else None
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return Result(mean, std, count, features, reduction)
+
+
+def read_ahead(
+    paths: Sequence[Path], skip: Callable[[Path, str], None]
+) -> Iterator[tuple[Path, Picture | None]]:
+    """Decode pictures in another thread, a few ahead; None for one that cannot be read."""
+    waiting = iter(paths)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        queue: list[tuple[Path, Future[Picture]]] = [
+            (path, pool.submit(read_picture, path)) for path in islice(waiting, READ_AHEAD)
+        ]
+        while queue:
+            path, future = queue.pop(0)
+            queue += [(p, pool.submit(read_picture, p)) for p in islice(waiting, 1)]
+            try:
+                yield path, future.result()
+            except SyncPanoError as error:
+                skip(path, error.message)
+                yield path, None

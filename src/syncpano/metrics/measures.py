@@ -1,0 +1,133 @@
+"""From the name of a metric to the numbers of one picture.
+
+# N crops of one picture, h w one crop
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from syncpano.errors import SyncPanoError
+from syncpano.metrics import colour, structure
+from syncpano.metrics.crops import Box, native_boxes, random_box
+from syncpano.metrics.instruments import Instruments
+from syncpano.metrics.pairs import pair_distances
+from syncpano.metrics.pictures import Picture
+from syncpano.metrics.settings import OF_PAIRS, OF_PICTURES, OF_PROMPTS, OF_SETS, Settings
+
+Array = NDArray[np.float64]
+
+
+def boxes_of(picture: Picture, settings: Settings) -> tuple[tuple[Box, ...], Box]:
+    """The native crops of a picture and its random one.
+
+    Raises:
+        SyncPanoError: the picture is smaller than a crop.
+    """
+    height, width = picture.pixels.shape[:2]
+    side = settings.crop or picture.window or min(height, width)
+    if min(height, width) < side:
+        raise SyncPanoError(
+            f"{picture.path} has {width} x {height} pixels: smaller than a crop of {side}",
+            hint="use a smaller `--crop`",
+        )
+    name = picture.name
+    return native_boxes(height, width, side), random_box(height, width, side, settings.seed, name)
+
+
+def measure(metric: str, picture: Picture, settings: Settings, tools: Instruments) -> Array:
+    """What a metric takes from one picture.
+
+    A vector of distances for metrics of pairs (empty for one crop), of one score otherwise (empty
+    where it does not apply); for metrics of sets the features of the random crop.
+
+    Raises:
+        SyncPanoError: the picture is smaller than a crop, or its prompt is not known.
+    """
+    boxes, random_crop = boxes_of(picture, settings)
+    if metric in OF_PICTURES:
+        of_picture = {"seam": structure.seam_score, "edges": structure.edge_energy}[metric]
+        return np.array([of_picture(picture.pixels)])
+    if metric in OF_PAIRS:
+        return _of_pairs(metric, picture, boxes, settings, tools)
+    crop = to_tensor([_cut(picture, random_crop)])
+    if metric in OF_SETS:
+        return tools.extractor(crop)[0].double().numpy()
+    prompt = prompt_of(picture, settings)
+    if metric == "clip":
+        return np.array(tools.clip(crop, prompt))
+    return np.array(tools.judge.prompt_fit(crop, prompt) or [])
+
+
+def reference_features(picture: Picture, settings: Settings, tools: Instruments) -> Array:
+    """N d: the features of all native crops of a reference picture."""
+    boxes, _ = boxes_of(picture, settings)
+    crops = to_tensor([_cut(picture, box) for box in boxes])
+    batches = [tools.extractor(batch) for batch in crops.split(settings.batch)]
+    return torch.cat(batches).double().numpy()
+
+
+def what_decides(metric: str, picture: Picture, settings: Settings, tools: Instruments) -> str:
+    """Everything that the numbers of `measure` depend on, as the key of a cache."""
+    boxes, random_crop = boxes_of(picture, settings)
+    made_by = tools.features_of(metric)
+    if metric in OF_PICTURES:
+        return f"{metric} of {picture.digest}"
+    if metric in OF_PAIRS:
+        return f"{metric} by {made_by} of {picture.digest} at {boxes}"
+    if metric in OF_SETS:  # they share their features
+        return f"features by {made_by} of {picture.digest} at {random_crop}"
+    prompt = prompt_of(picture, settings)
+    return f"{metric} by {made_by} of {picture.digest} at {random_crop} for {prompt!r}"
+
+
+def prompt_of(picture: Picture, settings: Settings) -> str:
+    """The prompt that was given for all, or the run log's.
+
+    Raises:
+        SyncPanoError: there is neither.
+    """
+    prompt = settings.prompt or picture.prompt
+    if prompt is None:
+        raise SyncPanoError(
+            f"{picture.path} has no run log that tells its prompt", hint="give it by `--prompt`"
+        )
+    return prompt
+
+
+def _of_pairs(
+    metric: str, picture: Picture, boxes: Sequence[Box], settings: Settings, tools: Instruments
+) -> Array:
+    crops = [_cut(picture, box) for box in boxes]
+    statistics: dict[str, Callable[[Sequence[NDArray[np.uint8]]], list[float]]] = {
+        "colour": colour.colour_distance,
+        "palette": colour.palette_distance,
+    }
+    if metric in statistics:
+        return np.array(statistics[metric](crops))
+    if len(crops) < 2:
+        return np.array([])
+    unit = 1.0
+    if metric == "intra-style":
+        from syncpano.losses.style import WEIGHT
+
+        loss, unit = tools.style, WEIGHT
+    else:
+        loss = tools.lpips if metric == "intra-lpips" else tools.judge
+    tensors = to_tensor(crops).to(settings.device)
+    return pair_distances(loss, tensors, settings.batch).double().numpy() / unit
+
+
+def to_tensor(crops: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """N crops h w 3 of 8 bits -> N 3 h w in [-1, 1]."""
+    stacked = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
+    return stacked.float() / 127.5 - 1
+
+
+def _cut(picture: Picture, box: Box) -> NDArray[np.uint8]:
+    return picture.pixels[box.top : box.top + box.size, box.left : box.left + box.size]

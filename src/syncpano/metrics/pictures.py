@@ -1,0 +1,117 @@
+"""Pictures to be measured, and what their run logs know about them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from syncpano import png, runlog
+from syncpano.errors import RUN_FAILED, SyncPanoError
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture in memory.
+
+    Attributes:
+        pixels: H W 3, sRGB of 8 bits.
+        digest: SHA-256 of the file.
+        prompt, seed, loop, window: from the run log; None or False where there is none. `window`
+            is the model's native window in pixels.
+    """
+
+    path: Path
+    pixels: NDArray[np.uint8]
+    digest: str
+    prompt: str | None = None
+    seed: int | None = None
+    loop: bool = False
+    window: int | None = None
+
+    @cached_property
+    def name(self) -> str:
+        """What panoramas of the same prompt and seed share; without a run log the file's name."""
+        return self.path.name if self.seed is None else f"{self.prompt} / {self.seed}"
+
+
+def find_pictures(paths: Iterable[Path]) -> list[Path]:
+    """Files as they are and, sorted by name, all PNG and JPEG files in folders and below.
+
+    Raises:
+        SyncPanoError: a path does not exist, or no picture is found at all.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+        elif path.exists():
+            found.append(path)
+        else:
+            raise SyncPanoError(f"{path} does not exist", hint="give pictures or folders of them")
+    if not found:
+        raise SyncPanoError("no PNG or JPEG file was found", hint="give pictures or folders")
+    return list(dict.fromkeys(found))
+
+
+def read_picture(path: Path) -> Picture:
+    """Decode a picture, and its run log where it has one, inside or beside it.
+
+    Raises:
+        SyncPanoError: the file cannot be read or is no whole picture.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        content = path.read_bytes()
+        with Image.open(io.BytesIO(content)) as image:
+            pixels = np.asarray(image.convert("RGB"))
+    except UnidentifiedImageError as error:
+        raise _unreadable(path, "it is no picture") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise _unreadable(path, str(error)) from error
+    return Picture(
+        path, pixels, hashlib.sha256(content).hexdigest(), **_facts(_log_of(path, content))
+    )
+
+
+def _unreadable(path: Path, reason: str) -> SyncPanoError:
+    return SyncPanoError(f"{path} cannot be read as a picture: {reason}", exit_code=RUN_FAILED)
+
+
+def _log_of(path: Path, content: bytes) -> dict[str, Any] | None:
+    """The run log; None for pictures that are not ours."""
+    sidecar = path.with_suffix(".json")
+    if content.startswith(png.SIGNATURE) and runlog.KEYWORD in png.read_text(path):
+        return runlog.read(path)
+    if not sidecar.is_file():
+        return None
+    try:
+        if json.loads(sidecar.read_bytes()).get("schema") != runlog.SCHEMA:
+            return None
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return runlog.read(sidecar)
+
+
+def _facts(log: dict[str, Any] | None) -> dict[str, Any]:
+    if log is None:
+        return {}
+    config, model = log["config"], log.get("model") or {}
+    window, factor = model.get("window"), model.get("vae_factor")
+    return {
+        "prompt": log["prompt"],
+        "seed": config.get("seed"),
+        "loop": bool(config.get("loop")),
+        "window": window * factor if window and factor else None,
+    }

@@ -1,0 +1,115 @@
+"""The pocket model's judge: the feature network that guidance never sees, in its three roles.
+
+# N crops, h w one crop, d feature dimensions
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from syncpano.errors import SyncPanoError
+from syncpano.metrics.features import fingerprint
+from syncpano.models.folder import read_json
+from syncpano.models.pocket_features import PocketFeatureNet
+from syncpano.models.source import resolve_source
+
+ClassWords = Mapping[str, Mapping[str, Sequence[str]]]
+
+
+class PocketFeatures:
+    """A `FeatureExtractor`, a `PerceptualLoss` and a measure of prompt fit in one network.
+
+    Attributes:
+        name: `pocket-judge@` and a fingerprint of the weights.
+    """
+
+    def __init__(
+        self, network: PocketFeatureNet, class_words: ClassWords | None = None, device: str = "cpu"
+    ) -> None:
+        self._network = network.to(device).eval().requires_grad_(False)
+        self._device = device
+        self._class_words = class_words or {}
+        self.name = f"pocket-judge@{fingerprint(network)}"
+
+    @classmethod
+    def of_model(cls, model: str, device: str) -> PocketFeatures:
+        """The judge of a pocket model: its `features/` folder and `class_words` of pocket.json.
+
+        Raises:
+            SyncPanoError: the model has no such folder.
+        """
+        source = resolve_source(model, download=False)
+        if source.folder is None or not (source.folder / "features" / "config.json").is_file():
+            raise SyncPanoError(
+                f"{model} has no features/ folder with a network that judges pictures",
+                hint="the pocket model has one: `--judge pocket`",
+            )
+        return cls.from_folder(source.folder / "features", device)
+
+    @classmethod
+    def from_folder(cls, folder: Path, device: str) -> PocketFeatures:
+        """Load a `features/` folder; always float32."""
+        network = PocketFeatureNet.from_pretrained(folder, torch_dtype=torch.float32)
+        card = folder.parent / "pocket.json"
+        words = read_json(card).get("class_words") if card.is_file() else None
+        return cls(network, words if isinstance(words, dict) else None, device)
+
+    @torch.no_grad()
+    def __call__(self, crops: Tensor) -> Tensor:
+        """N 3 h w in [-1, 1] -> N d: the last stage, averaged over space."""
+        pooled: Tensor = self._network.pooled(crops.to(self._device))
+        return pooled.float().cpu()
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """N 3 h w in [-1, 1] -> unit-length feature maps, one a stage."""
+        maps = self._network.feature_maps(images.to(self._device).float())
+        return [m / (m.square().sum(1, keepdim=True) + 1e-8).sqrt() for m in maps]
+
+    def distance(self, features: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
+        """N distances >= 0 to one target: LPIPS's form without learnt channel weights."""
+        stages = zip(features, target, strict=True)
+        return torch.stack([(a - b).square().sum(1).mean((1, 2)) for a, b in stages]).sum(0)
+
+    def named_classes(self, prompt: str) -> dict[str, str]:
+        """Head -> the class that the prompt names; heads that it says nothing about are absent.
+
+        The longest match wins, so that "northern lights" is not a light. Words come from
+        `class_words` of pocket.json; a class without an entry is named by its own name.
+        """
+        text = f" {' '.join(re.findall(r'[^\W_]+', prompt.lower()))} "
+        named: dict[str, str] = {}
+        for head, classes in (self._network.config.heads or {}).items():
+            matches = [
+                (len(words), -text.index(f" {words} "), class_)
+                for class_ in classes
+                for words in self._words(head, class_)
+                if f" {words} " in text
+            ]
+            if matches and head != "palette":
+                named[head] = max(matches)[2]
+        return named
+
+    @torch.no_grad()
+    def prompt_fit(self, crops: Tensor, prompt: str) -> list[float] | None:
+        """N 3 h w -> N scores in [0, 100]: mean probability of the classes that the prompt names.
+
+        None where the prompt names none: the judge knows only what it was trained on.
+        """
+        named = self.named_classes(prompt)
+        if not named:
+            return None
+        logits = self._network(crops.to(self._device).float())
+        fits = []
+        for head, class_ in named.items():
+            index = list(self._network.config.heads[head]).index(class_)
+            fits.append(logits[head].softmax(1)[:, index])
+        return [100 * float(fit) for fit in torch.stack(fits).mean(0)]
+
+    def _words(self, head: str, class_: str) -> list[str]:
+        listed = self._class_words.get(head, {}).get(class_)
+        return [str(w).lower() for w in listed] if listed else [class_.replace("_", " ").lower()]

@@ -1,0 +1,55 @@
+"""What the pocket model's `pocket.json` says about it. No torch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from syncpano.errors import SyncPanoError
+from syncpano.models.folder import read_json
+
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+
+
+@dataclass(frozen=True)
+class Card:
+    """Facts beside the weights of a pocket model.
+
+    Attributes:
+        known_words: lower-case words of the captions it was trained on; empty where unlisted.
+        loss_scale: factor of its own perceptual loss, which puts the useful strength at w = 20.
+        cpu_dtype: the number format that is safe on a CPU that is fast at it.
+    """
+
+    known_words: frozenset[str] = frozenset()
+    loss_scale: float = 1.0
+    cpu_dtype: str = "float32"
+
+    def unknown_words(self, prompt: str) -> list[str]:
+        """Words of the prompt that the model has never seen, in order, each once."""
+        if not self.known_words:
+            return []
+        words = dict.fromkeys(word.lower() for word in _WORD.findall(prompt))
+        return [word for word in words if word not in self.known_words]
+
+
+def read_card(folder: Path) -> Card:
+    """The card of a model folder; the defaults where it has none.
+
+    Raises:
+        SyncPanoError: there is a card and it is damaged.
+    """
+    path = folder / "pocket.json"
+    if not path.is_file():
+        return Card()
+    content = read_json(path)
+    words, scale = content.get("known_words", []), content.get("loss_scale", 1.0)
+    dtype = content.get("cpu_dtype", "bfloat16")
+    if (
+        not isinstance(words, list)
+        or not isinstance(scale, int | float)
+        or dtype not in ("float32", "bfloat16")
+    ):
+        raise SyncPanoError(f"{path} is damaged", hint="reinstall syncpano")
+    return Card(frozenset(str(word).lower() for word in words), float(scale), str(dtype))

@@ -1,0 +1,125 @@
+"""Files of a model folder in the diffusers layout, read without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from syncpano.errors import SyncPanoError
+
+# What a text-to-image model of the Stable Diffusion shape consists of.
+PARTS = {
+    "unet": "config.json",
+    "vae": "config.json",
+    "text_encoder": "config.json",
+    "tokenizer": "tokenizer_config.json",
+    "scheduler": "scheduler_config.json",
+}
+WEIGHT_STEMS = ("diffusion_pytorch_model", "model")
+_HEADER_LIMIT = 100 * 2**20  # safetensors' own limit
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """A JSON object from a file.
+
+    Raises:
+        SyncPanoError: the file cannot be read or holds no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SyncPanoError(
+            f"{path} cannot be read: {error}", hint="the model folder may be damaged"
+        ) from error
+    if not isinstance(content, dict):
+        raise SyncPanoError(f"{path} holds no JSON object", hint="the model folder may be damaged")
+    return content
+
+
+def weight_files(part: Path) -> tuple[str | None, list[Path]]:
+    """The weights of one part: the variant to ask for (None is full precision) and its files.
+
+    Full precision is preferred. Shards are listed by their index. No files: an empty list.
+    """
+    for variant in (None, "fp16"):
+        suffix = f".{variant}" if variant else ""
+        for stem in WEIGHT_STEMS:
+            single = part / f"{stem}{suffix}.safetensors"
+            if single.is_file():
+                return variant, [single]
+            index = part / f"{stem}.safetensors.index{suffix}.json"
+            if index.is_file():
+                weight_map = read_json(index).get("weight_map")
+                names = set(weight_map.values()) if isinstance(weight_map, dict) else set()
+                return variant, sorted(part / str(name) for name in names)
+    return None, []
+
+
+def require_weights(part: Path, model: str) -> None:
+    """Check that a part has whole safetensors files. Their tensors are not read.
+
+    Raises:
+        SyncPanoError: weights are missing, truncated, or there is only a pickle.
+    """
+    _, files = weight_files(part)
+    if not files:
+        pickles = sorted(path.name for path in part.glob("*.bin"))
+        if pickles:
+            raise SyncPanoError(
+                f"{model}/{part.name} has its weights only as a pickle ({pickles[0]})",
+                hint="convert the model to safetensors: pickles can run code and are not loaded",
+            )
+        raise SyncPanoError(
+            f"{model}/{part.name} has no weights", hint="a .safetensors file is expected there"
+        )
+    for file in files:
+        _require_whole(file, model)
+
+
+def content_hash(folder: Path) -> str:
+    """SHA-256 over the names and SHA-256 digests of all weight files of a model folder."""
+    digest = hashlib.sha256()
+    for part in ("unet", "vae", "text_encoder"):
+        for file in weight_files(folder / part)[1]:
+            digest.update(f"{part}/{file.name} {_file_hash(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _file_hash(file: Path) -> str:
+    # The Hub's cache names large files by their SHA-256: 5 GB need not be read again.
+    name = file.resolve().name
+    if file.is_symlink() and _SHA256.fullmatch(name):
+        return name
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _require_whole(file: Path, model: str) -> None:
+    """Compare a safetensors file's size with what its header promises."""
+    problem = ""
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if length > min(size, _HEADER_LIMIT):
+                problem = "its header is cut off"
+            else:
+                header = json.loads(stream.read(length))
+                ends = [
+                    entry["data_offsets"][1]
+                    for name, entry in header.items()
+                    if name != "__metadata__"
+                ]
+                expected = 8 + length + max(ends, default=0)
+                if size != expected:
+                    problem = f"it has {size} bytes where its header promises {expected}"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        problem = f"its header cannot be read ({error})"
+    if problem:
+        raise SyncPanoError(
+            f"{file.parent.name}/{file.name} of {model} is damaged: {problem}",
+            hint="download the model again; the file may be truncated",
+        )

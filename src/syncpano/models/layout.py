@@ -1,0 +1,113 @@
+"""What the JSON configurations of a diffusers folder say, and whether we can use the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from syncpano.errors import SyncPanoError
+from syncpano.models.folder import PARTS, read_json, require_weights
+
+PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
+Family = Literal["sd", "pocket"]
+_SUPPORTED = "Stable Diffusion 1.x and 2.x and fine-tunes of them work"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The shape of a text-to-image model; the attributes are those of `ModelSource`."""
+
+    family: Family
+    window: int
+    vae_factor: int
+    latent_channels: int
+    prediction_type: str
+
+
+def read_layout(folder: Path, model: str) -> Layout:
+    """Read and check a folder in the diffusers layout; weights are only looked at from outside.
+
+    Raises:
+        SyncPanoError: no model there, an architecture that is not supported, damaged weights.
+    """
+    _check_parts(folder, model)
+    unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
+    latent_channels = _integer(vae, "latent_channels", f"{model}/vae", default=4)
+    _check_unet(unet, latent_channels, model)
+    scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
+    prediction_type = str(scheduler.get("prediction_type") or "epsilon")
+    if prediction_type not in PREDICTION_TYPES:
+        raise SyncPanoError(
+            f"{model} predicts {prediction_type!r}, which is not supported",
+            hint=f"supported: {', '.join(PREDICTION_TYPES)}",
+        )
+    for part in ("unet", "vae", "text_encoder"):
+        require_weights(folder / part, model)
+    return Layout(
+        family="pocket" if vae.get("_class_name") == "PocketAutoencoder" else "sd",
+        window=_integer(unet, "sample_size", f"{model}/unet"),
+        vae_factor=_vae_factor(vae, model),
+        latent_channels=latent_channels,
+        prediction_type=prediction_type,
+    )
+
+
+def _check_parts(folder: Path, model: str) -> None:
+    """The parts of a Stable Diffusion text-to-image model, and nothing that we cannot use."""
+    if not folder.is_dir():
+        raise SyncPanoError(f"{model}: no such folder", hint="`--model` takes a diffusers folder")
+    if not (folder / "model_index.json").is_file():
+        raise SyncPanoError(
+            f"{model} holds no model: there is no model_index.json",
+            hint="`--model` takes a folder in the diffusers layout, an alias or a Hub id",
+        )
+    index = read_json(folder / "model_index.json")
+    for part in ("text_encoder_2", "transformer", "prior"):
+        if index.get(part) not in (None, [None, None]):
+            raise SyncPanoError(
+                f"{model} is a {index.get('_class_name', 'model')} with a {part}, "
+                "which is not supported yet",
+                hint=_SUPPORTED,
+            )
+    for part, file in PARTS.items():
+        if not (folder / part / file).is_file():
+            raise SyncPanoError(
+                f"{model} is incomplete: {part}/{file} is missing",
+                hint="a diffusers folder has unet, vae, text_encoder, tokenizer and scheduler",
+            )
+
+
+def _check_unet(unet: dict[str, object], latent_channels: int, model: str) -> None:
+    name = unet.get("_class_name", "UNet2DConditionModel")
+    if name != "UNet2DConditionModel" or unet.get("addition_embed_type") is not None:
+        raise SyncPanoError(
+            f"{model} has a {name} with conditioning that is not supported", hint=_SUPPORTED
+        )
+    if unet.get("in_channels", 4) != latent_channels or unet.get("class_embed_type"):
+        raise SyncPanoError(
+            f"{model} is not a text-to-image model: its UNet takes {unet.get('in_channels')} "
+            f"channels and its latents have {latent_channels}",
+            hint="inpainting, depth and upscaling checkpoints do not work",
+        )
+
+
+def _vae_factor(vae: dict[str, object], model: str) -> int:
+    if vae.get("_class_name") == "PocketAutoencoder":
+        return _integer(vae, "factor", f"{model}/vae", default=32)
+    levels = vae.get("block_out_channels")
+    if vae.get("_class_name") != "AutoencoderKL" or not isinstance(levels, list) or not levels:
+        raise SyncPanoError(
+            f"{model} has a {vae.get('_class_name')} as its autoencoder, which is not supported",
+            hint="AutoencoderKL works, and the pocket model's own",
+        )
+    return 1 << (len(levels) - 1)
+
+
+def _integer(config: dict[str, object], key: str, where: str, default: int | None = None) -> int:
+    number = config.get(key, default)
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise SyncPanoError(
+            f"{where}/config.json says {key} = {number!r}", hint="it must be a positive integer"
+        )
+    return number

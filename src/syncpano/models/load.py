@@ -1,0 +1,78 @@
+"""From a checked source to a loaded model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from syncpano.errors import SyncPanoError
+from syncpano.models.card import read_card
+from syncpano.models.folder import read_json
+from syncpano.models.parts import load_autoencoder, load_part
+from syncpano.models.precision import resolve_device, resolve_dtype
+from syncpano.models.source import ModelSource
+from syncpano.models.stable_diffusion import LatentDiffusion, Parts
+
+
+def load_model(
+    source: ModelSource, device: str = "auto", dtype: str = "auto", compile: bool = False
+) -> LatentDiffusion:
+    """Load every part of a model folder, frozen, from safetensors only.
+
+    Args:
+        source: with a folder (`resolve_source(..., download=True)`).
+        device: auto, cpu, cuda or mps.
+        dtype: auto, float32, bfloat16 or float16.
+        compile: compile UNet and decoder at their first call.
+
+    Raises:
+        SyncPanoError: the device or format is not available, or a part cannot be loaded.
+    """
+    assert source.folder is not None, "the source was resolved without a download"
+    place = resolve_device(device)
+    card = read_card(source.folder)
+    number_format = resolve_dtype(dtype, place, source.family, card.cpu_dtype)
+    parts = _load_parts(source, source.folder, place, number_format)
+    if compile:
+        parts.unet.compile()
+        for layer in parts.vae.children():  # `decode` is not `forward`, which `compile` wraps
+            layer.compile()
+    return LatentDiffusion(source, parts, place, number_format)
+
+
+def _load_parts(
+    source: ModelSource, folder: Path, device: torch.device, dtype: torch.dtype
+) -> Parts:
+    from diffusers import UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    unet = load_part(UNet2DConditionModel, folder / "unet", source.id, device, dtype)
+    if device.type == "cuda":  # on a CPU channels-last slows the UNet's backward pass down
+        unet = unet.to(memory_format=torch.channels_last)
+    return Parts(
+        unet=unet,
+        vae=load_autoencoder(folder / "vae", source.id, device, dtype),
+        # A text is encoded once: on a CPU nothing is gained by a short format.
+        text_encoder=load_part(
+            CLIPTextModel,
+            folder / "text_encoder",
+            source.id,
+            device,
+            torch.float32 if device.type == "cpu" else dtype,
+        ),
+        tokenizer=_load_tokenizer(CLIPTokenizer, folder / "tokenizer", source.id),
+        scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
+        card=read_card(folder),
+    )
+
+
+def _load_tokenizer(tokenizer_class: Any, folder: Path, model: str) -> Any:
+    try:
+        return tokenizer_class.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise SyncPanoError(
+            f"tokenizer of {model} cannot be loaded: {error}",
+            hint="the folder may be damaged; download the model again",
+        ) from error

@@ -1,0 +1,118 @@
+"""Read the parts of a model folder from safetensors into frozen networks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.models.folder import read_json, weight_files
+from syncpano.models.source import ModelSource
+from syncpano.models.tiny_decoder import TAESD, tiny_decoder_folder
+
+
+def load_part(
+    part_class: Any, folder: Path, model: str, device: torch.device, dtype: torch.dtype
+) -> nn.Module:
+    """One network from its folder: safetensors only, nothing left at random, frozen, eval.
+
+    Args:
+        part_class: a diffusers or transformers class with `from_pretrained`.
+
+    Raises:
+        SyncPanoError: the files do not fit the architecture or cannot be read.
+    """
+    variant, _ = weight_files(folder)
+    # transformers reads in the format that was stored; diffusers would advise to get accelerate.
+    further: dict[str, Any] = {"torch_dtype": dtype, "low_cpu_mem_usage": False}
+    if part_class.__module__.startswith("transformers"):
+        further = {}
+    try:
+        with _quiet():
+            part, info = part_class.from_pretrained(
+                folder,
+                variant=variant,
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+                **further,
+            )
+    except (OSError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
+        raise SyncPanoError(
+            f"{folder.name} of {model} cannot be loaded: {_first_line(error)}",
+            hint="the folder may be damaged; download the model again",
+            exit_code=RUN_FAILED,
+        ) from error
+    missing = sorted(info["missing_keys"]) + [str(key) for key in info.get("mismatched_keys", [])]
+    if missing:
+        raise SyncPanoError(
+            f"{folder.name} of {model} lacks {len(missing)} weights, the first is {missing[0]}",
+            hint="its config.json and its safetensors file do not belong together",
+            exit_code=RUN_FAILED,
+        )
+    module: nn.Module = part.eval().requires_grad_(False)
+    return module.to(device) if further else module.to(device, dtype)
+
+
+def load_autoencoder(
+    folder: Path, model: str, device: torch.device, dtype: torch.dtype
+) -> nn.Module:
+    """An autoencoder by the class that its config names, in channels-last order."""
+    name = read_json(folder / "config.json").get("_class_name")
+    part_class: Any
+    if name in ("AutoencoderKL", "AutoencoderTiny"):
+        import diffusers
+
+        part_class = getattr(diffusers, name)
+    elif name == "PocketAutoencoder":
+        from syncpano.models.pocket_autoencoder import PocketAutoencoder
+
+        part_class = PocketAutoencoder
+    else:
+        raise SyncPanoError(
+            f"{folder.name} of {model} is a {name}, which is not supported",
+            hint="AutoencoderKL, AutoencoderTiny and PocketAutoencoder are",
+        )
+    part = load_part(part_class, folder, model, device, dtype)
+    return part.to(memory_format=torch.channels_last)
+
+
+def load_tiny_decoder(source: ModelSource, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """The small decoder of the gradient path: the model's own `vae_tiny/`, or TAESD."""
+    folder = tiny_decoder_folder(source, download=True)
+    assert folder is not None
+    own = source.folder is not None and folder.parent == source.folder
+    return load_autoencoder(folder, source.id if own else TAESD, device, dtype)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the libraries' progress bars and advice off stderr while a part loads."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    libraries = (diffusers_logging, transformers_logging)
+    levels = [library.get_verbosity() for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for library, level in zip(libraries, levels, strict=True):
+            library.set_verbosity(level)
+            library.enable_progress_bar()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,110 @@
+"""The pocket model's autoencoder: a linear transform of 32-pixel cells with a learnt decoder.
+
+# N batch, C latent channels, h w latent cells, p pixels a cell's side (the VAE factor), H = p h
+
+The encoder is a principal component analysis of p x p x 3 cells: linear, closed form, no context.
+The decoder is the linear least-squares reconstruction from a cell and its eight neighbours, plus a
+convolutional residual that adds what is not linear. Neither normalises over space, so a crop of the
+latent decodes to the same crop of the image, a few cells from its border: tiles show no seam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class PocketLatent:
+    """What `encode` returns: the latent N C h w, in the autoencoder's own units."""
+
+    latent: Tensor
+
+
+@dataclass(frozen=True)
+class PocketSample:
+    """What `decode` returns: images N 3 H W in [-1, 1], not clipped."""
+
+    sample: Tensor
+
+
+class PocketAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
+    """Images N 3 H W in [-1, 1] <-> latents N C H/p W/p.
+
+    Args:
+        latent_channels: C.
+        factor: p, image pixels a latent cell's side.
+        image_factor: decoded pixels a cell's side; below `factor` the decoder draws a smaller
+            picture, as the cheap image path of the gradient does.
+        channels: widths of the residual decoder at 1, 2, 4, ... pixels a cell's side; empty for
+            a linear decoder.
+        scaling_factor: the model sees latents times this factor.
+    """
+
+    config_name = "config.json"
+
+    @register_to_config
+    def __init__(
+        self,
+        latent_channels: int = 48,
+        factor: int = 32,
+        image_factor: int = 32,
+        channels: Sequence[int] = (256, 128, 96, 64),
+        scaling_factor: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.encoder = nn.Conv2d(3, latent_channels, factor, stride=factor)
+        self.linear = nn.Conv2d(latent_channels, 3 * image_factor**2, 3, padding=1)
+        self.residual = _Residual(latent_channels, image_factor, channels) if channels else None
+
+    def encode(self, images: Tensor) -> PocketLatent:
+        """N 3 H W -> N C H/p W/p."""
+        return PocketLatent(self.encoder(images))
+
+    def decode(self, latents: Tensor) -> PocketSample:
+        """N C h w -> N 3 q*h q*w, with q the `image_factor`."""
+        sample = F.pixel_shuffle(self.linear(latents), self.config.image_factor)
+        if self.residual is not None:
+            sample = sample + self.residual(latents)
+        return PocketSample(sample)
+
+
+class _Residual(nn.Module):
+    """Convolutions at 1, 2, 4, ... pixels a cell's side, then one shuffle to the full size."""
+
+    def __init__(self, latent_channels: int, image_factor: int, channels: Sequence[int]) -> None:
+        super().__init__()
+        shuffle = image_factor >> (len(channels) - 1)
+        layers: list[nn.Module] = [nn.Conv2d(latent_channels, channels[0], 3, padding=1)]
+        for width, next_width in zip(channels, [*channels[1:], 0], strict=True):
+            layers += [_Block(width), _Block(width)]
+            if next_width:
+                layers += [nn.Conv2d(width, 4 * next_width, 1), nn.PixelShuffle(2)]
+        last = nn.Conv2d(channels[-1], 3 * shuffle**2, 3, padding=1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias if last.bias is not None else torch.empty(0))
+        self.layers = nn.Sequential(*layers, nn.SiLU(), last, nn.PixelShuffle(shuffle))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.layers(latents)  # type: ignore[no-any-return]
+
+
+class _Block(nn.Module):
+    """x + conv(silu(conv(silu(x)))), without normalisation."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.bias if self.second.bias is not None else torch.empty(0))
+        with torch.no_grad():
+            self.second.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.silu(self.first(F.silu(x))))

@@ -1,0 +1,262 @@
+"""Stable Diffusion 1.x and 2.x, and the pocket model, which has the same shape.
+
+# N windows, C latent channels, h w one window, H W the panorama, f the VAE factor, L text tokens
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from syncpano.models import memory
+from syncpano.models.card import Card
+from syncpano.models.decoding import decode_tiled
+from syncpano.models.denoiser import Gradient
+from syncpano.models.folder import content_hash
+from syncpano.models.parts import load_tiny_decoder
+from syncpano.models.precision import run_in
+from syncpano.models.schedulers import Solver, foresee, make_scheduler
+from syncpano.models.source import ModelSource
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The loaded, frozen parts of a model folder."""
+
+    unet: nn.Module
+    vae: nn.Module
+    text_encoder: nn.Module
+    tokenizer: Any
+    scheduler_config: dict[str, Any]
+    card: Card
+
+
+class LatentDiffusion:
+    """A loaded model. `bind` gives the `Denoiser` that the sampler works with.
+
+    Attributes:
+        source: where it came from.
+        device, dtype: where and in which format its networks compute; latents outside are float32.
+        window, vae_factor, latent_channels: as in `ModelSource`.
+    """
+
+    def __init__(
+        self, source: ModelSource, parts: Parts, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self.source = source
+        self.device = device
+        self.dtype = dtype
+        self.window = source.window
+        self.vae_factor = source.vae_factor
+        self.latent_channels = source.latent_channels
+        self._parts = parts
+        self._tiny_decoder: nn.Module | None = None
+        if self._is_short_of_memory():
+            self.checkpoint_activations()
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over the weight files."""
+        assert self.source.folder is not None
+        return content_hash(self.source.folder)
+
+    @property
+    def card(self) -> Card:
+        """Facts that a pocket model brings along."""
+        return self._parts.card
+
+    @torch.no_grad()
+    def bind(
+        self,
+        prompt: str,
+        negative_prompt: str = "",
+        guidance_scale: float = 7.5,
+        num_steps: int = 50,
+        scheduler: str = "ddim",
+        gradient_decoder: str = "full",
+    ) -> BoundDiffusion:
+        """The model under one prompt and one noise schedule.
+
+        Raises:
+            SyncPanoError: the scheduler does not fit the checkpoint, or there is no tiny decoder.
+        """
+        solver = make_scheduler(self._parts.scheduler_config, scheduler, num_steps)
+        decoder = self._parts.vae
+        if gradient_decoder == "tiny":
+            self._tiny_decoder = self._tiny_decoder or load_tiny_decoder(
+                self.source, self.device, self.dtype
+            )
+            decoder = self._tiny_decoder
+        embeds = self._embed([negative_prompt, prompt])  # 2 L d
+        return BoundDiffusion(self, solver, embeds, guidance_scale, decoder)
+
+    @torch.no_grad()
+    def decode_panorama(self, latent: Tensor, loop: bool = False) -> Tensor:
+        """1 C H W -> 1 3 f*H f*W float32 on the CPU, in [-1, 1] up to the decoder's overshoot."""
+        return decode_tiled(
+            latent.to(self.device),
+            lambda tile: self.decode(tile, self._parts.vae),
+            self.window,
+            self.vae_factor,
+            loop=loop,
+        )
+
+    def decode(self, latent: Tensor, decoder: nn.Module) -> Tensor:
+        """N C h w -> N 3 f*h f*w in [-1, 1], not clipped, differentiable."""
+        config: Any = decoder.config
+        shift = getattr(config, "shift_factor", None) or 0.0
+        units = latent / config.scaling_factor + shift
+        return run_in(self.dtype, lambda z: decoder.decode(_compact(z)).sample, units)  # type: ignore[operator]
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Tensor:
+        """N 3 H W in [-1, 1] -> N C H/f W/f float32, the mode of the encoder's distribution."""
+        vae: Any = self._parts.vae
+        encoded = vae.encode(_compact(images.to(self.device, self.dtype)))
+        latent = encoded.latent if hasattr(encoded, "latent") else encoded.latent_dist.mode()
+        shift = getattr(vae.config, "shift_factor", None) or 0.0
+        scaled: Tensor = (latent.float() - shift) * vae.config.scaling_factor
+        return scaled
+
+    def predict_once(self, views: Tensor, t: Tensor, embeds: Tensor) -> Tensor:
+        """N C h w, N L d -> N C h w: the UNet's raw output under one text each, in float32."""
+        unet = self._parts.unet
+        return run_in(
+            self.dtype,
+            lambda x: unet(x, t.to(x.device), encoder_hidden_states=embeds).sample,
+            views,
+        )
+
+    def unknown_words(self, prompt: str) -> list[str]:
+        """Words that a pocket model has never seen; none for other models."""
+        return self.card.unknown_words(prompt)
+
+    def dropped_words(self, prompt: str) -> list[str]:
+        """Words at the end of a prompt that the text encoder does not see."""
+        tokenizer = self._parts.tokenizer
+        # Without the truncation the tokenizer warns; with `verbose` off it does not.
+        ids = tokenizer(prompt, verbose=False)["input_ids"]
+        beyond = ids[tokenizer.model_max_length - 1 : -1]
+        return list(tokenizer.decode(beyond, skip_special_tokens=True).split())
+
+    def default_batches(self) -> tuple[int, int]:
+        """Windows at once without and with a gradient, from the memory that the device has."""
+        return memory.default_batches(self._memory_estimate(), self.device.type, self._total())
+
+    def checkpoint_activations(self) -> None:
+        """Trade time for memory in the gradient: recompute activations block by block."""
+        for part in (self._parts.unet, self._parts.vae):
+            if getattr(part, "_supports_gradient_checkpointing", False):
+                part.enable_gradient_checkpointing()  # type: ignore[operator]
+
+    def _embed(self, prompts: list[str]) -> Tensor:
+        tokenizer, encoder = self._parts.tokenizer, self._parts.text_encoder
+        tokens = tokenizer(
+            prompts,
+            padding="max_length",
+            max_length=tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
+        ).to(self.device)
+        config: Any = encoder.config
+        mask = tokens.attention_mask if getattr(config, "use_attention_mask", False) else None
+        embeds: Tensor = encoder(tokens.input_ids, attention_mask=mask)[0]
+        return embeds.to(self.dtype)
+
+    def _is_short_of_memory(self) -> bool:
+        if self.device.type == "cpu":
+            free = memory.free_host_bytes()
+        elif self.device.type == "cuda":
+            free = torch.cuda.mem_get_info(self.device)[0]
+        else:
+            free = memory.free_host_bytes() // 2
+        return self._memory_estimate().sync_window > 0.8 * free
+
+    def _memory_estimate(self) -> memory.MemoryEstimate:
+        return memory.estimate_memory(self.source, self.dtype.itemsize)
+
+    def _total(self) -> int:
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_properties(self.device).total_memory
+        return memory.total_host_bytes()
+
+
+class BoundDiffusion:
+    """The `Denoiser` of one prompt: guidance, noise schedule and decoder of the gradient path."""
+
+    def __init__(
+        self,
+        model: LatentDiffusion,
+        solver: Solver,
+        embeds: Tensor,
+        guidance_scale: float,
+        decoder: nn.Module,
+    ) -> None:
+        self._model = model
+        self._solver = solver
+        self._embeds = embeds  # 2 L d: negative, positive
+        self._guidance_scale = guidance_scale
+        self._decoder = decoder
+
+    @property
+    def timesteps(self) -> Tensor:
+        """The schedule from noise to image, one entry a step; on the CPU."""
+        return self._solver.timesteps  # type: ignore[no-any-return]
+
+    def predict(self, views: Tensor, t: Tensor, gradient: Gradient = "exact") -> Tensor:
+        """N C h w -> N C h w: the guided output; `gradient` as in `Denoiser.predict`."""
+        if gradient == "x0":
+            with torch.no_grad():
+                return self._guided(views, t)
+        if gradient == "cond" and self._guidance_scale != 1 and torch.is_grad_enabled():
+            conditional = self._branch(views, t, 1)
+            with torch.no_grad():
+                negative = self._branch(views, t, 0)
+                offset = (self._guidance_scale - 1) * (conditional - negative)
+            return conditional + offset
+        return self._guided(views, t)
+
+    def foresee(self, latent: Tensor, prediction: Tensor, t: Tensor) -> Tensor:
+        """phi(x_t, t): the foreseen denoised observation, in the shape of `latent`."""
+        return foresee(self._solver, latent, prediction, t)
+
+    def step(self, latent: Tensor, prediction: Tensor, t: Tensor) -> Tensor:
+        """One solver step of the 1 C H W canvas; a new run starts at the first timestep."""
+        if int(t) == int(self._solver.timesteps[0]):
+            self._solver.set_timesteps(len(self._solver.timesteps))
+        stepped: Tensor = self._solver.step(prediction, t, latent, return_dict=False)[0]
+        return stepped
+
+    def add_noise(self, latent: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+        """z_0 and unit noise -> z_t, in the shape of `latent`; for Blended Latent Diffusion."""
+        alpha: Tensor = self._solver.alphas_cumprod[int(t)]  # abar_t
+        return alpha.sqrt() * latent + (1 - alpha).sqrt() * noise
+
+    def add_noise(self, latent: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+        """z_0 and unit noise -> z_t, in the shape of `latent`."""
+        alpha: Tensor = self._solver.alphas_cumprod[int(t)]  # abar_t
+        return alpha.sqrt() * latent + (1 - alpha).sqrt() * noise
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """N C h w -> N 3 f*h f*w clipped to [-1, 1], through the gradient's decoder."""
+        return self._model.decode(latent, self._decoder).clamp(-1, 1)
+
+    def _guided(self, views: Tensor, t: Tensor) -> Tensor:
+        if self._guidance_scale == 1:
+            return self._branch(views, t, 1)
+        embeds = self._embeds.repeat_interleave(len(views), dim=0)  # 2N L d
+        both = self._model.predict_once(torch.cat([views, views]), t, embeds)
+        negative, conditional = both.chunk(2)
+        return negative + self._guidance_scale * (conditional - negative)
+
+    def _branch(self, views: Tensor, t: Tensor, index: int) -> Tensor:
+        embeds = self._embeds[index : index + 1].expand(len(views), -1, -1)
+        return self._model.predict_once(views, t, embeds)
+
+
+def _compact(images: Tensor) -> Tensor:
+    return images.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,35 @@
+"""Where the small decoder of the gradient path lies. No torch.
+
+A model folder may bring its own in `vae_tiny/`; Stable Diffusion's is TAESD on the Hub.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from syncpano.errors import SyncPanoError
+from syncpano.models import hub
+from syncpano.models.folder import require_weights
+from syncpano.models.source import ModelSource
+
+TAESD = "madebyollin/taesd"  # MIT
+
+
+def tiny_decoder_folder(source: ModelSource, *, download: bool) -> Path | None:
+    """The folder of the small decoder; None where it is not cached and `download` is False.
+
+    Raises:
+        SyncPanoError: there is none for this model, it is damaged, or the Hub cannot be reached.
+    """
+    if source.folder is not None and (source.folder / "vae_tiny" / "config.json").is_file():
+        require_weights(source.folder / "vae_tiny", source.id)
+        return source.folder / "vae_tiny"
+    if source.family != "sd" or (source.vae_factor, source.latent_channels) != (8, 4):
+        raise SyncPanoError(
+            f"{source.id} has no small decoder",
+            hint="use `--gradient-decoder full`, or add one as vae_tiny/ in the model folder",
+        )
+    folder = hub.cached_component(TAESD)
+    if folder is None and download:
+        folder = hub.download_component(TAESD)
+    return folder

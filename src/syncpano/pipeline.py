@@ -1,0 +1,234 @@
+"""The only place that joins config, model, loss and sampler: from a config to a panorama.
+
+# C latent channels, H W the panorama's latent
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from syncpano import describe, machine, runlog, saving
+from syncpano.baselines import NoisingDenoiser, bld
+from syncpano.batching import Batcher, is_out_of_memory
+from syncpano.config import PanoramaConfig, Value
+from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.layers import changed_values, resolve, values_layer
+from syncpano.losses.load import load_loss
+from syncpano.losses.perceptual import PerceptualLoss
+from syncpano.models.load import load_model
+from syncpano.models.source import ModelSource, resolve_source
+from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.plan import Plan, plan
+from syncpano.sampler import Batches, StepReport, Synchronization, sample
+
+
+@dataclass(frozen=True)
+class Panorama:
+    """A finished panorama.
+
+    Attributes:
+        image: RGB.
+        log: what made it (schema `syncpano.run/1`, see docs/runlog.md).
+        latent: z_0, 1 C H W, float32 on the CPU.
+    """
+
+    image: Image.Image
+    log: runlog.Log
+    latent: Tensor
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> runlog.Log:
+        """Write PNG and run log side by side, each whole; the log as it was written.
+
+        Raises:
+            SyncPanoError: a file exists and `overwrite` is False, or cannot be written.
+        """
+        return saving.save(self.image, self.log, Path(path), overwrite=overwrite)
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who wants to know how a run goes on.
+
+    Attributes:
+        on_stage: called with one word or two at the start of what takes long.
+        on_planned: called once with what will be done.
+        on_step: called after every denoising step.
+        on_foreseen: called after every step with its index and the decoded foreseen panorama;
+            decoding costs time, so None unless it is wanted.
+    """
+
+    on_stage: Callable[[str], None] = lambda _: None
+    on_planned: Callable[[Plan], None] = lambda _: None
+    on_step: Callable[[StepReport], None] = lambda _: None
+    on_foreseen: Callable[[int, Image.Image], None] | None = None
+
+
+class Studio:
+    """Paints panoramas and keeps the models and losses that it has loaded."""
+
+    def __init__(self) -> None:
+        self._models: dict[tuple[object, ...], LatentDiffusion] = {}
+        self._losses: dict[tuple[object, ...], PerceptualLoss] = {}
+
+    def generate(
+        self,
+        config: PanoramaConfig,
+        *,
+        on_step: Callable[[StepReport], None] | None = None,
+        watcher: Watcher | None = None,
+        log: runlog.Log | None = None,
+    ) -> Panorama:
+        """Paint one panorama.
+
+        Args:
+            on_step: called after every denoising step; short for a `watcher` with only that.
+            log: a begun run log to fill on the way, so that a run that fails has one too.
+
+        Raises:
+            SyncPanoError: the config cannot work, or the run failed.
+        """
+        watcher = watcher or Watcher(on_step=on_step or (lambda _: None))
+        log = runlog.begin(asdict(config), {}) if log is None else log
+        clock = runlog.Clock(log)
+        try:
+            return self._generate(config, watcher, log, clock)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            raise SyncPanoError(
+                "a single window does not fit into memory",
+                hint="try `--gradient-decoder tiny`, `--dtype bfloat16` or `--w 0`",
+                exit_code=RUN_FAILED,
+            ) from error
+        finally:
+            clock.stop()
+            log["memory"] = machine.peak_memory()
+
+    def _generate(
+        self, config: PanoramaConfig, watcher: Watcher, log: runlog.Log, clock: runlog.Clock
+    ) -> Panorama:
+        with clock("load"):
+            watcher.on_stage(f"loading {config.model}")
+            source = resolve_source(config.model, config.revision, download=True)
+            layout = plan(config, source)
+            watcher.on_planned(layout)
+            model = self._model(config, source)
+            loss = self._loss(config, model) if layout.weights else None
+        config = describe.resolved(config, model, synchronises=loss is not None)
+        describe.describe(log, config, layout, model)
+        describe.notice_words(log, config, model)
+        with clock("encode"):
+            watcher.on_stage("reading the prompt")
+            denoiser = model.bind(
+                config.prompt,
+                config.negative_prompt,
+                config.guidance_scale,
+                config.steps,
+                config.scheduler,
+                gradient_decoder=config.gradient_decoder,
+            )
+        watcher.on_stage("painting")
+
+        def report(step: StepReport) -> None:
+            log["steps"].append(describe.step_entry(step))
+            clock.add("sync", step.sync_seconds)
+            clock.add("denoise", step.denoise_seconds)
+            watcher.on_step(step)
+            if watcher.on_foreseen:
+                with clock("decode"):
+                    foreseen = model.decode_panorama(step.foreseen, config.loop)
+                watcher.on_foreseen(step.step, to_image(foreseen))
+
+        noise = initial_noise(config.seed, model.latent_channels, layout.height, layout.width)
+        latent = _sample(noise.to(model.device), layout, denoiser, loss, model, report)
+        with clock("decode"):
+            watcher.on_stage("decoding")
+            image = to_image(model.decode_panorama(latent, config.loop))
+        log["image"] = {
+            "path": None,
+            "width": image.width,
+            "height": image.height,
+            "sha256": runlog.pixel_hash(image),
+        }
+        log["status"], log["error"] = "done", None
+        return Panorama(image, log, latent.cpu())
+
+    def _model(self, config: PanoramaConfig, source: ModelSource) -> LatentDiffusion:
+        key = (source.id, source.revision, config.device, config.dtype, config.compile)
+        if key not in self._models:
+            self._models.clear()  # two models at once seldom fit, and a batch uses one at a time
+            self._losses.clear()
+            self._models[key] = load_model(source, config.device, config.dtype, config.compile)
+        return self._models[key]
+
+    def _loss(self, config: PanoramaConfig, model: LatentDiffusion) -> PerceptualLoss:
+        key = (config.loss, config.loss_weights, config.loss_size)
+        if key not in self._losses:
+            self._losses[key] = load_loss(
+                config.loss,
+                device=model.device,
+                dtype=model.dtype,
+                weights=Path(config.loss_weights) if config.loss_weights else None,
+                size=config.loss_size,
+                model=model,
+            )
+        return self._losses[key]
+
+
+def generate(config: PanoramaConfig | str, **overrides: Value) -> Panorama:
+    """Paint one panorama from Python: `generate("A waterfall", width=2048, seed=3)`.
+
+    Args:
+        config: a config, or a prompt.
+        overrides: fields of `PanoramaConfig`.
+
+    Raises:
+        SyncPanoError: a field is unknown or cannot work, or the run failed.
+    """
+    base = {"prompt": config} if isinstance(config, str) else changed_values(config)
+    resolved = resolve([values_layer("python", {**base, **overrides})])
+    painted = resolved.config()
+    log = runlog.begin(asdict(painted), resolved.origins)
+    return Studio().generate(painted, log=log)
+
+
+def _sample(
+    noise: Tensor,
+    layout: Plan,
+    denoiser: NoisingDenoiser,
+    loss: PerceptualLoss | None,
+    model: LatentDiffusion,
+    report: Callable[[StepReport], None],
+) -> Tensor:
+    """z_T -> z_0 by the config's method."""
+    config = layout.config
+    if config.method == "bld":
+        return bld(noise, denoiser, layout.grid(0), layout.stride, loop=config.loop, report=report)
+    sync = None
+    if loss is not None:
+        sync = Synchronization(
+            loss, layout.weights, config.compare, config.gradient, config.sync_every
+        )
+    denoise, gradient = model.default_batches()
+    batches = Batches(
+        Batcher(config.window_batch or denoise), Batcher(config.window_batch or gradient)
+    )
+    return sample(noise, denoiser, layout.grid, sync, batches, report)
+
+
+def initial_noise(seed: int, channels: int, height: int, width: int) -> Tensor:
+    """z_T, 1 C H W, float32, drawn on the CPU: a seed means the same picture on every device."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    return torch.randn((1, channels, height, width), generator=generator, dtype=torch.float32)
+
+
+def to_image(pixels: Tensor) -> Image.Image:
+    """1 3 H W in [-1, 1] -> RGB, rounded to 8 bits once."""
+    levels = ((pixels[0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)  # 3 H W
+    return Image.fromarray(levels.permute(1, 2, 0).contiguous().cpu().numpy(), "RGB")

@@ -1,0 +1,104 @@
+"""What a run will do, before it does it: windows, weights, model calls, memory. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from syncpano.checks import stride_of, validate
+from syncpano.config import PanoramaConfig
+from syncpano.extension import extension_windows
+from syncpano.models.source import ModelSource
+from syncpano.schedule import sync_steps, sync_weights
+from syncpano.windows import Grid, plan_grid, shifted_grid
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The geometry and the schedule of one panorama; lengths in latent cells.
+
+    Attributes:
+        height, width: the panorama.
+        window: side of one window.
+        stride: cells from window to window.
+        weights: step -> w_t of the steps that synchronise.
+    """
+
+    config: PanoramaConfig
+    height: int
+    width: int
+    window: int
+    stride: int
+    weights: Mapping[int, float]
+
+    def grid(self, step: int) -> Grid:
+        """Where the windows lie at a step."""
+        loop = self.config.loop
+        if self.config.method == "bld":
+            grown = extension_windows(self.height, self.width, self.window, self.stride, loop=loop)
+            return Grid(self.height, self.width, self.window, grown, anchor=0)
+        if self.config.windows == "shifted":
+            return shifted_grid(
+                self.height, self.width, self.window, step=step, seed=self.config.seed, loop=loop
+            )
+        return plan_grid(self.height, self.width, self.window, self.stride, loop=loop)
+
+    @property
+    def num_reports(self) -> int:
+        """Steps that a run reports: those of the schedule, for every window that is grown alone."""
+        grown = len(self.grid(0).windows) if self.config.method == "bld" else 1
+        return self.config.steps * grown
+
+
+@dataclass(frozen=True)
+class Calls:
+    """How often the model runs, counted in windows.
+
+    Attributes:
+        predictions: UNet evaluations under guidance (each of them two passes).
+        gradients: of those, the ones that a backward pass goes through.
+        decodes: windows decoded for the loss.
+    """
+
+    predictions: int
+    gradients: int
+    decodes: int
+
+
+def plan(config: PanoramaConfig, source: ModelSource) -> Plan:
+    """Validate a config against a model and lay it out.
+
+    Raises:
+        SyncPanoError: the config cannot work.
+    """
+    validate(config, source)
+    factor = source.vae_factor
+    steps = sync_steps(config.steps, config.sync_freq, config.initial_steps)
+    weight = config.sync_weight if config.method == "sync" else 0.0
+    return Plan(
+        config=config,
+        height=config.height // factor,
+        width=config.width // factor,
+        window=source.window,
+        stride=stride_of(config, source) // factor,
+        weights=sync_weights(weight, config.sync_decay, steps),
+    )
+
+
+def count_calls(plan: Plan) -> Calls:
+    """Model calls of the whole run."""
+    predictions = gradients = decodes = 0
+    for step in range(plan.config.steps):
+        grid = plan.grid(step)
+        count = len(grid.windows)
+        predictions += count
+        if step not in plan.weights or count == 1:
+            continue
+        thin = plan.config.sync_every
+        moved = sum((i - grid.anchor) % thin == 0 for i in range(count)) - 1
+        decodes += moved + 1
+        if plan.config.compare == "foreseen":
+            # The anchor's prediction is shared, unless thinning moves it with the canvas.
+            predictions += moved + (thin > 1)
+            gradients += moved
+    return Calls(predictions, gradients, decodes)

@@ -1,0 +1,80 @@
+"""Named configs and YAML files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from syncpano.config import preset_folder
+from syncpano.errors import SyncPanoError, suggestion
+
+MAX_CONFIG_BYTES = 64 * 1024  # a hundred times what all settings need
+MAX_NESTING = 8
+
+
+def presets() -> dict[str, Path]:
+    """Name -> file of every named config."""
+    return {path.stem: path for path in sorted(preset_folder().glob("*.yaml"))}
+
+
+def find_config(name: str) -> Path:
+    """The file behind `--config NAME|FILE`."""
+    named = presets()
+    if name in named:
+        return named[name]
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or path.exists():
+        return path
+    raise SyncPanoError(
+        f"{name!r} is no named config and no file",
+        hint=suggestion(name, named) or f"named configs: {', '.join(named)}",
+    )
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A small, shallow YAML mapping with text keys, without tags, anchors or aliases.
+
+    Raises:
+        SyncPanoError: anything else.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_CONFIG_BYTES + 1)
+    except OSError as error:
+        raise SyncPanoError(
+            f"{path} cannot be read: {error.strerror or error}",
+            hint=f"named configs: {', '.join(presets())}",
+        ) from error
+    if len(content) > MAX_CONFIG_BYTES:
+        raise SyncPanoError(f"{path} is larger than {MAX_CONFIG_BYTES // 1024} KiB: no config")
+    try:
+        _check_shape(content.decode("utf-8"), path)
+        loaded = yaml.safe_load(content)
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+        first_line = str(error).splitlines()[0]
+        raise SyncPanoError(f"{path} is not valid YAML: {first_line}") from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+        raise SyncPanoError(
+            f"{path} is not a mapping of settings", hint="write lines like `width: 3072`"
+        )
+    return loaded
+
+
+def _check_shape(text: str, path: Path) -> None:
+    """Refuse deep nesting and aliases before anything is built from them."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise SyncPanoError(f"{path} uses YAML aliases, which a config does not need")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_NESTING:
+            raise SyncPanoError(
+                f"{path} nests deeper than {MAX_NESTING} levels", hint="a config is a flat mapping"
+            )

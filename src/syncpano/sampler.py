@@ -1,0 +1,201 @@
+"""SyncDiffusion (Lee et al., NeurIPS 2023): joint denoising of the windows of one panorama.
+
+# N windows, M of them moved, C latent channels, h w one window, H W the panorama
+
+Every solver steps the canvas once, from the mean of the views and the mean of the predictions. For
+DDIM, which is linear in both, this equals the reference's mean of the stepped views.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from syncpano.batching import Batcher
+from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.losses.perceptual import PerceptualLoss
+from syncpano.models.denoiser import Denoiser, Gradient
+from syncpano.montage import average, crop
+from syncpano.windows import Grid
+
+Compare = Literal["foreseen", "noisy"]
+
+
+@dataclass(frozen=True)
+class Synchronization:
+    """What pulls the windows towards the anchor.
+
+    Attributes:
+        loss: L of Eq. 14.
+        weights: step -> w_t; steps that are absent do not synchronise. Empty is MultiDiffusion.
+        compare: decode and compare the foreseen observations (Eq. 14) or the noisy views (Eq. 13).
+        gradient: how much of the UNet's Jacobian the gradient keeps.
+        thin: descend for every `thin`-th window only and merge the moves on the canvas; 1 is exact.
+    """
+
+    loss: PerceptualLoss
+    weights: Mapping[int, float]
+    compare: Compare = "foreseen"
+    gradient: Gradient = "exact"
+    thin: int = 1
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step did: the foreseen canvas (1 C H W), distances to the anchor, seconds."""
+
+    step: int
+    timestep: float
+    foreseen: Tensor
+    weight: float = 0.0
+    distances: Sequence[float] = ()
+    sync_seconds: float = 0.0
+    denoise_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How many windows go through the model at once, with and without a gradient."""
+
+    denoise: Batcher = field(default_factory=lambda: Batcher(1))
+    sync: Batcher = field(default_factory=lambda: Batcher(1))
+
+
+@torch.no_grad()
+def sample(
+    latent: Tensor,
+    denoiser: Denoiser,
+    grid_of: Callable[[int], Grid],
+    sync: Synchronization | None,
+    batches: Batches,
+    report: Callable[[StepReport], None] = lambda _: None,
+) -> Tensor:
+    """z_T (1 C H W, float32) -> z_0: denoise, synchronise and merge, step by step.
+
+    Raises:
+        SyncPanoError: a latent is NaN or infinite; the message names the step.
+    """
+    for step, t in enumerate(denoiser.timesteps):
+        grid = grid_of(step)
+        weight = sync.weights.get(step, 0.0) if sync else 0.0
+        started = time.perf_counter()
+        pulled = _unmoved(latent, grid)
+        if sync and weight:
+            pulled = synchronize(latent, grid, t, weight, denoiser, sync, batches)
+        synchronised = time.perf_counter()
+        predictions = _predict_others(pulled, grid, t, denoiser, batches)
+        prediction = average(predictions, grid.windows, grid.height, grid.width)
+        foreseen = denoiser.foresee(pulled.canvas, prediction, t)
+        latent = denoiser.step(pulled.canvas, prediction, t)
+        check_finite(latent, step)
+        report(
+            StepReport(
+                step=step,
+                timestep=float(t),
+                foreseen=foreseen,
+                weight=weight,
+                distances=pulled.distances,
+                sync_seconds=synchronised - started,
+                denoise_seconds=time.perf_counter() - synchronised,
+            )
+        )
+    return latent
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """The views after a gradient step, their merge, and what is already predicted of them."""
+
+    views: Tensor  # N C h w
+    canvas: Tensor  # 1 C H W
+    distances: Sequence[float] = ()
+    anchor_prediction: Tensor | None = None  # 1 C h w
+
+
+def synchronize(
+    latent: Tensor,
+    grid: Grid,
+    t: Tensor,
+    weight: float,
+    denoiser: Denoiser,
+    sync: Synchronization,
+    batches: Batches,
+) -> Pulled:
+    """One gradient descent step of every window but the anchor towards the anchor (Eq. 14)."""
+    windows, anchor = grid.windows, grid.anchor
+    views = crop(latent, windows)  # N C h w
+    anchor_view = views[anchor : anchor + 1]
+    anchor_prediction = denoiser.predict(anchor_view, t)
+    target = sync.loss.features(
+        denoiser.decode(
+            denoiser.foresee(anchor_view, anchor_prediction, t)
+            if sync.compare == "foreseen"
+            else anchor_view
+        )
+    )
+    chosen = [i for i in range(len(windows)) if (i - anchor) % sync.thin == 0 and i != anchor]
+    if not chosen:  # a panorama of one window has nothing to synchronise
+        return Pulled(views, latent, (), anchor_prediction)
+    gradients, distances = batches.sync(
+        lambda batch: distance_gradient(batch, target, t, denoiser, sync), views[chosen]
+    )
+    moves = torch.zeros_like(views)
+    moves[chosen] = -weight * gradients
+    moved = [*chosen, anchor] if sync.thin > 1 else range(len(windows))
+    move = average(
+        moves[list(moved)], [windows[i] for i in moved], grid.height, grid.width
+    )  # 1 C H W
+    canvas = latent + move
+    if sync.thin > 1:  # windows without a gradient of their own follow the canvas
+        return Pulled(crop(canvas, windows), canvas, distances.tolist())
+    return Pulled(views + moves, canvas, distances.tolist(), anchor_prediction)
+
+
+def distance_gradient(
+    views: Tensor, target: Sequence[Tensor], t: Tensor, denoiser: Denoiser, sync: Synchronization
+) -> tuple[Tensor, Tensor]:
+    """Gradient (N C h w) of L(D(phi(x, t)), target) with respect to the views x, and L itself (N)."""
+    with torch.enable_grad():
+        views = views.detach().requires_grad_()
+        image = views
+        if sync.compare == "foreseen":
+            image = denoiser.foresee(views, denoiser.predict(views, t, sync.gradient), t)
+        distance = sync.loss.distance(sync.loss.features(denoiser.decode(image)), target)
+        (gradient,) = torch.autograd.grad(distance.sum(), views)
+    return gradient, distance.detach()
+
+
+def _unmoved(latent: Tensor, grid: Grid) -> Pulled:
+    return Pulled(crop(latent, grid.windows), latent)
+
+
+def _predict_others(
+    pulled: Pulled, grid: Grid, t: Tensor, denoiser: Denoiser, batches: Batches
+) -> Tensor:
+    """N C h w: predictions at the moved views; the unmoved anchor's is reused where it is known."""
+    known = pulled.anchor_prediction
+    if known is None:
+        (predictions,) = batches.denoise(lambda batch: (denoiser.predict(batch, t),), pulled.views)
+        return predictions
+    others = [i for i in range(len(grid.windows)) if i != grid.anchor]
+    predictions = known.expand(len(grid.windows), *known.shape[1:]).clone()
+    if others:
+        (predictions[others],) = batches.denoise(
+            lambda batch: (denoiser.predict(batch, t),), pulled.views[others]
+        )
+    return predictions
+
+
+def check_finite(latent: Tensor, step: int) -> None:
+    """Raise where a latent has become NaN or infinite."""
+    if not torch.isfinite(latent).all():
+        raise SyncPanoError(
+            f"the latent is no longer finite after step {step}",
+            hint="lower `--w`, or use `--dtype float32`",
+            exit_code=RUN_FAILED,
+        )

@@ -1,0 +1,118 @@
+"""Where the windows of a panorama lie. Pure Python; every length is in latent cells.
+
+A window is a square of the model's native `sample_size`. An open axis is covered from border to
+border, its last window flush with the far border. A closed axis (`loop`) is a ring: one window
+starts at every stride, so that every column is covered by equally many windows.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from syncpano.errors import SyncPanoError
+
+
+@dataclass(frozen=True)
+class Window:
+    """The cells (top .. top + size, left .. left + size); columns wrap in a loop."""
+
+    top: int
+    left: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The windows of one H x W panorama latent and the index of their anchor."""
+
+    height: int
+    width: int
+    size: int
+    windows: tuple[Window, ...]
+    anchor: int
+
+
+def plan_grid(height: int, width: int, size: int, stride: int, *, loop: bool = False) -> Grid:
+    """All windows of size `size`, row by row, one every `stride` cells.
+
+    Raises:
+        SyncPanoError: a side is shorter than a window, the stride is not in 1..size, or the
+            stride does not close the loop.
+    """
+    if min(height, width) < size:
+        raise SyncPanoError(
+            f"a panorama of {width} x {height} latent cells is smaller than a window of {size}",
+            hint=f"every side needs at least {size} cells",
+        )
+    if not 1 <= stride <= size:
+        raise SyncPanoError(
+            f"stride {stride} is not between 1 and the window of {size} cells",
+            hint=f"use a quarter of the window: {size // 4}",
+        )
+    lefts = ring_offsets(width, stride) if loop else open_offsets(width, size, stride)
+    tops = open_offsets(height, size, stride)
+    return _grid(height, width, size, tops, lefts)
+
+
+def shifted_grid(height: int, width: int, size: int, *, step: int, seed: int, loop: bool) -> Grid:
+    """Windows side by side, moved as a whole by a seeded random offset that changes every step.
+
+    On an open axis the pieces at the borders are completed by flush windows; in a loop the tiling
+    wraps, and only where the window does not divide the width do two windows overlap.
+    Source: the shifted windows of SpotDiffusion (Frolov et al., WACV 2025), in both axes.
+    """
+    # String seeds are hashed with SHA-512: the same offsets on every machine and Python.
+    rng = random.Random(f"shifted windows {seed} {step}")
+    tops = _shifted_open_offsets(height, size, rng.randrange(size))
+    offset = rng.randrange(size)
+    if loop:
+        lefts = tuple((offset + left) % width for left in range(0, width, size))
+    else:
+        lefts = _shifted_open_offsets(width, size, offset)
+    return _grid(height, width, size, tops, lefts)
+
+
+def open_offsets(length: int, size: int, stride: int) -> tuple[int, ...]:
+    """First cells of the windows along an open axis: every stride, then flush with the border."""
+    offsets = list(range(0, length - size + 1, stride))
+    if offsets[-1] + size < length:
+        offsets.append(length - size)
+    return tuple(offsets)
+
+
+def ring_offsets(length: int, stride: int) -> tuple[int, ...]:
+    """First cells of the windows along a closed axis, which the stride must divide."""
+    if length % stride:
+        raise SyncPanoError(
+            f"windows every {stride} cells cannot close a loop of {length} cells evenly",
+            hint="choose a width that is a multiple of the stride",
+        )
+    return tuple(range(0, length, stride))
+
+
+def _shifted_open_offsets(length: int, size: int, offset: int) -> tuple[int, ...]:
+    inner = range(offset, length - size + 1, size)
+    return tuple(sorted({0, *inner, length - size}))
+
+
+def _grid(height: int, width: int, size: int, tops: Sequence[int], lefts: Sequence[int]) -> Grid:
+    windows = tuple(Window(top, left, size) for top in tops for left in lefts)
+    return Grid(height, width, size, windows, _anchor(windows, height, width))
+
+
+def _anchor(windows: Sequence[Window], height: int, width: int) -> int:
+    """The window whose centre is nearest the panorama's centre; ties go to the later one.
+
+    For an open row that the stride tiles this is the reference's N // 2, which goes wrong for
+    loops, even row counts and untiled widths.
+    """
+
+    def twice_distance_squared(window: Window) -> int:
+        # Doubled coordinates keep half cells whole. A window of a loop may wrap: so may its centre.
+        down = 2 * window.top + window.size - height
+        across = (2 * window.left + window.size) % (2 * width) - width
+        return down * down + across * across
+
+    return min(range(len(windows)), key=lambda i: (twice_distance_squared(windows[i]), -i))

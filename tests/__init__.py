@@ -1,0 +1,1 @@
+"""The tests; a package, so that `tests.tiny` is ours and nobody else's."""
