@@ -6,10 +6,14 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from syncpano.losses.perceptual import PerceptualLoss
+    from syncpano.models.stable_diffusion import LatentDiffusion
 
 # The libraries read these when they are imported, so they are set before any test imports one.
 _HOME = tempfile.TemporaryDirectory(prefix="syncpano-tests-")
@@ -91,3 +95,20 @@ def tiny_flags(tiny_model: Path, squeeze_trunk: Path) -> list[str]:
         "--loss-weights": squeeze_trunk,
     }
     return [str(part) for pair in flags.items() for part in pair]
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_model: Path) -> LatentDiffusion:
+    """The tiny checkpoint, loaded as every model is."""
+    from syncpano.models.load import load_model
+    from syncpano.models.source import resolve_source
+
+    return load_model(resolve_source(str(tiny_model), download=False), "cpu", "float32")
+
+
+@pytest.fixture(scope="session")
+def squeeze(tiny: LatentDiffusion, squeeze_trunk: Path) -> PerceptualLoss:
+    """LPIPS on the random SqueezeNet trunk."""
+    from syncpano.losses.load import load_loss
+
+    return load_loss("lpips-squeeze", device="cpu", weights=squeeze_trunk, model=tiny)

@@ -11,9 +11,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from safetensors.torch import save_file
 from tokenizers.pre_tokenizers import ByteLevel
-from torchvision.models import squeezenet1_1
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 MERGES = [
@@ -68,15 +66,6 @@ def tiny_checkpoint(
             requires_safety_checker=False,
         ).save_pretrained(folder, safe_serialization=True)
     return folder
-
-
-def tiny_trunk(file: Path, *, seed: int = 0) -> Path:
-    """Write a SqueezeNet trunk of random weights (3 MB) for `--loss-weights` and give it back."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        trunk = squeezenet1_1().features.state_dict()
-    save_file({f"features.{key}": tensor for key, tensor in trunk.items()}, file)
-    return file
 
 
 def _unet(sample_size: int) -> UNet2DConditionModel:

@@ -7,6 +7,7 @@ has. What it does not name is free: that is what makes windows sampled alone dif
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from numpy.random import Generator
@@ -85,6 +86,29 @@ def known_words() -> set[str]:
         for phrases in values.values():
             texts += [*phrases.openers, *phrases.adjectives, *phrases.tails]
     return set(re.findall(r"[a-z']+", " ".join(texts).lower()))
+
+
+def class_words() -> dict[str, dict[str, list[str]]]:
+    """Head of the judging network -> class -> words that name it and no other class of its head."""
+    words = {"subject": {subject: _without_articles(nouns) for subject, nouns in NOUNS.items()}}
+    for head, values in _PHRASES.items():
+        words[head] = {
+            value: [*phrases.openers, *phrases.adjectives, *phrases.tails]
+            for value, phrases in values.items()
+        }
+    return {head: _unambiguous(classes) for head, classes in words.items()}
+
+
+def _without_articles(nouns: Sequence[str]) -> list[str]:
+    return [re.sub(r"^(a|an|the) ", "", noun) for noun in nouns]
+
+
+def _unambiguous(classes: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    count = Counter(word for words in classes.values() for word in set(words))
+    return {
+        name: [word for word in dict.fromkeys(words) if count[word] == 1]
+        for name, words in classes.items()
+    }
 
 
 def evaluation_prompts(subject: str) -> list[str]:

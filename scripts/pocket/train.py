@@ -23,7 +23,9 @@ from data import Render, render_all
 from diffusion import Windows, train_diffusion
 from features import train_features
 from perceptual import load_lpips
+from phrases import NOUNS
 from scenes import SUBJECTS
+from scenes.attributes import sample_attributes
 from text import train_tokenizer
 from torch import Tensor
 from training import Stage
@@ -67,8 +69,9 @@ class Training:
         if (self.folder / "tokenizer").exists():
             return
         rng = np.random.default_rng(self.recipe["seed"])
-        attributes = [render.attributes for render in self.renders()]
-        captions = (caption(rng, a) for _ in range(20) for a in attributes)
+        captions = (
+            caption(rng, sample_attributes(rng, subject)) for _ in range(3000) for subject in NOUNS
+        )
         text = self.recipe["diffusion"]["text"]
         train_tokenizer(
             self.folder / "tokenizer", captions, text["vocabulary"], text["max_length"]

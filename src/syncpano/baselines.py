@@ -1,8 +1,9 @@
-"""The baselines that are no special case of the sampler: Blended Latent Diffusion, and a montage.
+"""The baseline that is no special case of the sampler: Blended Latent Diffusion.
 
 # C latent channels, h w one window, H W the panorama
 
-MultiDiffusion needs nothing here: it is `sampler.sample` without weights.
+MultiDiffusion is `sampler.sample` without weights, and independent windows are the same with the
+windows side by side.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from torch import Tensor
 from syncpano.extension import extension_windows
 from syncpano.models.denoiser import Denoiser
 from syncpano.montage import crop
-from syncpano.sampler import Batches, StepReport, check_finite, sample
-from syncpano.windows import Grid, Window, plan_grid
+from syncpano.sampler import StepReport, check_finite
+from syncpano.windows import Grid, Window
 
 
 class NoisingDenoiser(Denoiser, Protocol):
@@ -92,22 +93,6 @@ def _grow(
         seconds = time.perf_counter() - started
         report(StepReport(first + step, float(t), foreseen, denoise_seconds=seconds))
     return torch.where(held, content, view)
-
-
-def independent(
-    latent: Tensor,
-    denoiser: Denoiser,
-    grid: Grid,
-    batches: Batches,
-    report: Callable[[StepReport], None] = lambda _: None,
-) -> Tensor:
-    """z_T -> z_0 of windows side by side that know nothing of each other: a montage.
-
-    On its own each window is a picture of the reference set. `grid` gives the panorama's size and
-    window; both sides should be whole numbers of windows, else the last two overlap and are mixed.
-    """
-    apart = plan_grid(grid.height, grid.width, grid.size, grid.size)
-    return sample(latent, denoiser, lambda _: apart, None, batches, report)
 
 
 def _paste(canvas: Tensor, cells: Tensor, window: Window) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import typer
 
 from syncpano import __version__
-from syncpano.commands import config, models
+from syncpano.commands import config, models, study
+from syncpano.commands.evaluate import evaluate
 from syncpano.commands.generate import generate
 from syncpano.commands.info import info
 from syncpano.commands.options import show_help
@@ -26,8 +27,10 @@ app = typer.Typer(
 )
 app.command()(generate)
 app.command()(info)
+app.command()(evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")
+app.add_typer(study.app, name="study")
 
 
 def _print_version(wanted: bool) -> None:

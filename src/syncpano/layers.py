@@ -141,4 +141,9 @@ def changed_values(config: PanoramaConfig) -> dict[str, Value]:
 
 def check_types(config: PanoramaConfig) -> None:
     """Raise where a config that was built in Python holds a value of the wrong type."""
-    _checked(dataclasses.asdict(config), "PanoramaConfig")
+    for name, value in _checked(dataclasses.asdict(config), "PanoramaConfig").items():
+        given = getattr(config, name)
+        if isinstance(given, str) and not isinstance(value, str):  # a text that spells a number
+            raise SyncPanoError(
+                f"{name}: {given!r} is text", hint=f"use {name}={value!r} in a PanoramaConfig"
+            )

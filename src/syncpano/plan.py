@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from syncpano.checks import stride_of, validate
 from syncpano.config import PanoramaConfig
@@ -33,14 +34,23 @@ class Plan:
 
     def grid(self, step: int) -> Grid:
         """Where the windows lie at a step."""
+        if self.config.windows == "shifted":
+            return shifted_grid(
+                self.height,
+                self.width,
+                self.window,
+                step=step,
+                seed=self.config.seed,
+                loop=self.config.loop,
+            )
+        return self._still_grid
+
+    @cached_property
+    def _still_grid(self) -> Grid:
         loop = self.config.loop
         if self.config.method == "bld":
             grown = extension_windows(self.height, self.width, self.window, self.stride, loop=loop)
             return Grid(self.height, self.width, self.window, grown, anchor=0)
-        if self.config.windows == "shifted":
-            return shifted_grid(
-                self.height, self.width, self.window, step=step, seed=self.config.seed, loop=loop
-            )
         return plan_grid(self.height, self.width, self.window, self.stride, loop=loop)
 
     @property
@@ -95,7 +105,7 @@ def count_calls(plan: Plan) -> Calls:
         if step not in plan.weights or count == 1:
             continue
         thin = plan.config.sync_every
-        moved = sum((i - grid.anchor) % thin == 0 for i in range(count)) - 1
+        moved = len(range(grid.anchor % thin, count, thin)) - 1
         decodes += moved + 1
         if plan.config.compare == "foreseen":
             # The anchor's prediction is shared, unless thinning moves it with the canvas.

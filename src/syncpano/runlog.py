@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -84,7 +85,8 @@ class Clock:
         self._started = now
 
 
-def json_schema() -> dict[str, Any]:
+@cache
+def _json_schema() -> dict[str, Any]:
     """The JSON Schema of run logs."""
     path = Path(__file__).with_name("runlog.schema.json")
     schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -115,12 +117,29 @@ def read(path: Path) -> Log:
         raise _no_log(path)
     if log["schema"] != SCHEMA:
         raise SyncPanoError(
-            f"{path} has schema {log['schema']!r}, not {SCHEMA!r}",
+            f"{path} has schema {log['schema'][:40]!r}, not {SCHEMA!r}",
             hint="read it with the version of syncpano that wrote it",
         )
-    if not isinstance(log.get("config"), dict) or not isinstance(log.get("prompt"), str):
-        raise _no_log(path)
+    try:
+        validate(log)
+    except ValueError as error:
+        raise SyncPanoError(f"{path} is a damaged run log: {error}") from error
     return log
+
+
+def validate(log: Log) -> None:
+    """Check a log against the schema.
+
+    Raises:
+        ValueError: it does not follow it; the message names the place.
+    """
+    import jsonschema  # it takes a tenth of a second, which `--help` does not have
+
+    errors = jsonschema.Draft202012Validator(_json_schema()).iter_errors(log)
+    worst = jsonschema.exceptions.best_match(errors)
+    if worst is not None:
+        place = worst.json_path.removeprefix("$.")
+        raise ValueError(f"{place[:80]}: {worst.message[:120]}")
 
 
 def write(path: Path, log: Log, *, overwrite: bool = False) -> None:

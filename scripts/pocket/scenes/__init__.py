@@ -14,9 +14,19 @@ SUBJECTS: dict[str, str] = {
     "mountains": "mountains",
     "northern_lights": "northern_lights",
     "city_skyline": "city_skyline",
+    "castle": "castle",
+    "beachside_street": "beachside_street",
+    "concert": "concert",
     "grassland": "grassland",
     "misty_forest": "misty_forest",
     "beach": "beach",
+    "skiers": "skiers",
+    "coral_reef": "coral_reef",
+    "anime_landscape": "anime_landscape",
+    "cartoon_landscape": "cartoon_landscape",
+    "railway": "railway",
+    "shooting_stars": "shooting_stars",
+    "vines_wall": "vines_wall",
 }
 
 

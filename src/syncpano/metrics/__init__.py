@@ -1,1 +1,1 @@
-"""Coherence, fidelity and prompt fit of finished pictures, ours or not. docs/metrics.md explains."""
+"""Coherence, fidelity and prompt fit of pictures, ours or not; docs/metrics.md explains."""

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -16,10 +16,7 @@ import numpy as np
 
 from syncpano.errors import SyncPanoError
 from syncpano.metrics.cache import MeasurementCache
-from syncpano.metrics.frechet import Gaussian, frechet_distance
-from syncpano.metrics.giqa import knn_giqa
 from syncpano.metrics.instruments import Instruments
-from syncpano.metrics.kernel import kernel_distance
 from syncpano.metrics.measures import (
     Array,
     boxes_of,
@@ -30,10 +27,10 @@ from syncpano.metrics.measures import (
 )
 from syncpano.metrics.pairs import reduce_pairs
 from syncpano.metrics.pictures import Picture, read_picture
+from syncpano.metrics.sets import POOLED, FeatureSet, distances, giqa_by_row
 from syncpano.metrics.settings import OF_PAIRS, OF_SETS, Settings, key_of
 
 READ_AHEAD = 4  # pictures that are decoded while one is measured
-POOLED = ""  # the group of all pictures
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Result:
     """One metric over all pictures.
 
     Attributes:
-        std: sample standard deviation over pictures, or over prompts; None where there is one value.
+        std: sample standard deviation over pictures or prompts; None for one value.
         n: pictures that have a value.
         features: the network and weights that made it.
         reduction: over the pairs of a picture; None for other metrics.
@@ -67,18 +64,6 @@ class Evaluation:
     results: dict[str, Result] = field(default_factory=dict)
     scores: list[dict[str, str | float | None]] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
-
-
-@dataclass
-class _Set:
-    """Features by prompt (or all in one group), in the order of the pictures."""
-
-    features: dict[str, list[Array]] = field(default_factory=lambda: defaultdict(list))
-    rows: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-
-    def stacked(self, group: str) -> Array:
-        """n d."""
-        return np.vstack(self.features[group])
 
 
 class Evaluator:
@@ -121,8 +106,8 @@ class Evaluator:
             evaluation.skipped.append((path, reason))
             on_skip(path, reason)
 
-        others = self._reference_set(reference, on_picture, skip) if self._of_sets else _Set()
-        ours = _Set()
+        others = self._reference_set(reference, on_picture, skip) if self._of_sets else FeatureSet()
+        ours = FeatureSet()
         for path, picture in read_ahead(paths, skip):
             self._measure_one(path, picture, evaluation, ours, skip)
             on_picture(path)
@@ -136,7 +121,7 @@ class Evaluator:
         path: Path,
         picture: Picture | None,
         evaluation: Evaluation,
-        ours: _Set,
+        ours: FeatureSet,
         skip: Callable[[Path, str], None],
     ) -> None:
         if picture is None:
@@ -158,14 +143,15 @@ class Evaluator:
         for metric in self.settings.metrics:
             numbers = self.cache.get(
                 what_decides(metric, picture, self.settings, self.tools),
-                lambda metric=metric: measure(metric, picture, self.settings, self.tools),
+                partial(measure, metric, picture, self.settings, self.tools),
             )
             if metric in OF_SETS:
                 vector = numbers
             elif metric in OF_PAIRS:
                 scores[key_of(metric)] = reduce_pairs(numbers.tolist(), self.settings.reduction)
             else:
-                scores[key_of(metric)] = float(numbers[0]) if len(numbers) else None
+                has_one = len(numbers) and np.isfinite(numbers[0])
+                scores[key_of(metric)] = float(numbers[0]) if has_one else None
         return scores, vector
 
     def _reference_set(
@@ -173,8 +159,8 @@ class Evaluator:
         paths: Sequence[Path],
         on_picture: Callable[[Path], None],
         skip: Callable[[Path, str], None],
-    ) -> _Set:
-        found = _Set()
+    ) -> FeatureSet:
+        found = FeatureSet()
         made_by = self.features[self._of_sets[0]]
         for path, picture in read_ahead(paths, skip):
             on_picture(path)
@@ -185,7 +171,7 @@ class Evaluator:
                 key = f"features by {made_by} of {picture.digest} at {boxes}"
                 features = self.cache.get(
                     key,
-                    lambda picture=picture: reference_features(picture, self.settings, self.tools),
+                    partial(reference_features, picture, self.settings, self.tools),
                 )
                 found.features[self._group(picture)].extend(features)
             except SyncPanoError as error:
@@ -209,55 +195,24 @@ class Evaluator:
                 hint="give at least two, better hundreds",
             )
 
-    def _summarise(self, evaluation: Evaluation, ours: _Set, others: _Set) -> None:
+    def _summarise(self, evaluation: Evaluation, ours: FeatureSet, others: FeatureSet) -> None:
         for metric in self.settings.metrics:
             key = key_of(metric)
             if metric in ("fid", "kid"):
-                evaluation.results[key] = self._distance_of_sets(metric, ours, others)
+                found = distances(metric, ours, others, self.settings.seed)
+                result = _result(found.values, found.n, self.features[metric])
+                evaluation.results[key] = replace(result, std=result.std or found.spread)
                 continue
             if metric == "giqa":
-                self._fill_giqa(evaluation, ours, others)
+                scores = giqa_by_row(ours, others, self.settings.giqa_form)
+                for row, entry in enumerate(evaluation.scores):
+                    entry[key] = scores.get(row)
             values = [score[key] for score in evaluation.scores]
             numbers = [value for value in values if isinstance(value, float)]
             reduction = self.settings.reduction if metric in OF_PAIRS else None
             evaluation.results[key] = _result(
                 numbers, len(numbers), self.features[metric], reduction
             )
-
-    def _distance_of_sets(self, metric: str, ours: _Set, others: _Set) -> Result:
-        distances: list[float] = []
-        spread = None
-        count = 0
-        for group in ours.features:
-            if group not in others.features:
-                continue
-            one, other = ours.stacked(group), others.stacked(group)
-            if min(len(one), len(other)) < 2:
-                continue
-            count += len(one)
-            if metric == "fid":
-                gaussians = Gaussian.of_features(one), Gaussian.of_features(other)
-                distances.append(frechet_distance(*gaussians))
-            else:
-                kernel = kernel_distance(one, other, self.settings.seed)
-                distances.append(kernel.mean)
-                spread = kernel.std
-        result = _result(distances, count, self.features[metric])
-        if result.std is None and spread is not None:
-            return Result(result.mean, spread, count, result.features)
-        return result
-
-    def _fill_giqa(self, evaluation: Evaluation, ours: _Set, others: _Set) -> None:
-        for group, rows in ours.rows.items():
-            if group not in others.features:
-                continue
-            scores = knn_giqa(
-                ours.stacked(group), others.stacked(group), form=self.settings.giqa_form
-            )
-            for row, score in zip(rows, scores, strict=True):
-                evaluation.scores[row]["giqa"] = float(score) if np.isfinite(score) else None
-        for entry in evaluation.scores:
-            entry.setdefault("giqa", None)
 
 
 def _result(

@@ -21,7 +21,7 @@ from syncpano.losses.trunks import trunk_features
 from syncpano.metrics.settings import EXTRACTORS
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, for images in [0, 1]
-_VGG16 = "64 64 pool 128 128 pool 256 256 256 pool 512 512 512 pool 512 512 512".split()
+_VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 
 class FeatureExtractor(Protocol):
@@ -145,10 +145,9 @@ def fingerprint(network: nn.Module) -> str:
 def _vgg16_trunk() -> nn.Sequential:
     layers: list[nn.Module] = []
     width = 3
-    for item in _VGG16:
-        if item == "pool":
-            layers.append(nn.MaxPool2d(2))
-            continue
-        layers += [nn.Conv2d(width, int(item), 3, padding=1), nn.ReLU()]
-        width = int(item)
-    return nn.Sequential(*layers)
+    for stage in _VGG16:
+        for next_width in stage:
+            layers += [nn.Conv2d(width, next_width, 3, padding=1), nn.ReLU()]
+            width = next_width
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers[:-2])  # without the last ReLU, which the caller applies, and pool

@@ -18,7 +18,7 @@ from syncpano.metrics.crops import Box, native_boxes, random_box
 from syncpano.metrics.instruments import Instruments
 from syncpano.metrics.pairs import pair_distances
 from syncpano.metrics.pictures import Picture
-from syncpano.metrics.settings import OF_PAIRS, OF_PICTURES, OF_PROMPTS, OF_SETS, Settings
+from syncpano.metrics.settings import OF_PAIRS, OF_PICTURES, OF_SETS, Settings
 
 Array = NDArray[np.float64]
 
@@ -68,7 +68,8 @@ def reference_features(picture: Picture, settings: Settings, tools: Instruments)
     """N d: the features of all native crops of a reference picture."""
     boxes, _ = boxes_of(picture, settings)
     crops = to_tensor([_cut(picture, box) for box in boxes])
-    batches = [tools.extractor(batch) for batch in crops.split(settings.batch)]
+    starts = range(0, len(crops), settings.batch)
+    batches = [tools.extractor(crops[start : start + settings.batch]) for start in starts]
     return torch.cat(batches).double().numpy()
 
 

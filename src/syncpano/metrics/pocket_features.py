@@ -81,7 +81,8 @@ class PocketFeatures:
         The longest match wins, so that "northern lights" is not a light. Words come from
         `class_words` of pocket.json; a class without an entry is named by its own name.
         """
-        text = f" {' '.join(re.findall(r'[^\W_]+', prompt.lower()))} "
+        words_in_order = re.findall(r"[^\W_]+", prompt.lower())
+        text = f" {' '.join(words_in_order)} "
         named: dict[str, str] = {}
         for head, classes in (self._network.config.heads or {}).items():
             matches = [

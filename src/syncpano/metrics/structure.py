@@ -1,4 +1,4 @@
-"""What can be measured of a picture's edges: the join of a closed loop, and how much detail is left.
+"""What edges tell: whether a loop closes, and how much detail is left.
 
 # H W the whole picture, luma in [0, 255]
 """

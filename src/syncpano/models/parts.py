@@ -100,6 +100,7 @@ def _quiet() -> Iterator[None]:
 
     libraries = (diffusers_logging, transformers_logging)
     levels = [library.get_verbosity() for library in libraries]
+    had_bars = [library.is_progress_bar_enabled() for library in libraries]
     for library in libraries:
         library.set_verbosity_error()
         library.disable_progress_bar()
@@ -108,9 +109,10 @@ def _quiet() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
-        for library, level in zip(libraries, levels, strict=True):
+        for library, level, had_bar in zip(libraries, levels, had_bars, strict=True):
             library.set_verbosity(level)
-            library.enable_progress_bar()
+            if had_bar:
+                library.enable_progress_bar()
 
 
 def _first_line(error: Exception) -> str:

@@ -132,7 +132,7 @@ def list_models() -> list[ModelEntry]:
 
 def _looks_local(model: str) -> bool:
     """Whether a model is meant as a folder: it exists, or is written like a path."""
-    return model.startswith((".", "/", "~", "\\")) or _exists(model)
+    return model.startswith((".", "/", "~", "\\")) or (model != "" and _exists(model))
 
 
 def _exists(model: str) -> bool:

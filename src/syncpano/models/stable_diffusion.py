@@ -236,11 +236,6 @@ class BoundDiffusion:
         alpha: Tensor = self._solver.alphas_cumprod[int(t)]  # abar_t
         return alpha.sqrt() * latent + (1 - alpha).sqrt() * noise
 
-    def add_noise(self, latent: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """z_0 and unit noise -> z_t, in the shape of `latent`."""
-        alpha: Tensor = self._solver.alphas_cumprod[int(t)]  # abar_t
-        return alpha.sqrt() * latent + (1 - alpha).sqrt() * noise
-
     def decode(self, latent: Tensor) -> Tensor:
         """N C h w -> N 3 f*h f*w clipped to [-1, 1], through the gradient's decoder."""
         return self._model.decode(latent, self._decoder).clamp(-1, 1)

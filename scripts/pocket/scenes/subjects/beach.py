@@ -8,7 +8,7 @@ from numpy.random import Generator
 
 from .. import land, noise, plants, style, water
 from ..attributes import Allowed, Attributes
-from ..canvas import below, hue, mix, over, paste, polygon, rgb
+from ..canvas import below, hue, mix, over, paste, polygon, rgb, sprite, taper
 from ..light import Light
 from ..sky import paint_sky
 
@@ -111,7 +111,7 @@ def sand(rng: Generator, canvas: np.ndarray, light: Light, horizon: float, shore
 def palms(rng: Generator, canvas: np.ndarray, light: Light, horizon: float, shore: np.ndarray, green: np.ndarray) -> None:
     """Plant palms on the beach in groups of differing height, each with its shadow and some scrub at its foot."""
     height, width = canvas.shape[:2]
-    kinds = [plants.palm(rng, light, 330, hue(green, float(rng.uniform(-12, 12))), 0.02 * k, int(rng.integers(11, 15))) for k in range(3)]
+    kinds = [coconut(rng, light, 330, hue(green, float(rng.uniform(-14, 14))), lean) for lean in (-0.3, 0.08, 0.27)]
     bushes = [plants.bush(rng, light, 40, hue(green, 8, 1, 0.85)) for _ in range(2)]
     stones = [land.boulder(rng, light, 70, rgb("#7c7064"), 0.02, 0.6) for _ in range(2)]
     rhythm = float(rng.uniform(170, 250))
@@ -125,14 +125,64 @@ def palms(rng: Generator, canvas: np.ndarray, light: Light, horizon: float, shor
         x += rhythm * float(rng.uniform(0.75, 1.25))
     for y, x in sorted(spots):
         near = np.clip((y - horizon) / (height - horizon), 0.3, 1.1)
-        size = (170 + 250 * near) * float(rng.uniform(0.8, 1.1))
+        size = (170 + 270 * near) * float(rng.uniform(0.7, 1.25))
         lay_shadow(canvas, light, x, y, size)
         image = kinds[int(rng.integers(3))]
-        paste(canvas, image, x, y, min(size, y + 40))
+        paste(canvas, image, x, y, min(size, y - 4))
         if rng.random() < 0.75:
             paste(canvas, bushes[int(rng.integers(2))], x + float(rng.normal(0, 18)), y + 5, size * float(rng.uniform(0.08, 0.13)))
         if rng.random() < 0.35:
             paste(canvas, stones[int(rng.integers(2))], x + float(rng.uniform(-60, 60)), y + 4, size * float(rng.uniform(0.06, 0.1)))
+
+
+def coconut(rng: Generator, light: Light, height: int, color: np.ndarray, lean: float) -> np.ndarray:
+    """Return a coconut palm (h, w, 4): a slender ringed trunk curving to the side `lean`, airy arching fronds, nuts."""
+    w = int(height * 1.5)
+    t = np.linspace(0, 1, 16)
+    lean = lean + float(rng.uniform(-0.06, 0.06))
+    top = np.array([w / 2 + lean * height, height * 0.3])
+    path = np.stack([w / 2 + lean * height * t**1.7, height - (height - top[1]) * t], 1)
+    foot = np.array([[w / 2 - height * 0.032, height], [w / 2, height * 0.88], [w / 2 + height * 0.032, height]])
+    trunk = polygon(height, w, taper(path, height * 0.042, height * 0.023), foot)
+    yy, xx = np.mgrid[0:height, 0:w].astype(np.float32)
+    middle = np.interp(np.arange(height), path[::-1, 1], path[::-1, 0])[:, None]
+    lit = np.clip(0.45 + 0.4 * (xx - middle) / (height * 0.018) * light.dx + 0.12 * np.sin(yy * 2 * np.pi / 12), 0.05, 1)
+    out = sprite(light.shade(rgb("#96785a"), lit.astype(np.float32)), trunk)
+    big = np.zeros((height * 2, w * 2, 4), np.uint8)
+    n = int(rng.integers(9, 12))
+    angles = np.deg2rad(np.linspace(-28, 208, n) + rng.uniform(-7, 7, n))
+    for k in rng.permutation(n):
+        frond(rng, big, light, top * 2, float(angles[k]), height * 2 * float(rng.uniform(0.36, 0.46)), color)
+    for dx in (-9, 2, 10):
+        at = (int(top[0] * 2 + dx * 1.4), int(top[1] * 2 + 10 + abs(dx) * 0.3))
+        cv2.circle(big, at, 13, (*(light.tint(rgb("#8a6234"), 0.5) * 255).tolist(), 255), -1, cv2.LINE_AA)
+    leaves = cv2.resize(big, (w, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
+    leaves = cv2.GaussianBlur(leaves, (0, 0), 0.6)
+    return leaves + out * (1 - leaves[..., 3:])
+
+
+def frond(rng: Generator, big: np.ndarray, light: Light, root: np.ndarray, angle: float, length: float, color: np.ndarray) -> None:
+    """Draw one frond into the RGBA bytes `big`: a rib that arches and droops, leaflets hanging from both its sides."""
+    n = 20
+    t = np.linspace(0.0, 1.0, n)
+    up = max(float(np.sin(angle)), 0.0)
+    rib = np.stack([root[0] + np.cos(angle) * length * (t - 0.12 * t * t), root[1] - np.sin(angle) * length * 0.72 * t], 1)
+    rib[:, 1] += length * (0.34 + 0.34 * up) * t**2.0
+    d = np.gradient(rib, axis=0)
+    d /= np.linalg.norm(d, axis=1, keepdims=True) + 1e-6
+    reach = length * 0.21 * np.sin(np.pi * np.clip(t * 0.8 + 0.14, 0, 1)) ** 0.8
+    side = float(np.clip(0.45 + 0.3 * up + 0.3 * np.cos(angle) * light.dx, 0.1, 1.0)) + float(rng.uniform(-0.1, 0.1))
+    for half, bright in ((1.0, 0.62), (-1.0, 1.15)):
+        half = half if np.cos(angle) > 0 else -half
+        tone = (*(light.tint(hue(color, 8 * bright - 8, 1.0, 1.0), float(np.clip(side * bright, 0.05, 1))) * 255).tolist(), 255)
+        for k in range(1, n):
+            normal = half * np.array([-d[k, 1], d[k, 0]])
+            tip = rib[k] + (normal * 0.6 + d[k] * 0.65) * reach[k] + [0, reach[k] * 0.4]
+            wide = d[k] * max(length / n * 0.34, 4.0)
+            quad = np.array([rib[k] - wide, (rib[k] + tip) / 2 - wide * 0.8, tip, (rib[k] + tip) / 2 + wide * 0.8, rib[k] + wide])
+            cv2.fillPoly(big, [np.round(quad).astype(np.int32)], tone)
+    rib_tone = (*(light.tint(hue(color, -12, 0.9, 1.2), 0.7) * 255).tolist(), 255)
+    cv2.polylines(big, [np.round(rib).astype(np.int32)], False, rib_tone, 5, cv2.LINE_AA)
 
 
 def lay_shadow(canvas: np.ndarray, light: Light, x: float, y: float, size: float) -> None:
@@ -146,5 +196,5 @@ def lay_shadow(canvas: np.ndarray, light: Light, x: float, y: float, size: float
         mid, along = a.mean(axis=0), a[1] - a[0]
         side_way = np.array([-along[1], along[0]]) * 0.3
         parts.append(np.array([a[0], mid + side_way, a[1], mid - side_way]))
-    m = cv2.GaussianBlur(polygon(h, w, *parts), (0, 0), 1.5) * 0.5 * min(light.strength, 1.0)
+    m = cv2.GaussianBlur(polygon(h, w, *parts), (0, 0), 3.0) * 0.42 * min(light.strength, 1.0)
     over(canvas, light.shade(rgb("#4a4438"), 0.05), m.astype(np.float32), int(y - h * 0.48), int(x - w / 2))

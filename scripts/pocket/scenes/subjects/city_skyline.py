@@ -66,7 +66,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
         harbour(rng, canvas, city, attrs, base)
     else:
         park(rng, canvas, city, attrs, base + 10, roofs=front > 0.82)
-    shine = np.clip(city.lights.max(2) * 1.4, 0, 1)
+    shine = np.clip(city.lights[..., 0] * 1.4, 0, 1)
     return style.finish(canvas, attrs, light, city.mask * (1 - 0.92 * shine))
 
 

@@ -12,7 +12,7 @@ from ..light import Light
 from ..sky import paint_sky
 
 NAME = "grassland"
-_HERDS = (("elephant", "giraffe"), ("zebra", "giraffe"), ("elephant", "zebra"), ("antelope", "zebra"), ("giraffe", "antelope"))
+_HERDS = (("elephant", "giraffe"), ("zebra", "giraffe"), ("elephant", "zebra"), ("elephant",), ("zebra", "antelope"), ("giraffe", "antelope", "elephant"))
 _PASTURE = (("cow",), ("horse",), ("cow", "horse"))
 _SIZE = {"elephant": 1.2, "giraffe": 1.05, "zebra": 0.85, "antelope": 0.8, "cow": 0.85, "horse": 0.95}
 
@@ -27,12 +27,13 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     backdrop(rng, canvas, attrs, light, horizon, grass, white)
     top = (horizon + 12 + 7 * noise.profile(rng, width, 260.0, 3)).astype(np.float32)
     before = canvas.copy() if attrs.style == "silhouette" else canvas
-    land.ground(rng, canvas, light, top, grass, kind="snow" if white else "grass")
+    land.ground(rng, canvas, light, top, grass, kind="snow" if white else ("sand" if wild else "grass"))
+    sweep(rng, canvas, light, horizon, grass)
     trees(rng, canvas, attrs, light, top, wild, white)
     field = canvas.copy() if attrs.style == "silhouette" else canvas
     herd(rng, canvas, attrs, light, horizon, wild, white)
     if not white:
-        land.tufts(rng, canvas, light, height - 70, hue(grass, 0, 1, 0.8), width // 24, 30.0)
+        tufts(rng, canvas, light, grass)
     mask = None
     if attrs.style == "silhouette":
         mask = np.maximum(style.changed(field, canvas), 0.62 * style.changed(before, field))
@@ -43,9 +44,11 @@ def meadow_color(rng: Generator, attrs: Attributes, wild: bool, white: bool) -> 
     """Return the albedo (3,) of the grass."""
     if white:
         return rgb("#e4ebf2")
-    gold = {"spring": "#9ca850", "summer": "#c4a452", "autumn": "#b88a44", "winter": "#b09a6a"}[attrs.season]
+    gold = {"spring": "#9ca850", "summer": "#c4a452", "autumn": "#c09c4c", "winter": "#b09a6a"}[attrs.season]
     base = rgb(gold) if wild else plants.grass_color(attrs)
-    return hue(base, float(rng.uniform(-12, 14)), float(rng.uniform(0.9, 1.1)), float(rng.uniform(0.92, 1.12)))
+    if attrs.season == "autumn" and not wild:
+        base = rgb("#a49a4c")
+    return hue(base, float(rng.uniform(-6, 16)), float(rng.uniform(0.95, 1.15)), float(rng.uniform(1.08, 1.25)))
 
 
 def backdrop(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, horizon: float, grass: np.ndarray, white: bool) -> None:
@@ -97,27 +100,66 @@ def trees(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, t
         plants.forest(rng, canvas, kinds, top + y, max(width // gap, 1), (size * 0.7, size * 1.2), 0.02)
 
 
+def sweep(rng: Generator, canvas: np.ndarray, light: Light, horizon: float, grass: np.ndarray) -> None:
+    """Wash the plain with broad bands of light and of cloud shadow, in place."""
+    height, width = canvas.shape[:2]
+    y0 = int(horizon) + 6
+    n = noise.plane(rng, height - y0, width, -30.0, 220.0, 3.0)
+    glow = np.clip(light.shade(hue(grass, -10, 1.05, 1.15), 0.85), 0, 1)
+    over(canvas, glow, noise.smoothstep(n, 0.45, 0.75) * 0.6, y0)
+    over(canvas, light.shade(hue(grass, 15, 1.0, 0.8), 0.2), noise.smoothstep(n, 0.45, 0.2) * 0.3, y0)
+
+
+def tufts(rng: Generator, canvas: np.ndarray, light: Light, grass: np.ndarray) -> None:
+    """Fringe the lower border with clumps of long grass."""
+    height, width = canvas.shape[:2]
+    kinds = []
+    for shift in (-8, 0, 8):
+        blades, tips = [], []
+        for x in np.linspace(0.2, 0.8, 11):
+            lean = float(rng.normal(0, 0.16)) + (x - 0.5) * 1.2
+            root, tip = np.array([120 * x, 92.0]), np.array([120 * x + lean * 60, float(rng.uniform(8, 44))])
+            path = np.stack([root, (root + tip) / 2 + [-lean * 9, 0], tip])
+            (tips if rng.random() < 0.5 else blades).append(taper(path, 10.0, 3.0))
+        dark, bright = polygon(90, 120, *blades), polygon(90, 120, *tips)
+        image = sprite(light.tint(hue(grass, shift, 1.0, 0.7), 0.3), dark)
+        image = image * (1 - bright[..., None]) + sprite(light.tint(hue(grass, shift, 1.0, 1.05), 0.75), bright)
+        kinds.append(image.astype(np.float32))
+    heap = noise.profile(rng, width, 120.0, 2)
+    for x in rng.permutation(np.arange(0, width + 20, 17)):
+        level = float(heap[int(np.clip(x, 0, width - 1))])
+        if level > -0.25:
+            paste(canvas, kinds[int(rng.integers(3))], float(x), height + 8, 26 + 34 * (level + 0.25))
+
+
 def herd(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, horizon: float, wild: bool, white: bool) -> None:
     """Set the animals out in three depths, the near ones big; each 512 px holds several."""
     height, width = canvas.shape[:2]
     groups = _HERDS if wild else _PASTURE
     kinds = groups[int(rng.integers(len(groups)))]
-    for t, size, gap in ((0.16, 34, 100), (0.42, 66, 190), (0.8, 118, 250)):
+    made = [
+        (kind, animals.animal(rng, light, kind, int(108 * _SIZE[kind]), bool(rng.random() < 0.35), k % 2 == 1))
+        for kind in kinds
+        for k in range(2 if len(kinds) > 1 else 4)
+    ]
+    for t, size, gap in ((0.16, 0.3, 100), (0.42, 0.6, 190), (0.8, 1.0, 250)):
         y0 = horizon + 14 + (height - horizon) * t
-        depth = 0.3 * (1 - t)
-        made = [
-            (kind, animals.animal(rng, light, kind, int(size * _SIZE[kind] * 1.1), bool(rng.random() < 0.35), k % 2 == 1, depth))
-            for kind in kinds
-            for k in range(2)
-        ]
+        hazed = [(kind, seen(light, image, 0.3 * (1 - t))) for kind, image in made]
         x = float(rng.uniform(10, gap * 0.8))
         while x < width + 20:
-            kind, image = made[int(rng.integers(len(made)))]
+            _, image = hazed[int(rng.integers(len(hazed)))]
             y = y0 + float(rng.uniform(-0.06, 0.06)) * (height - horizon)
-            k = float(rng.uniform(0.85, 1.05))
+            k = size * float(rng.uniform(0.88, 1.08))
             ground_shadow(canvas, light, x, y, image.shape[1] * k * 0.3, image.shape[0] * k * 0.05)
             paste(canvas, image, x, y, image.shape[0] * k)
             x += gap * float(rng.uniform(0.75, 1.3))
+
+
+def seen(light: Light, image: np.ndarray, depth: float) -> np.ndarray:
+    """Return a premultiplied sprite seen through the haze at `depth`."""
+    out = image.copy()
+    out[..., :3] += (light.haze_color * image[..., 3:] - image[..., :3]) * float(light.haze_amount(depth))
+    return out
 
 
 def ground_shadow(canvas: np.ndarray, light: Light, x: float, y: float, rx: float, ry: float) -> None:

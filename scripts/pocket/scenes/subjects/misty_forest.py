@@ -24,9 +24,9 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     base = canvas.copy()
     mask = np.zeros((height, width), np.float32) if attrs.style == "silhouette" else None
     if rng.random() < 0.6:
-        interior(rng, canvas, base, attrs, light, white, mask)
+        interior(rng, canvas, base, attrs, light, white and mask is None, mask)
     else:
-        slopes(rng, canvas, base, attrs, light, white, mask)
+        slopes(rng, canvas, base, attrs, light, white and mask is None, mask)
     return style.finish(canvas, attrs, light, mask)
 
 
@@ -69,11 +69,11 @@ def interior(
     """Paint the inside of a wood: five layers of trunks with leaves above and undergrowth below."""
     height, width = canvas.shape[:2]
     bark = hue(rgb(_BARKS[int(rng.integers(len(_BARKS)))]), float(rng.uniform(-8, 8)))
-    leaf = rgb("#5a7a4a") if white else hue(plants.leaf_color(rng, attrs), 0, 0.9, 0.8)
+    leaf = rgb("#b4c0c8") if white else hue(plants.leaf_color(rng, attrs), 0, 0.9, 0.8)
     moss = rgb("#dfe7ee") if white else hue(plants.grass_color(attrs), float(rng.uniform(0, 20)), 0.8, 0.7)
     firs = rng.random() < 0.45
     spread = float(rng.uniform(0.85, 1.2))
-    ray = float(rng.uniform(0.35, 0.6)) * {"clear": 1.0, "cloudy": 0.6, "fog": 0.55, "snow": 0.5}[attrs.weather] * (0.6 if attrs.dark else 1)
+    ray = float(rng.uniform(0.55, 0.85)) * {"clear": 1.0, "cloudy": 0.6, "fog": 0.55, "snow": 0.5}[attrs.weather] * (0.6 if attrs.dark else 1)
     for k, (fog, ground, thick, gap) in enumerate(
         ((0.86, 318, 9, 30), (0.72, 334, 14, 44), (0.52, 358, 22, 66), (0.28, 396, 36, 120), (0.06, 462, 62, 260))
     ):
@@ -85,12 +85,12 @@ def interior(
         elif not firs and k > 0:
             canopy(rng, canvas, base, light, leaf, 70 + 26 * k, 20.0 + 9 * k, fog)
         floor(rng, canvas, base, light, line, moss, fog, k)
+        if mask is not None:
+            np.maximum(mask, style.changed(before, canvas) * (0, 0.25, 0.5, 0.8, 1.0)[k], out=mask)
         if k < 4:
             water.fog_bank(rng, canvas, light, ground + 4, 26 + 10 * k, 0.5 - 0.09 * k)
         if k in (2, 3):
             shafts(rng, canvas, light, ray * (1.0 if k == 2 else 0.5))
-        if mask is not None:
-            np.maximum(mask, style.changed(before, canvas) * (0, 0.25, 0.5, 0.8, 1.0)[k] * (k != 2), out=mask)
     growth(rng, canvas, attrs, light, white)
 
 
@@ -140,11 +140,11 @@ def canopy(
     """Hang foliage from the upper border, about `reach` px down, in clumps of `cell` px."""
     width, h = canvas.shape[1], int(reach * 1.8)
     t = np.arange(h, dtype=np.float32)[:, None] / reach
-    mass = noise.fbm(rng, h, width, cell * 2.6, 5, 0.62, stretch=1.4)
-    m = noise.smoothstep(mass + 0.62 - 0.85 * t, 0.5, 0.62)
-    clump = noise.warp(rng, noise.domes(rng, h, width, cell), cell * 0.3, cell)
-    lit = np.clip(light.relief(clump * cell * 0.5 + mass * cell, 0.8) * 0.9 - 0.1 + 0.3 * t, 0.02, 1)
-    color = light.shade(mix(hue(leaf, -8, 1, 0.7), hue(leaf, 8, 1, 1.1), lit), lit)
+    mass = noise.fbm(rng, h, width, cell * 2.6, 5, 0.66, stretch=1.4)
+    leaves = noise.fbm(rng, h, width, max(cell * 0.55, 8.0), 3, 0.7)
+    m = noise.smoothstep(mass + 0.62 - 0.85 * t + 0.5 * (leaves - 0.5), 0.5, 0.6)
+    lit = np.clip(0.2 + 0.35 * t + 1.3 * (leaves - 0.5) + 0.7 * (0.6 - mass), 0.02, 1)
+    color = light.shade(mix(hue(leaf, -8, 1, 0.65), hue(leaf, 8, 1, 1.15), lit), lit)
     over(canvas, veil(color, base[:h], fog), cv2.GaussianBlur(m, (0, 0), 0.8))
 
 
@@ -202,7 +202,7 @@ def slopes(
     warm = hue(plants.leaf_color(rng, attrs), 0, 0.85, 0.75) if attrs.season == "autumn" else tone
     firs = [plants.conifer(rng, light, 230, 0.8 if white else 0.0, warm if k == 2 else tone) for k in range(4)]
     pale = base[240, :: max(width // 8, 1)].mean(axis=0)
-    ray = float(rng.uniform(0.25, 0.5)) * (0.5 if attrs.dark else 1.0)
+    ray = float(rng.uniform(0.22, 0.45)) * (0.3 if attrs.dark else 1.0)
     for k, (fog, y, size, gap) in enumerate(((0.85, 170, 34, 9), (0.7, 226, 54, 14), (0.5, 290, 84, 24), (0.26, 372, 130, 46), (0.0, 506, 250, 120))):
         before = canvas.copy() if mask is not None else None
         line = (y + (34 - 2 * k) * noise.profile(rng, width, 210.0, 2)).astype(np.float32)
@@ -212,9 +212,9 @@ def slopes(
         dark = light.shade(rgb("#cdd8e0") if white else tone * 0.8, 0.35)
         y0 = int(line.min()) - 2
         over(canvas, veil(dark, base[y0:], fog), below(height, line, 5.0)[y0:], y0)
+        if mask is not None:
+            np.maximum(mask, style.changed(before, canvas) * (0, 0.3, 0.5, 0.8, 1.0)[k], out=mask)
         if k < 4:
             water.fog_bank(rng, canvas, light, y + 44, 46 + 6 * k, 0.85 - 0.1 * k)
         if k == 3:
             shafts(rng, canvas, light, ray)
-        if mask is not None:
-            np.maximum(mask, style.changed(before, canvas) * (0, 0.3, 0.5, 0.8, 1.0)[k] * (k != 3) , out=mask)

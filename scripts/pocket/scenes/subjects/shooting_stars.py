@@ -46,9 +46,8 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
         water.reflect(rng, canvas, horizon + 30, light, colors[0] * 0.6, 0.25)
     line = horizon + 66 + 26 * noise.profile(rng, width, 240.0, 3, 0.4)
     front = np.maximum(below(height, line), foreground(rng, width, height, line))
-    dark = colors[0] * 0.16 + colors[1] * 0.05
-    fade = np.clip((np.arange(height, dtype=np.float32)[:, None, None] - horizon) / 160, 0, 1)
-    over(canvas, np.broadcast_to(mix(dark + colors[2] * 0.05, dark, fade), canvas.shape), front)
+    dark = colors[0] * 0.16 + colors[1] * 0.06 + colors[2] * 0.02
+    over(canvas, dark, front)
     return np.clip(cv2.GaussianBlur(canvas, (0, 0), 0.7), 0, 1)
 
 
@@ -58,14 +57,14 @@ def heaven(rng: Generator, colors: list[np.ndarray], light: Light, width: int, h
     column = np.stack([np.interp(t, (0, 0.42, 0.8, 1.0), [c[k] for c in colors]) for k in range(3)], 1)
     column = cv2.GaussianBlur(column.astype(np.float32)[:, None], (1, 91), 0, sigmaY=24)[:, 0]
     canvas = np.repeat(column[:, None], width, axis=1)
-    cloud = noise.warp(rng, noise.fbm(rng, height, width, 130.0, 5, 0.55, stretch=2.2), 30.0, 110.0)
-    bands = noise.smoothstep(cloud, 0.5, 0.82)
-    screen(canvas, (bands * (0.12 + 0.25 * t[:, None]))[..., None].astype(np.float32) * colors[3])
+    cloud = noise.warp(rng, noise.fbm(rng, height // 2, width // 2, 65.0, 5, 0.55, stretch=2.2), 15.0, 55.0)
+    cloud = cv2.resize(cloud, (width, height))
+    bands = noise.smoothstep(cloud, 0.5, 0.82) * (0.12 + 0.25 * t[:, None]).astype(np.float32)
     yy, xx = np.mgrid[0:height, 0:width].astype(np.float32)
     slope = float(rng.uniform(0.12, 0.3)) * float(rng.choice([-1, 1]))
     way = (yy - 150 - slope * (xx - width / 2) * 512 / width - 70 * (cloud - 0.5)) / 75
     milk = np.exp(-(way**2)) * (0.25 + 0.9 * noise.smoothstep(cloud, 0.35, 0.7))
-    screen(canvas, (milk * 0.34)[..., None] * mix(colors[2], colors[3], 0.4))
+    screen(canvas, bands[..., None] * colors[3] + (milk * 0.34)[..., None] * mix(colors[2], colors[3], 0.4))
     sky.paint_stars(rng, canvas, horizon, 0.8)
     sparks(rng, canvas, horizon)
     moon(rng, canvas, colors, width, horizon)
@@ -86,23 +85,28 @@ def moon(rng: Generator, canvas: np.ndarray, colors: list[np.ndarray], width: in
     h = canvas.shape[0]
     r = float(rng.uniform(38, 72))
     x, y = float(rng.uniform(0.15, 0.85)) * width, float(rng.uniform(0.25, 0.62)) * horizon
-    yy, xx = np.mgrid[0:h, 0:width].astype(np.float32)
+    yy, xx = np.mgrid[0 : h // 4, 0 : width // 4].astype(np.float32) * 4 + 1.5
     d = np.hypot(xx - x, yy - y)
-    screen(canvas, (0.55 * np.exp(-np.maximum(d - r, 0) / 34) + 0.3 * np.exp(-d / 170))[..., None] * colors[3])
-    disc = np.clip((r - d) / 2 + 0.5, 0, 1)
+    halo = cv2.resize(0.55 * np.exp(-np.maximum(d - r, 0) / 34) + 0.3 * np.exp(-d / 170), (width, h))
+    screen(canvas, halo[..., None] * colors[3])
+    n = int(2 * r + 8)
+    yy, xx = np.mgrid[0:n, 0:n].astype(np.float32) - n / 2
+    disc = np.clip((r - np.hypot(xx, yy)) / 2 + 0.5, 0, 1)
     if rng.random() < 0.4:
-        disc *= np.clip((np.hypot(xx - x - r * 0.5, yy - y + r * 0.2) - r * 0.92) / 2 + 0.5, 0, 1)
-    seas = noise.smoothstep(noise.fbm(rng, h, width, r * 0.9, 3), 0.5, 0.7)
-    face = mix(np.float32([1.0, 0.99, 0.94]), colors[3], 0.25) * (1 - 0.16 * seas)[..., None]
-    over(canvas, face, disc)
+        disc *= np.clip((np.hypot(xx - r * 0.5, yy + r * 0.2) - r * 0.92) / 2 + 0.5, 0, 1)
+    seas = noise.smoothstep(noise.fbm(rng, n, n, r * 0.9, 3), 0.5, 0.7)
+    face = mix(np.float32([1.0, 0.99, 0.94]), colors[3], 0.25) * (1 - 0.13 * seas)[..., None]
+    over(canvas, face, disc, int(y - n / 2), int(x - n / 2))
 
 
 def streaks(rng: Generator, canvas: np.ndarray, horizon: float, color: np.ndarray) -> None:
     """Draw shooting stars in place: bright heads, long tapering tails, all falling one way, several in every 512 px."""
-    h, w = canvas.shape[:2]
+    w = canvas.shape[1]
     angle = float(rng.uniform(0.4, 0.85))
     side = float(rng.choice([-1, 1]))
-    m, heads = np.zeros((h, w), np.float32), np.zeros((h, w), np.float32)
+    tails: list[list[np.ndarray]] = [[], [], []]
+    ends = []
+    circle = np.stack([np.cos(np.arange(12) * np.pi / 6), np.sin(np.arange(12) * np.pi / 6)], 1)
     step = float(rng.uniform(62, 105))
     for x in np.arange(-40, w + 120, step):
         length = float(rng.uniform(75, 215))
@@ -110,18 +114,15 @@ def streaks(rng: Generator, canvas: np.ndarray, horizon: float, color: np.ndarra
         head = np.array([x + rng.uniform(0, step), rng.uniform(0.08, 0.72) * horizon])
         back = np.array([side * np.cos(a), -np.sin(a)])
         wide = float(rng.uniform(3.4, 5.6))
-        for part, lum in ((1.0, 0.3), (0.62, 0.3), (0.3, 0.4)):
-            path = head + back * np.linspace(0, length * part, 8)[:, None]
-            m = np.maximum(m, 0) + polygon_at(h, w, taper(path, wide, 0.8), lum)
-        heads += polygon_at(h, w, head + wide * 0.75 * np.stack([np.cos(np.arange(12) * np.pi / 6), np.sin(np.arange(12) * np.pi / 6)], 1), 1.0)
-    body = np.clip(m + heads, 0, 1)
-    glow = 0.75 * blur(body, 5.0) + 0.6 * blur(heads, 9.0) * 3
-    screen(canvas, np.clip(body * 0.95 + glow, 0, 1)[..., None] * mix(np.ones(3, np.float32), color, 0.2))
-
-
-def polygon_at(height: int, width: int, points: np.ndarray, value: float) -> np.ndarray:
-    """Return a polygon's mask (H, W) times `value`."""
-    return polygon(height, width, points) * value
+        for kept, part in zip(tails, (1.0, 0.62, 0.3), strict=True):
+            kept.append(taper(head + back * np.linspace(0, length * part, 8)[:, None], wide, 0.8))
+        ends.append(head + wide * 0.75 * circle)
+    top = int(horizon)
+    heads = polygon(top, w, *ends)
+    body = sum((polygon(top, w, *kept) * lum for kept, lum in zip(tails, (0.3, 0.3, 0.4), strict=True)), heads)
+    body = np.clip(body, 0, 1)
+    glow = 0.75 * blur(body, 5.0) + 1.8 * blur(heads, 9.0)
+    screen(canvas[:top], np.clip(body * 0.95 + glow, 0, 1)[..., None] * mix(np.ones(3, np.float32), color, 0.2))
 
 
 def ranges(rng: Generator, canvas: np.ndarray, colors: list[np.ndarray], horizon: float) -> None:
@@ -182,18 +183,22 @@ def tree(rng: Generator, m: np.ndarray, x: float, y: float, size: float) -> None
     lean = float(rng.normal(0, 0.12))
     trunk = np.stack([x + lean * size * t**2, y + 6 - size * 0.6 * t], 1)
     limbs = [taper(trunk, size * 0.085, size * 0.035)]
-    n = 9
+    n, bare = 9, bool(rng.random() < 0.15)
     cx, cy, r = [], [], []
     for k in range(n):
         a = -np.pi / 2 + (k - (n - 1) / 2) * 0.3 + float(rng.normal(0, 0.1))
         root = trunk[int(rng.integers(4, 8))]
         tip = root + size * float(rng.uniform(0.24, 0.42)) * np.array([np.cos(a), np.sin(a)])
         limbs.append(taper(np.stack([root, (root + tip) / 2 + [0, 3], tip]), size * 0.03, 4.0))
-        for _ in range(4):
-            cx.append(tip[0] + rng.normal(0, size * 0.06))
-            cy.append(tip[1] + rng.normal(0, size * 0.045))
-            r.append(size * rng.uniform(0.04, 0.085))
-    leafy = discs(*m.shape, np.array(cx), np.array(cy), np.array(r)) if rng.random() < 0.8 else 0.0
+        for side in (-0.55, 0.1, 0.6) if bare else ():
+            twig = tip + size * 0.13 * np.array([np.cos(a + side), np.sin(a + side)])
+            limbs.append(taper(np.stack([root * 0.3 + tip * 0.7, (tip * 1.6 + twig) / 2.6, twig]), 4.0, 2.0))
+        for at in np.linspace(0.25, 1.05, 9):
+            spot = root + (tip - root) * at + rng.normal(0, size * 0.05, 2)
+            cx.append(spot[0])
+            cy.append(spot[1])
+            r.append(size * rng.uniform(0.026, 0.062))
+    leafy = 0.0 if bare else discs(*m.shape, np.array(cx), np.array(cy), np.array(r))
     np.maximum(m, np.maximum(polygon(*m.shape, *limbs), leafy), out=m)
 
 

@@ -41,8 +41,11 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     canvas = wall(rng, light, width, height, white)
     paths = climb(rng, width, height)
     stems(rng, canvas, light, paths)
-    leaves = [leaf(rng, light, hue(rgb(c), float(rng.uniform(-7, 7))), white) for c in palette(rng, attrs) for _ in range(3)]
-    cover = noise.fbm(rng, 64, 128, 22.0, 3, 0.5)
+    flat = attrs.style == "cartoon"
+    baked = [leaf(rng, light, hue(rgb(c), float(rng.uniform(-7, 7))), white, flat) for c in palette(rng, attrs) for _ in range(3)]
+    size = float(rng.uniform(30, 40)) * (1.55 if flat else 1.0)
+    leaves = [turned(s, size * float(rng.uniform(0.65, 1.15)), float(rng.normal(0, 38))) for s in baked for _ in range(8)]
+    cover = noise.smoothstep(noise.fbm(rng, 64, 128, 22.0, 3, 0.5), 0.3, 0.62)
     hang(rng, canvas, light, paths, leaves, cover, attrs)
     shine(rng, canvas, attrs, light)
     return style.finish(canvas, attrs, light)
@@ -71,11 +74,11 @@ def wall(rng: Generator, light: Light, width: int, height: int, white: bool) -> 
     tone = rng.uniform(0.8, 1.15, pick.shape).astype(np.float32)
     colors = np.stack([rgb(c) for c in codes])
     r = np.broadcast_to(row, col.shape)
-    albedo = colors[pick[r, col]] * (tone[r, col] * (0.78 + 0.44 * rough))[..., None]
-    mortar = rgb(str(rng.choice(["#b4a898", "#8c8478", "#cfc6b8", "#6e665e"]))) * (0.8 + 0.4 * rough)[..., None]
-    albedo = mix(mortar, albedo, brick)
+    each = colors[pick] * tone[..., None]
+    albedo = cv2.remap(each, col.astype(np.float32), r.astype(np.float32), cv2.INTER_NEAREST)
+    mortar = rgb(str(rng.choice(["#b4a898", "#8c8478", "#cfc6b8", "#6e665e"])))
     stain = noise.fbm(rng, height, width, 170.0, 4, 0.55)
-    albedo = albedo * (0.72 + 0.56 * stain)[..., None]
+    albedo = mix(mortar, albedo, brick) * ((0.72 + 0.56 * stain) * (0.78 + 0.44 * rough))[..., None]
     if white:
         albedo = mix(albedo, rgb("#eef3f8"), noise.smoothstep(v + 8 * (rough - 0.5), bh - 1, bh - 6) * noise.smoothstep(v, bh - 12, bh - 8) * 0.85)
     bump = 6.0 * cv2.GaussianBlur(brick, (0, 0), 1.2) + 5 * rough
@@ -118,8 +121,8 @@ def stems(rng: Generator, canvas: np.ndarray, light: Light, paths: list[np.ndarr
     over(canvas, light.shade(hue(rgb("#6a5040"), float(rng.uniform(-10, 10))), lit), m)
 
 
-def leaf(rng: Generator, light: Light, color: np.ndarray, white: bool) -> np.ndarray:
-    """Bake one lobed leaf (N, N, 4), tip down, with a pale midrib, lit on the sun's side."""
+def leaf(rng: Generator, light: Light, color: np.ndarray, white: bool, flat: bool) -> np.ndarray:
+    """Bake one lobed leaf (N, N, 4), tip down, with a pale midrib, lit on the sun's side; `flat` gives it a dark rim."""
     a = np.linspace(0, 2 * np.pi, 61)[:-1]
     lobes = float(rng.choice([3, 5])) if rng.random() < 0.75 else 1.0
     r = 0.72 + 0.2 * np.cos(lobes * a) + 0.2 * np.cos(a) if lobes > 1 else 0.6 + 0.38 * np.abs(np.cos(a / 2)) ** 3
@@ -132,6 +135,9 @@ def leaf(rng: Generator, light: Light, color: np.ndarray, white: bool) -> np.nda
     rib = np.exp(-((xx / 0.035) ** 2)) + 0.6 * np.exp(-(((np.abs(xx) * 0.8 + yy + 0.02) / 0.035) ** 2)) * (fold < 0.3)
     albedo = mix(hue(color, 8, 1.0, 0.8), hue(color, -10, 1.0, 1.15), np.clip(0.5 - yy + 0.3 * xx, 0, 1))
     albedo = mix(albedo, hue(color, -14, 0.8, 1.45), np.clip(rib, 0, 1) * 0.45)
+    if flat:
+        rim = cv2.GaussianBlur(mask, (0, 0), 4.0)
+        albedo = albedo * (0.3 + 0.7 * noise.smoothstep(rim, 0.5, 0.8))[..., None]
     if white:
         albedo = mix(albedo, rgb("#f0f5fa"), noise.smoothstep(-yy + 0.1 * (np.sin(xx * 20)), 0.02, 0.16) * 0.9)
     out = np.empty((_N, _N, 4), np.float32)
@@ -145,31 +151,34 @@ def hang(
     """Grow leaves along the stems, in three layers with shadows between them, in place; `cover` (64, 128) thins them."""
     h, w = canvas.shape[:2]
     bare = 0.45 if attrs.season == "winter" else 1.0
-    size = float(rng.uniform(30, 40))
-    density = float(rng.uniform(0.8, 1.25)) * bare
-    for layer in range(3):
+    density = float(rng.uniform(0.8, 1.25)) * bare * (0.6 if attrs.style == "cartoon" else 1.0)
+    for layer in range(2):
         sheet = np.zeros((h, w, 4), np.float32)
         for p in paths:
-            for k in range(int(len(p) * 0.85 * density)):
+            for k in range(int(len(p) * 1.25 * density)):
                 at = p[int(rng.integers(len(p)))] + rng.normal(0, 16, 2)
                 x, y = float(at[0]), float(at[1])
-                c = cover[int(np.clip(y / h, 0, 0.99) * 64), int(np.clip(x / w, 0, 0.99) * 128)]
-                if rng.random() > noise.smoothstep(c, 0.3, 0.62):
-                    continue
-                put(sheet, leaves[int(rng.integers(len(leaves)))], x, y, size * float(rng.uniform(0.65, 1.15)), float(rng.normal(0, 38)))
+                c = cover[int(min(max(y / h, 0), 0.99) * 64), int(min(max(x / w, 0), 0.99) * 128)]
+                if rng.random() < c:
+                    put(sheet, leaves[int(rng.integers(len(leaves)))], x, y)
         drop = cv2.warpAffine(sheet[..., 3], np.float32([[1, 0, -9 * light.dx], [0, 1, 10]]), (w, h))
         canvas *= 1 - (0.35 + 0.3 * light.strength) * blur(drop, 3.0)[..., None]
-        gain = 0.62 + 0.21 * layer
+        gain = 0.68 + 0.34 * layer
         canvas *= 1 - sheet[..., 3:]
         canvas += sheet[..., :3] * gain
 
 
-def put(sheet: np.ndarray, leaf_sprite: np.ndarray, x: float, y: float, size: float, turn: float) -> None:
-    """Composite a leaf of `size` px turned by `turn` degrees, centred at (x, y), onto the RGBA sheet in place."""
+def turned(baked: np.ndarray, size: float, turn: float) -> np.ndarray:
+    """Return a leaf (n, n, 4) of `size` px turned by `turn` degrees."""
     n = int(size * 1.3) + 2
     m = cv2.getRotationMatrix2D((_N / 2, _N / 2), turn, size / _N)
     m[:, 2] += n / 2 - _N / 2
-    s = cv2.warpAffine(leaf_sprite, m, (n, n), flags=cv2.INTER_AREA)
+    return cv2.warpAffine(cv2.GaussianBlur(baked, (0, 0), 0.35 * _N / size), m, (n, n), flags=cv2.INTER_LINEAR)
+
+
+def put(sheet: np.ndarray, s: np.ndarray, x: float, y: float) -> None:
+    """Composite a leaf sprite, centred at (x, y), onto the RGBA sheet in place."""
+    n = len(s)
     top, left = int(y - n / 2), int(x - n / 2)
     y0, x0, y1, x1 = max(top, 0), max(left, 0), min(top + n, sheet.shape[0]), min(left + n, sheet.shape[1])
     if y0 >= y1 or x0 >= x1:
@@ -193,11 +202,11 @@ def shine(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light) -
         canvas *= 1 + 1.5 * pool * warm
         screen(canvas, np.clip(pool * 0.10, 0, 1) * warm)
     elif attrs.weather in ("clear", "snow"):
-        shade = noise.smoothstep(blur(noise.fbm(rng, h, w, 120.0, 4, 0.6), 3.0), 0.40, 0.52)
+        shade = noise.smoothstep(blur(noise.fbm(rng, h // 4, w // 4, 30.0, 4, 0.6), 0.9), 0.40, 0.52)
         slant = noise.smoothstep(xx * light.dx * 0.35 + yy * 0.4 + 60 * (noise.value(rng, h // 4, w // 4, 40.0) - 0.5), -60, 160)
-        both = np.clip(0.35 + 0.65 * shade * (0.7 + 0.3 * cv2.resize(slant, (w, h))), 0, 1)
+        both = cv2.resize(np.clip(0.35 + 0.65 * shade * (0.7 + 0.3 * slant), 0, 1), (w, h))
         dark = mix(light.ambient * 0.9, np.float32([0.5, 0.5, 0.62]), 0.5)
         canvas *= mix(dark, np.ones(3, np.float32) * 1.08, both)
     if attrs.weather == "fog":
-        tex = blur(noise.fbm(rng, h, w, 170.0, 3, stretch=2.0), 4.0)
+        tex = cv2.resize(noise.fbm(rng, h // 4, w // 4, 42.0, 3, stretch=2.0), (w, h))
         over(canvas, light.haze_color, 0.2 + 0.36 * noise.smoothstep(tex, 0.3, 0.75))

@@ -1,0 +1,253 @@
+"""Hold a pocket model against its bars: `python scripts/pocket/evaluate.py --weights VGG16`.
+
+Writes each measure to docs/pocket-evaluation.json as it is ready; measures that are not asked for
+keep their last result there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from autoencoder import image_tensor
+from captions import PAPER_PROMPTS, attribute_prompts, evaluation_prompts
+from data import Render, render_all
+from scenes import SUBJECTS
+from torch import Tensor
+
+from syncpano.config import PanoramaConfig
+from syncpano.losses.lpips import LPIPS
+from syncpano.metrics.features import Vgg16Features
+from syncpano.metrics.frechet import Gaussian, frechet_distance
+from syncpano.metrics.pairs import pair_distances
+from syncpano.metrics.structure import edge_energy
+from syncpano.models.pocket_autoencoder import PocketAutoencoder
+from syncpano.models.pocket_features import PocketFeatureNet
+from syncpano.models.source import resolve_source
+from syncpano.pipeline import Studio
+
+SIDE = 512
+WEIGHTS = (0.0, 5.0, 10.0, 15.0, 20.0)
+STYLED = ("waterfall", "mountains", "grassland", "castle", "city_skyline")
+
+
+@dataclass
+class Bench:
+    """The model under test and the instruments, each loaded when it is first needed."""
+
+    model: str
+    weights: Path
+    renders: Path
+    steps: int
+    seeds: int
+
+    @cached_property
+    def studio(self) -> Studio:
+        """Paints all panoramas with one loaded model."""
+        return Studio()
+
+    @cached_property
+    def folder(self) -> Path:
+        """The model's folder."""
+        folder = resolve_source(self.model, None, download=False).folder
+        assert folder is not None
+        return folder
+
+    @cached_property
+    def judge(self) -> PocketFeatureNet:
+        """The classifier that guidance does not use."""
+        return PocketFeatureNet.from_pretrained(
+            self.folder / "features", torch_dtype=torch.float32
+        ).eval()
+
+    @cached_property
+    def lpips(self) -> LPIPS:
+        """LPIPS with the real VGG-16."""
+        return LPIPS("vgg", device=torch.device("cpu"), weights=self.weights)
+
+    def paint(self, prompt: str, **settings: Any) -> np.ndarray:
+        """A panorama, uint8 H W 3."""
+        config = PanoramaConfig(prompt=prompt, model=self.model, steps=self.steps, **settings)
+        return np.asarray(self.studio.generate(config).image)
+
+    def windows(self, prompt: str, count: int, seed: int) -> list[np.ndarray]:
+        """Independent samples, one window each."""
+        image = self.paint(prompt, width=count * SIDE, method="independent", seed=seed)
+        return crops(image)
+
+    @torch.no_grad()
+    def votes(self, images: Sequence[np.ndarray], head: str) -> list[str]:
+        """What the judge's head takes each window for."""
+        logits = self.judge(torch.cat([image_tensor(image) for image in images]))[head]
+        return [self.judge.config.heads[head][int(i)] for i in logits.argmax(1)]
+
+    def held_out(self, per_subject: int) -> list[Render]:
+        """Renders that no training saw."""
+        return list(render_all(self.renders, list(SUBJECTS), per_subject, 1024, held_out=True))
+
+
+def crops(image: np.ndarray) -> list[np.ndarray]:
+    """Non-overlapping windows of a panorama one window high."""
+    return [image[:, left : left + SIDE] for left in range(0, image.shape[1] - SIDE + 1, SIDE)]
+
+
+def recognition(bench: Bench) -> dict[str, Any]:
+    """Share of 16 windows a subject that the judge names rightly, in phrasings never trained."""
+    shares = {}
+    for number, subject in enumerate(SUBJECTS):
+        images = [
+            window
+            for i, prompt in enumerate(evaluation_prompts(subject))
+            for window in bench.windows(prompt, 4, seed=100 * number + i)
+        ]
+        shares[subject] = mean(vote == subject for vote in bench.votes(images, "subject"))
+    return {"mean": mean(shares.values()), "worst": min(shares.values()), **shares}
+
+
+def attributes(bench: Bench) -> dict[str, Any]:
+    """Share of windows whose named time of day and style the judge finds in them."""
+    shares: dict[str, list[bool]] = {"time": [], "style": []}
+    for head, hits in shares.items():
+        for value in bench.judge.config.heads[head]:
+            for subject in STYLED:
+                for seed, prompt in enumerate(attribute_prompts(subject, head, value)):
+                    votes = bench.votes(bench.windows(prompt, 2, seed), head)
+                    hits += [vote == value for vote in votes]
+    return {name: mean(hits) for name, hits in shares.items()}
+
+
+def coherence(bench: Bench) -> dict[str, Any]:
+    """Intra-LPIPS, subjects recognised and edge energy over w, on the paper's first six prompts."""
+    rows: dict[str, dict[str, list[float]]] = {}
+    prompts = list(PAPER_PROMPTS.items())[:6]
+    for weight in WEIGHTS:
+        row = rows.setdefault(f"{weight:g}", {"intra_lpips": [], "recognised": [], "edges": []})
+        for prompt, subject in prompts:
+            for seed in range(bench.seeds):
+                image = bench.paint(prompt, sync_weight=weight, seed=seed)
+                windows = crops(image)
+                tensors = torch.cat([image_tensor(window) for window in windows])
+                row["intra_lpips"].append(float(pair_distances(bench.lpips, tensors).mean()))
+                votes = bench.votes(windows, "subject")
+                row["recognised"].append(mean(vote == subject for vote in votes))
+                row["edges"].append(edge_energy(image))
+    return {w: {name: mean(values) for name, values in row.items()} for w, row in rows.items()}
+
+
+def diversity(bench: Bench) -> dict[str, Any]:
+    """Mean LPIPS between the centres of panoramas of one prompt and eight seeds, at w = 0 and 20."""
+    found = {}
+    for weight in (0.0, 20.0):
+        distances = []
+        for prompt in list(PAPER_PROMPTS)[:3]:
+            images = [
+                bench.paint(prompt, sync_weight=weight, seed=seed, width=2048) for seed in range(8)
+            ]
+            middle = (2048 - SIDE) // 2
+            centres = torch.cat([image_tensor(i[:, middle : middle + SIDE]) for i in images])
+            distances.append(float(pair_distances(bench.lpips, centres).mean()))
+        found[f"{weight:g}"] = mean(distances)
+    return {**found, "ratio": found["20"] / found["0"]}
+
+
+@torch.no_grad()
+def autoencoder(bench: Bench) -> dict[str, Any]:
+    """PSNR (dB) and LPIPS-VGG of held-out renders through the autoencoder."""
+    model = PocketAutoencoder.from_pretrained(bench.folder / "vae", torch_dtype=torch.float32)
+    psnr, distance = [], []
+    for render in bench.held_out(3):
+        image = image_tensor(render.load()[:, :SIDE])
+        decoded = model.decode(model.encode(image).latent).sample.clamp(-1, 1)
+        psnr.append(float(-10 * torch.log10(((decoded - image) / 2).square().mean())))
+        features = bench.lpips.features(decoded)
+        distance.append(float(bench.lpips.distance(features, bench.lpips.features(image))))
+    return {"psnr": mean(psnr), "lpips_vgg": mean(distance), "renders": len(psnr)}
+
+
+def fidelity(bench: Bench) -> dict[str, Any]:
+    """Frechet distance of VGG-16 features: 500 windows to held-out renders, and renders to renders."""
+    extractor = Vgg16Features("cpu", bench.weights)
+    renders = [crops(r.load())[:2] for r in bench.held_out(12)]
+    one, other = ([pair[i] for pair in renders] for i in range(2))
+    count = -(-500 // (4 * len(SUBJECTS)))
+    samples = [
+        window
+        for seed in range(count)
+        for prompt in PAPER_PROMPTS
+        for window in bench.windows(prompt, 4, 1000 + seed)
+    ]
+    gaussians = [_gaussian(extractor, images) for images in (one, other, samples)]
+    return {
+        "samples_to_renders": frechet_distance(gaussians[2], gaussians[0]),
+        "renders_to_renders": frechet_distance(gaussians[1], gaussians[0]),
+        "windows": len(samples),
+        "features": extractor.name,
+    }
+
+
+def _gaussian(extractor: Vgg16Features, images: Sequence[np.ndarray]) -> Gaussian:
+    # At a quarter of the side: the convolutions cost a sixteenth and the distance is relative.
+    small = (cv2.resize(i, (128, 128), interpolation=cv2.INTER_AREA) for i in images)
+    features = [extractor(batch) for batch in _batches(small)]
+    return Gaussian.of_features(torch.cat(features).double().numpy())
+
+
+def _batches(images: Iterator[np.ndarray], size: int = 16) -> Iterator[Tensor]:
+    pending: list[Tensor] = []
+    for image in images:
+        pending.append(image_tensor(image))
+        if len(pending) == size:
+            yield torch.cat(pending)
+            pending = []
+    if pending:
+        yield torch.cat(pending)
+
+
+MEASURES: dict[str, Callable[[Bench], dict[str, Any]]] = {
+    "autoencoder": autoencoder,
+    "recognition": recognition,
+    "attributes": attributes,
+    "coherence": coherence,
+    "diversity": diversity,
+    "fidelity": fidelity,
+}
+
+
+def main() -> None:
+    """Measure what is asked for and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--model", default="pocket")
+    parser.add_argument("--weights", type=Path, required=True, help="VGG-16 trunk, `features.*`")
+    parser.add_argument("--renders", type=Path, default=Path("runs/pocket/renders"))
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--measures", nargs="+", choices=MEASURES, default=list(MEASURES))
+    parser.add_argument("--out", type=Path, default=Path("docs/pocket-evaluation.json"))
+    arguments = parser.parse_args()
+    bench = Bench(
+        arguments.model, arguments.weights, arguments.renders, arguments.steps, arguments.seeds
+    )
+    results: dict[str, Any] = {}
+    if arguments.out.exists():
+        results = json.loads(arguments.out.read_text())
+    for name in arguments.measures:
+        results[name] = {
+            "steps": arguments.steps,
+            "seeds": arguments.seeds,
+            **MEASURES[name](bench),
+        }
+        arguments.out.write_text(json.dumps(results, indent=1) + "\n")
+        print(name, json.dumps(results[name]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""The user study kit (supplementary S.7): a form of picture pairs, and its key. No torch.
+
+A question shows one prompt and two panoramas of it, one of each run, in random order. A vigilance
+question shows a panorama and a montage of windows that have nothing to do with each other: whoever
+finds the montage more coherent did not look. Which picture is which stands in the key alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from syncpano import files, png, runlog
+from syncpano.errors import SyncPanoError
+from syncpano.pages import data_uri, fill
+
+KEY_SCHEMA = "syncpano.study-key/1"
+ASPECTS = {
+    "coherence": "Which picture looks more like one single scene?",
+    "quality": "Which picture looks better?",
+    "prompt_fit": "Which picture fits the words better?",
+}
+SHOWN_LENGTH = 1536  # pixels of the longer side in the form
+_PICTURES = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class Question:
+    """One pair of the form, in the order in which it is shown.
+
+    Attributes:
+        number: from 1.
+        first, second: "a", "b" or "montage".
+        pictures: the files of both, as they were found.
+        vigilance: whether it only tests attention.
+    """
+
+    number: int
+    prompt: str
+    first: str
+    second: str
+    pictures: tuple[str, str]
+    vigilance: bool
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two panoramas of one prompt and seed."""
+
+    prompt: str
+    a: Path
+    b: Path
+
+
+def find_pairs(run_a: Path, run_b: Path) -> list[Pair]:
+    """Panoramas that both folders have: of one prompt and seed, else of one file name.
+
+    Raises:
+        SyncPanoError: a folder is missing, or nothing pairs.
+    """
+    found_a, found_b = _pictures_of(run_a), _pictures_of(run_b)
+    names = [name for name in found_a if name in found_b]
+    if not names:
+        raise SyncPanoError(
+            f"{run_a} and {run_b} have no panorama of the same prompt and seed",
+            hint="paint both runs with the same `--prompts` and `--seeds`",
+        )
+    return [Pair(found_a[name][1], found_a[name][0], found_b[name][0]) for name in sorted(names)]
+
+
+def build(
+    pairs: Sequence[Pair],
+    folder: Path,
+    *,
+    questions: int,
+    vigilance: int,
+    seed: int,
+    montages: Sequence[Path] = (),
+    overwrite: bool = False,
+) -> tuple[Path, Path]:
+    """Write form.html and key.json into `folder`; their paths.
+
+    Args:
+        questions: pairs to compare, drawn from `pairs`.
+        vigilance: further questions that test attention.
+        montages: pictures of `--method independent`; without them montages are put together from
+            windows of different panoramas.
+
+    Raises:
+        SyncPanoError: there are fewer pairs than questions, or a file is there already.
+    """
+    if not 1 <= questions <= len(pairs):
+        raise SyncPanoError(
+            f"{questions} questions cannot be made of {len(pairs)} pairs",
+            hint=f"use `--questions {len(pairs)}`, or paint more seeds",
+        )
+    rng = random.Random(f"study {seed}")
+    shown = [_compare(pair, rng) for pair in rng.sample(list(pairs), questions)]
+    shown += [_vigilance(pairs, montages, rng) for _ in range(vigilance)]
+    rng.shuffle(shown)
+    listed = [
+        Question(number, prompt, *sides, pictures, "montage" in sides)
+        for number, (prompt, sides, pictures, _) in enumerate(shown, 1)
+    ]
+    sections = [
+        _section(question, images) for question, (*_, images) in zip(listed, shown, strict=True)
+    ]
+    study = hashlib.sha256("".join(sections).encode()).hexdigest()[:16]
+    key = {"schema": KEY_SCHEMA, "study": study, "seed": seed}
+    key["questions"] = [asdict(question) for question in listed]
+    form = fill("study.html", QUESTIONS="\n".join(sections), STUDY=study)
+    paths = folder / "form.html", folder / "key.json"
+    for path in paths:
+        if path.exists() and not overwrite:
+            raise files.exists_error(path)
+    files.write_atomic(paths[0], form.encode(), overwrite=overwrite)
+    files.write_atomic(paths[1], json.dumps(key, indent=2).encode() + b"\n", overwrite=overwrite)
+    return paths
+
+
+_Shown = tuple[str, tuple[str, str], tuple[str, str], tuple[Image.Image, Image.Image]]
+
+
+def _compare(pair: Pair, rng: random.Random) -> _Shown:
+    sides = [("a", pair.a), ("b", pair.b)]
+    rng.shuffle(sides)
+    (first, first_path), (second, second_path) = sides
+    images = (_shrunk(_open(first_path)), _shrunk(_open(second_path)))
+    return pair.prompt, (first, second), (str(first_path), str(second_path)), images
+
+
+def _vigilance(pairs: Sequence[Pair], montages: Sequence[Path], rng: random.Random) -> _Shown:
+    pair = rng.choice(list(pairs))
+    side = rng.choice(["a", "b"])
+    path = pair.a if side == "a" else pair.b
+    panorama = _open(path)
+    if montages:
+        chosen = rng.choice(list(montages))
+        wrong, origin = _open(chosen).resize(panorama.size), str(chosen)
+    else:
+        wrong, origin = _montage(panorama, pairs, rng), "windows of different panoramas"
+    sides = [(side, str(path), panorama), ("montage", origin, wrong)]
+    rng.shuffle(sides)
+    (first, first_name, one), (second, second_name, other) = sides
+    images = (_shrunk(one), _shrunk(other))
+    return pair.prompt, (first, second), (first_name, second_name), images
+
+
+def _montage(like: Image.Image, pairs: Sequence[Pair], rng: random.Random) -> Image.Image:
+    """Squares cut from other panoramas, side by side along the longer side of `like`."""
+    side = min(like.size)
+    count = max(2, max(like.size) // side)
+    others = [path for pair in pairs for path in (pair.a, pair.b)]
+    joined = Image.new("RGB", like.size)
+    horizontal = like.width >= like.height
+    length = max(like.size) / count
+    for index in range(count):
+        other = _open(rng.choice(others))
+        square = min(other.size)
+        left, top = rng.randint(0, other.width - square), rng.randint(0, other.height - square)
+        cut = other.crop((left, top, left + square, top + square))
+        # Mirrored at random, so that a run of a single picture makes a montage too.
+        cut = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else cut
+        start, end = round(index * length), round((index + 1) * length)
+        size = (end - start, like.height) if horizontal else (like.width, end - start)
+        joined.paste(cut.resize(size), (start, 0) if horizontal else (0, start))
+    return joined
+
+
+def _section(question: Question, images: tuple[Image.Image, Image.Image]) -> str:
+    name = f"q{question.number}"
+    figures = "".join(
+        f"<figure><figcaption>{label}</figcaption>"
+        f'<img alt="{label} picture" src="{data_uri(image)}"></figure>'
+        for label, image in zip(("First", "Second"), images, strict=True)
+    )
+    asked = "".join(
+        f'<fieldset data-aspect="{aspect}"><legend>{text}</legend>'
+        + "".join(
+            f'<label><input type="radio" name="{name}-{aspect}" value="{value}" required> '
+            f"the {value}</label>"
+            for value in ("first", "second")
+        )
+        + "</fieldset>"
+        for aspect, text in ASPECTS.items()
+    )
+    return (
+        f'<section data-question="{question.number}"><h2>{question.number}. '
+        f"{html.escape(question.prompt)}</h2>{figures}{asked}</section>"
+    )
+
+
+def _pictures_of(folder: Path) -> Mapping[str, tuple[Path, str]]:
+    """Name that pairs -> file and prompt."""
+    if not folder.is_dir():
+        raise SyncPanoError(f"{folder} is no folder", hint="give a folder of panoramas")
+    found: dict[str, tuple[Path, str]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() not in _PICTURES:
+            continue
+        log = _log_of(path)
+        name = f"{log['prompt']}\n{log['config']['seed']}" if log else path.name
+        found[name] = (path, log["prompt"] if log else path.stem)
+    return found
+
+
+def _log_of(path: Path) -> runlog.Log | None:
+    if path.suffix.lower() != ".png" or runlog.KEYWORD not in png.read_text(path):
+        return None
+    return runlog.read(path)
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise SyncPanoError(f"{path} cannot be read as a picture: {error}") from error
+
+
+def _shrunk(image: Image.Image) -> Image.Image:
+    image = image.copy()
+    image.thumbnail((SHOWN_LENGTH, SHOWN_LENGTH), Image.Resampling.LANCZOS)
+    return image

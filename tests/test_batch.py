@@ -1,0 +1,204 @@
+"""Many pictures in one process: names, resuming, failures, interrupts."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncpano import batch, runlog
+from syncpano.config import PanoramaConfig
+from syncpano.errors import SyncPanoError
+from syncpano.interrupts import Interrupted, held_back, raising_interrupted
+from tests.conftest import Outcome
+
+Cli = Callable[..., Outcome]
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [("3", [3]), ("1,2,5-7", [1, 2, 5, 6, 7]), (" 1 , 1,0-2", [1, 0, 2]), ("4-4", [4])],
+)
+def test_seeds_are_numbers_and_ranges(text: str, seeds: list[int]) -> None:
+    assert batch.parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", ",", "a", "-1", "1-", "5-1", "1.5", "0-999999999999", "1;2"])
+def test_other_seeds_are_refused(text: str) -> None:
+    with pytest.raises(SyncPanoError, match="seeds"):
+        batch.parse_seeds(text)
+
+
+def test_prompts_are_lines_without_comments_and_blanks() -> None:
+    assert batch.parse_prompts("\ufeffA\n\n # no\n  B \nA\n", "x") == ["A", "B"]
+
+
+@given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=20, unique=True))
+def test_different_prompts_never_share_a_file(prompts: list[str]) -> None:
+    jobs = batch.name_jobs([PanoramaConfig(prompt=prompt) for prompt in prompts], Path("out"))
+    assert len({job.path for job in jobs}) == len(prompts)
+    assert all(len(job.path.name) < 100 and job.path.parent == Path("out") for job in jobs)
+
+
+def test_every_prompt_is_painted_with_every_seed_by_one_model(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from syncpano import pipeline
+
+    loaded = []
+    real = pipeline.load_model
+    monkeypatch.setattr(pipeline, "load_model", lambda *args: loaded.append(args) or real(*args))
+    Path("prompts.txt").write_text("# two\nA lake\n\nA cave\n")
+    done = cli("generate", "--prompts", "prompts.txt", "--seeds", "0-1", *tiny_flags)
+    assert done.code == 0
+    assert done.out.split() == [
+        f"out/a-{name}-{seed}.png" for name in ("lake", "cave") for seed in (0, 1)
+    ]
+    assert len(loaded) == 1
+
+
+def test_prompts_are_read_from_standard_input(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("A lake\nA cave\n"))
+    assert cli("generate", "-", *tiny_flags).out.split() == ["out/a-lake-0.png", "out/a-cave-0.png"]
+
+
+def test_json_prints_one_log_a_line(cli: Cli, tiny_flags: list[str]) -> None:
+    lines = cli("generate", "A lake", "--seeds", "1,2", *tiny_flags, "--json").out.splitlines()
+    assert [json.loads(line)["config"]["seed"] for line in lines] == [1, 2]
+
+
+def test_resume_paints_only_what_is_missing(cli: Cli, tiny_flags: list[str]) -> None:
+    cli("generate", "A lake", "--seeds", "1,2", *tiny_flags)
+    before = Path("out/a-lake-1.png").stat().st_mtime_ns
+    done = cli("generate", "A lake", "--seeds", "1-3", *tiny_flags, "--resume")
+    assert (done.code, done.out) == (0, "out/a-lake-3.png\n")
+    assert "2 of 3 pictures exist already" in done.err
+    assert Path("out/a-lake-1.png").stat().st_mtime_ns == before
+    assert cli("generate", "A lake", "--seeds", "1-3", *tiny_flags, "--resume").out == ""
+
+
+def test_resume_refuses_a_picture_of_other_settings(cli: Cli, tiny_flags: list[str]) -> None:
+    cli("generate", "A lake", *tiny_flags)
+    done = cli("generate", "A lake", *tiny_flags, "--guidance-scale", 3, "--resume")
+    assert done.code == 2
+    assert "was made with other settings" in done.err
+
+
+def test_one_existing_picture_stops_a_batch_before_it_starts(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    Path("out").mkdir()
+    Path("out/a-lake-2.png").touch()
+    done = cli("generate", "A lake", "--seeds", "1,2", *tiny_flags)
+    assert done.code == 2
+    assert not Path("out/a-lake-1.png").exists()
+
+
+def test_a_failed_picture_is_reported_and_the_rest_goes_on(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from syncpano import pipeline
+
+    real = pipeline.initial_noise
+
+    def poisoned(seed: int, *shape: int):  # type: ignore[no-untyped-def]
+        return real(seed, *shape) * (float("nan") if seed == 2 else 1.0)
+
+    monkeypatch.setattr(pipeline, "initial_noise", poisoned)
+    done = cli("generate", "A lake", "--seeds", "1-3", *tiny_flags)
+    assert done.code == 1
+    assert done.out.split() == ["out/a-lake-1.png", "out/a-lake-3.png"]
+    assert "no longer finite after step 0" in done.err
+    assert "out/a-lake-2.png was not painted" in done.err
+    assert runlog.read(Path("out/a-lake-2.json"))["status"] == "failed"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_leaves_a_log_that_says_so_and_no_picture(
+    cli: Cli, tiny_flags: list[str], number: signal.Signals, code: int
+) -> None:
+    def stop_after_the_first_step() -> None:
+        while not list(Path("steps").glob("*.png")):
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=stop_after_the_first_step)
+    thread.start()
+    done = cli("generate", "A lake", *tiny_flags, "--steps", 900, "--save-steps", "steps")
+    thread.join()
+    assert (done.code, done.out) == (code, "")
+    assert number.name in done.err
+    log = runlog.read(Path("out/a-lake-0.json"))
+    assert (log["status"], log["error"]) == ("interrupted", number.name)
+    assert 0 < len(log["steps"]) < 900
+    assert [path.name for path in Path("out").iterdir()] == ["a-lake-0.json"]
+
+
+def test_an_interrupted_replacement_keeps_the_old_picture_and_its_log(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from syncpano import pipeline
+
+    cli("generate", "A lake", *tiny_flags)
+    before = {path: path.read_bytes() for path in Path("out").iterdir()}
+
+    def stop(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(pipeline, "initial_noise", stop)
+    assert cli("generate", "A lake", *tiny_flags, "--overwrite").code == 130
+    assert {path: path.read_bytes() for path in Path("out").iterdir()} == before
+
+
+def test_a_signal_while_saving_waits_until_the_files_are_whole() -> None:
+    done = []
+
+    def save() -> None:
+        with raising_interrupted(), held_back():
+            signal.raise_signal(signal.SIGINT)
+            done.append("saved")
+
+    with pytest.raises(Interrupted):
+        save()
+    assert done == ["saved"]
+
+
+def test_a_full_disk_stops_the_batch_and_leaves_no_half_written_file(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        done = cli("generate", "A lake", "--seeds", "1,2", *tiny_flags)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (done.code, done.out) == (1, "")
+    assert "cannot be written" in done.err
+    assert not [path for path in Path("out").iterdir() if path.suffix != ".json"]
+    assert not Path("out/a-lake-2.json").exists()
+
+
+def test_pending_compares_only_what_a_config_says(
+    cli: Cli, tiny_flags: list[str], tiny_model: Path
+) -> None:
+    cli("generate", "A lake", *tiny_flags)
+    made = runlog.read(Path("out/a-lake-0.png"))["config"]
+    job = batch.Job(PanoramaConfig(**made), Path("out/a-lake-0.png"))
+    options = batch.Options(resume=True)
+    assert batch.pending([job], options) == []
+    loose = replace(job.config, stride=None, device="auto", dtype="auto", window_batch=None)
+    assert batch.pending([replace(job, config=loose)], options) == []

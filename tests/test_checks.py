@@ -1,0 +1,138 @@
+"""What cannot work is refused before a weight is read, with a value that can."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from syncpano.checks import validate, without_effect
+from syncpano.config import PanoramaConfig
+from syncpano.errors import BAD_INPUT, SyncPanoError
+from syncpano.models.source import ModelSource
+from syncpano.plan import count_calls, plan
+
+SD = ModelSource(
+    id="sd2",
+    folder=None,
+    revision=None,
+    family="sd",
+    window=64,
+    vae_factor=8,
+    latent_channels=4,
+    licence="test",
+    prediction_type="epsilon",
+)
+GOOD = PanoramaConfig(prompt="A waterfall")
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "hint"),
+    [
+        ({"prompt": ""}, "the prompt is empty", "say what to paint"),
+        ({"prompt": " \n\t"}, "the prompt is empty", "say what to paint"),
+        ({"width": 504}, "width 504 is smaller than a window of 512", "`--width 512`"),
+        ({"height": 0}, "height 0 is smaller", "`--height 512`"),
+        ({"height": -512}, "height -512 is smaller", "`--height 512`"),
+        ({"width": 3001}, "width 3001 is not a multiple of 8", "`--width 3000` or `--width 3008`"),
+        ({"width": 8 * 10**9}, "more than", "smaller panorama"),
+        ({"stride": 0}, "stride 0 is not between 8 and", "`--stride 128`"),
+        ({"stride": -8}, "stride -8 is not between", "`--stride 128`"),
+        ({"stride": 520}, "stride 520 is not between", "`--stride 128`"),
+        ({"stride": 100}, "stride 100 is not a multiple of 8", "`--stride 96`"),
+        ({"loop": True, "width": 3000}, "close a loop of 3000", "`--width 2944` or `--width 3072`"),
+        ({"loop": True, "width": 520}, "close a loop of 520", "`--width 512` or `--width 640`"),
+        ({"sync_weight": -1.0}, "`--w -1.0` is out of range", "at least 0"),
+        ({"sync_weight": math.nan}, "`--w nan` is not a finite", "give a number"),
+        ({"sync_weight": math.inf}, "`--w inf` is not a finite", "give a number"),
+        ({"sync_decay": 1.5}, "`--sync-decay 1.5` is out of range", "between 0 and 1"),
+        ({"sync_freq": 51}, "`--sync-freq 51` is out of range", "between 1 and 50"),
+        ({"sync_freq": 0}, "`--sync-freq 0` is out of range", "between 1 and 50"),
+        ({"initial_steps": 0}, "`--initial-steps 0`", "at least 1"),
+        ({"sync_every": 0}, "`--sync-every 0`", "at least 1"),
+        ({"steps": 0}, "`--steps 0`", "between 1 and 1000"),
+        ({"guidance_scale": math.nan}, "`--guidance-scale nan`", "give a number"),
+        ({"seed": -1}, "`--seed -1`", "between 0 and"),
+        ({"seed": 2**63}, "is out of range", "between 0 and"),
+        ({"window_batch": 0}, "`--window-batch 0`", "at least 1"),
+        ({"loss_size": 8}, "`--loss-size 8`", "between 32 and"),
+        ({"loss_weights": "missing.safetensors"}, "missing.safetensors is no file", "safetensors"),
+        ({"method": "independent", "width": 3080}, "whole number of windows", "`--width 3072`"),
+        ({"method": "bld", "windows": "shifted"}, "does not go with", "sync and multi"),
+        ({"scheduler": "euler"}, "not one of ddim", "use one of"),
+        ({"width": "3072"}, "'3072' is text", "width=3072"),
+        ({"stride": "auto"}, "'auto' is text", "stride=None"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_bad_value_is_refused_with_one_that_works(
+    change: dict[str, object], said: str, hint: str
+) -> None:
+    with pytest.raises(SyncPanoError) as caught:
+        validate(replace(GOOD, **change), SD)  # type: ignore[arg-type]
+    assert said in caught.value.message
+    assert hint in caught.value.hint
+    assert caught.value.exit_code == BAD_INPUT
+
+
+def test_the_hint_of_a_loop_that_does_not_close_gives_widths_that_do() -> None:
+    for width in (2944, 3072):
+        validate(replace(GOOD, loop=True, width=width), SD)
+
+
+@pytest.mark.parametrize(
+    ("change", "explicit", "said"),
+    [
+        ({"sync_weight": 0.0}, {"sync_freq"}, ["`--sync-freq` has no effect with `--w 0`"]),
+        ({"method": "multi"}, {"loss", "seed"}, ["`--loss` has no effect with `--method multi`"]),
+        ({"method": "independent"}, {"stride"}, ["`--stride` has no effect"]),
+        ({"windows": "shifted"}, {"stride"}, ["`--stride` has no effect"]),
+        ({"compare": "noisy"}, {"gradient"}, ["`--gradient` has no effect"]),
+        ({"guidance_scale": 1.0}, {"negative_prompt"}, ["`--negative-prompt` has no effect"]),
+        ({}, {"sync_freq", "stride", "loss"}, []),
+        ({"sync_weight": 0.0}, set(), []),
+    ],
+)
+def test_a_setting_without_effect_is_named_if_somebody_asked_for_it(
+    change: dict[str, object], explicit: set[str], said: list[str]
+) -> None:
+    found = without_effect(replace(GOOD, **change), explicit)  # type: ignore[arg-type]
+    assert len(found) == len(said)
+    assert all(sentence.startswith(start) for sentence, start in zip(found, said, strict=True))
+
+
+def test_the_paper_has_21_windows_and_its_weights() -> None:
+    layout = plan(GOOD, SD)
+    grid = layout.grid(0)
+    assert (len(grid.windows), grid.anchor, layout.stride) == (21, 10, 16)
+    assert layout.weights[0] == 20.0
+    assert len(layout.weights) == 50
+
+
+@pytest.mark.parametrize(
+    ("change", "predictions", "gradients", "decodes"),
+    [
+        ({"sync_weight": 0.0}, 21 * 50, 0, 0),
+        ({}, (21 + 20) * 50, 20 * 50, 21 * 50),
+        ({"initial_steps": 3}, 21 * 50 + 20 * 3, 20 * 3, 21 * 3),
+        ({"sync_freq": 10}, 21 * 50 + 20 * 10, 20 * 10, 21 * 10),
+        ({"compare": "noisy", "sync_freq": 1}, 21 * 50, 0, 21),
+        ({"width": 512}, 50, 0, 0),
+        ({"sync_every": 2, "sync_freq": 1}, 21 * 50 + 1 + 10, 10, 11),
+        ({"method": "independent"}, 6 * 50, 0, 0),
+        ({"method": "bld"}, 21 * 50, 0, 0),
+    ],
+    ids=str,
+)
+def test_model_calls_are_counted(
+    change: dict[str, object], predictions: int, gradients: int, decodes: int
+) -> None:
+    calls = count_calls(plan(replace(GOOD, **change), SD))  # type: ignore[arg-type]
+    assert (calls.predictions, calls.gradients, calls.decodes) == (predictions, gradients, decodes)
+
+
+def test_loss_weights_may_be_any_existing_file(tmp_path: Path) -> None:
+    (tmp_path / "trunk.safetensors").touch()
+    validate(replace(GOOD, loss_weights=str(tmp_path / "trunk.safetensors")), SD)

@@ -1,0 +1,285 @@
+"""The command line: help, errors, exit codes, and what reaches stdout and stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from syncpano import __version__
+from tests.conftest import Outcome
+
+Cli = Callable[..., Outcome]
+QUICK_SECONDS = 0.5
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("--version") == (0, f"{__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["generate", "--help"], ["config"]])
+def test_help_is_a_result_and_no_error(cli: Cli, arguments: list[str]) -> None:
+    done = cli(*arguments)
+    assert done.code == 0
+    assert "Usage: syncpano" in done.out
+    assert done.err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "hint"),
+    [
+        (["genrate"], "no such command 'genrate'", "generate"),
+        (["generate", "--wdth", "1"], "no such option: --wdth", "syncpano generate --help"),
+        (["generate", "a", "b"], "unexpected extra argument", "syncpano generate --help"),
+        (["generate"], "there is no prompt", "A waterfall"),
+        (["generate", ""], "the prompt is empty", "say what to paint"),
+        (["generate", "a", "--width", "wide"], "--width: 'wide' is not a whole number", "3072"),
+        (["generate", "a", "--width", "40"], "width 40 is smaller than a window", "--width 64"),
+        (["generate", "a", "--w", "nan"], "`--w nan` is not a finite number", "number"),
+        (["generate", "a", "--w", "-1"], "`--w -1.0` is out of range", "at least 0"),
+        (["generate", "a", "--loss", "l2"], "'l2' is not one of auto", "lpips-vgg"),
+        (["generate", "a", "--seed", "1", "--seeds", "2"], "`--seed` and `--seeds`", "one of"),
+        (["generate", "a", "--seeds", "5-1"], "seeds '5-1'", "1,2,5-10"),
+        (["generate", "a", "--seeds", "x"], "seeds 'x'", "1,2,5-10"),
+        (["generate", "a", "--prompts", "p.txt"], "a PROMPT and a `--prompts`", "one of"),
+        (["generate", "--prompts", "p.txt"], "p.txt cannot be read", "UTF-8"),
+        (["generate", "a", "--config", "papr"], "'papr' is no named config", "`paper`"),
+        (["generate", "a", "--config", "x.yaml"], "x.yaml cannot be read", "paper"),
+        (["generate", "a", "--from", "x.json"], "x.json cannot be read", "run log"),
+        (["generate", "a", "-o", "a.jpg"], "a.jpg is not a .png", "a.png"),
+        (["generate", "a", "-o", "a.png", "--output-dir", "d"], "`--output-dir`", "one of"),
+        (["generate", "a", "-o", "a.png", "--seeds", "1,2"], "2 pictures", "--output-dir"),
+        (["generate", "a", "--model", "sd3"], "unknown model 'sd3'", "sd"),
+        (["generate", "a", "--model", "./nothing"], "nothing", "diffusers"),
+        (["generate", "a", "--loss-weights", "x"], "x is no file", "safetensors"),
+        (["info", "missing.png"], "missing.png cannot be read", "run log"),
+        (["config", "show", "papr"], "'papr' is no named config", "`paper`"),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
+)
+def test_bad_input_is_an_error_with_a_hint_and_exit_code_2(
+    cli: Cli,
+    tiny_model: Path,
+    arguments: list[str],
+    said: str,
+    hint: str,
+) -> None:
+    if arguments[:1] == ["generate"] and len(arguments) > 1 and "--model" not in arguments:
+        arguments = [*arguments, "--model", str(tiny_model), "--height", "64"]
+    done = cli(*arguments)
+    assert (done.code, done.out) == (2, "")
+    message, _, advice = done.err.partition("\n\nhint: ")
+    assert message.startswith("error: ")
+    assert said in message
+    assert hint in advice or hint in message
+    assert "Traceback" not in done.err
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"- a\n", "not a mapping"),
+        (b"width: wide\n", "width in mine.yaml: 'wide' is not a whole number"),
+        (b"sync_wieght: 3\n", "'sync_wieght' in mine.yaml is no setting"),
+        (b"a: " + b"[" * 10_000_000, "larger than"),
+        (b"a: " + b"[" * 1000, "nests deeper"),
+        (b"\xff\xfe", "not valid YAML"),
+    ],
+    ids=["list", "type", "key", "size", "nesting", "bytes"],
+)
+def test_a_bad_config_file_is_an_error(cli: Cli, tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "mine.yaml").write_bytes(content)
+    done = cli("generate", "a", "--config", "mine.yaml")
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert len(done.err) < 500
+
+
+def test_a_folder_without_a_model_is_an_error(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = cli("generate", "a", "--model", "empty")
+    assert done.code == 2
+    assert "model_index.json" in done.err
+
+
+@pytest.mark.parametrize("kept", [0, 4, 1000])
+def test_truncated_weights_are_an_error_before_anything_is_loaded(
+    cli: Cli, tiny_model: Path, tiny_flags: list[str], tmp_path: Path, kept: int
+) -> None:
+    shutil.copytree(tiny_model, tmp_path / "model")
+    (weights,) = (tmp_path / "model" / "unet").glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:kept])
+    done = cli("generate", "a", *tiny_flags, "--model", "model")
+    assert (done.code, done.out) == (2, "")
+    assert "damaged" in done.err
+    assert "hint:" in done.err
+
+
+def test_the_hub_out_of_reach_is_an_error_with_a_way_to_work_offline(cli: Cli) -> None:
+    started = time.monotonic()
+    done = cli("generate", "a", "--model", "sd2")
+    assert done.code == 1
+    assert "not cached" in done.err
+    assert "--model pocket" in done.err
+    assert time.monotonic() - started < 10
+    assert not Path("out/a-0.png").exists()
+
+
+@pytest.mark.parametrize("place", ["file/out", "/proc/nowhere"])
+def test_an_unwritable_output_is_an_error_before_the_run(
+    cli: Cli, tiny_flags: list[str], place: str
+) -> None:
+    Path("file").touch()
+    done = cli("generate", "a", *tiny_flags, "--output-dir", place)
+    assert (done.code, done.out) == (2, "")
+    assert "cannot be written" in done.err
+
+
+def test_an_existing_picture_is_not_replaced_unless_asked(cli: Cli, tiny_flags: list[str]) -> None:
+    Path("a.png").write_bytes(b"mine")
+    done = cli("generate", "a", *tiny_flags, "-o", "a.png")
+    assert done.code == 2
+    assert "a.png exists already" in done.err
+    assert "--overwrite" in done.err
+    assert Path("a.png").read_bytes() == b"mine"
+    assert cli("generate", "a", *tiny_flags, "-o", "a.png", "--overwrite").code == 0
+    assert Path("a.png").read_bytes() != b"mine"
+
+
+def test_a_variable_that_is_no_setting_warns(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNCPANO_WDTH", "1")
+    done = cli("generate", "a", *tiny_flags, "--dry-run")
+    assert done.err == "warning: SYNCPANO_WDTH is no setting; did you mean SYNCPANO_WIDTH?\n"
+
+
+def test_dry_run_shows_what_won_and_writes_nothing(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNCPANO_SEED", "4")
+    done = cli("generate", "A waterfall", *tiny_flags, "--config", "first3", "--dry-run")
+    lines = {line.split()[0]: line.split()[1:] for line in done.out.splitlines() if line}
+    assert lines["width"] == ["96", "flag"]
+    assert lines["seed"] == ["4", "environment"]
+    assert lines["initial-steps"] == ["3", "config", "first3"]
+    assert lines["guidance-scale"] == ["7.5", "default"]
+    assert lines["windows"][0] == "3"
+    assert "GiB" in done.out
+    assert list(Path().iterdir()) == []
+
+
+def test_dry_run_counts_the_calls_that_the_run_makes(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from syncpano.models.stable_diffusion import BoundDiffusion
+
+    planned = json.loads(cli("generate", "a", *tiny_flags, "--dry-run", "--json").out)["calls"]
+    counted = {"predict": 0, "decode": 0}
+    for name in counted:
+        real = getattr(BoundDiffusion, name)
+
+        def count(self, views, *rest, name=name, real=real):  # type: ignore[no-untyped-def]
+            counted[name] += len(views)
+            return real(self, views, *rest)
+
+        monkeypatch.setattr(BoundDiffusion, name, count)
+    assert cli("generate", "a", *tiny_flags).code == 0
+    assert (counted["predict"], counted["decode"]) == (planned["predictions"], planned["decodes"])
+
+
+def test_config_show_is_yaml_that_gives_the_same_settings(cli: Cli) -> None:
+    Path("mine.yaml").write_text(cli("config", "show", "first3").out)
+    again = json.loads(cli("config", "show", "mine.yaml", "--json").out)
+    assert again["config"] == json.loads(cli("config", "show", "first3", "--json").out)["config"]
+    assert again["config"]["initial_steps"] == 3
+
+
+def test_config_list_names_every_config(cli: Cli) -> None:
+    named = [line.split()[0] for line in cli("config", "list").out.splitlines()]
+    assert {"paper", "first3", "loop", "tiny"} <= set(named)
+
+
+def test_models_lists_the_aliases_and_what_is_cached(cli: Cli) -> None:
+    listed = {entry["alias"]: entry for entry in json.loads(cli("models", "--json").out)}
+    assert list(listed) == ["pocket", "sd2", "sd1.5"]
+    assert listed["sd2"]["folder"] is None
+    assert "not downloaded" in cli("models").out
+
+
+def test_pulling_an_unknown_model_is_an_error(cli: Cli) -> None:
+    assert cli("models", "pull", "pockt").code == 2
+
+
+def test_info_tells_what_made_a_picture(cli: Cli, tiny_flags: list[str]) -> None:
+    cli("generate", "A waterfall", *tiny_flags)
+    for name in ("out/a-waterfall-0.png", "out/a-waterfall-0.json"):
+        done = cli("info", name)
+        assert done.code == 0
+        assert "A waterfall" in done.out
+        assert "width 96" in done.out
+    assert json.loads(cli("info", "out/a-waterfall-0.png", "--json").out)["status"] == "done"
+
+
+def test_debug_shows_the_traceback_that_others_do_not_see(cli: Cli) -> None:
+    from syncpano.errors import SyncPanoError
+
+    with pytest.raises(SyncPanoError):
+        cli("generate", "", "--debug")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["generate", "--help"],
+        ["generate", "A waterfall", "--model", "sd2", "--dry-run"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_dry_run_need_no_torch_and_answer_at_once(arguments: list[str]) -> None:
+    code = (
+        "import sys; from syncpano.cli import run; code = run(sys.argv[1:]); "
+        "assert not {'torch', 'diffusers', 'transformers', 'numpy'} & set(sys.modules); "
+        "sys.exit(code)"
+    )
+    before = os.times()
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    after = os.times()
+    assert done.returncode == 0, done.stderr
+    # Processor time: what else the machine does must not make a test fail.
+    used = after.children_user + after.children_system
+    assert used - before.children_user - before.children_system < QUICK_SECONDS
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "syncpano", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{__version__}\n"
+
+
+def test_completion_offers_the_choices_of_a_setting() -> None:
+    environment = {
+        "_SYNCPANO_COMPLETE": "complete_bash",
+        "COMP_WORDS": "syncpano generate --scheduler dp",
+        "COMP_CWORD": "3",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "syncpano"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["dpmsolver++"]

@@ -1,0 +1,111 @@
+"""CLIP score and Inception features: real classes at tiny size, random weights, no network."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from syncpano.errors import SyncPanoError
+from syncpano.metrics.clip import ClipScore
+from syncpano.metrics.features import InceptionFeatures
+from syncpano.metrics.measures import to_tensor
+from tests.pictures import scene
+from tests.tiny import tiny_tokenizer
+
+# Antialiased resizing on floats and on 8-bit levels differ by less than a level.
+RESIZING = 0.05
+
+
+@pytest.fixture(scope="module")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from transformers import CLIPConfig, CLIPModel
+
+    folder = tmp_path_factory.mktemp("clip")
+    tokenizer = tiny_tokenizer()
+    shape = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
+    end = len(tokenizer) - 1
+    words = {"vocab_size": len(tokenizer), "max_position_embeddings": 16, "eos_token_id": end}
+    text = {**shape, **words}
+    vision = {**shape, "image_size": 32, "patch_size": 8}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        CLIPModel(
+            CLIPConfig(text_config=text, vision_config=vision, projection_dim=8)
+        ).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_the_score_is_a_hundred_times_the_cosine_of_transformers_own_pipeline(
+    clip_folder: Path,
+) -> None:
+    from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+
+    pixels = scene(1, 1)
+    processor = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=32)
+    model = CLIPModel.from_pretrained(clip_folder).eval()
+    tokens = CLIPTokenizer.from_pretrained(clip_folder)(["a waterfall"], return_tensors="pt")
+    images = processor(Image.fromarray(pixels), return_tensors="pt")
+    with torch.no_grad():
+        output = model(**images, **tokens)
+    expected = 100 * float((output.image_embeds * output.text_embeds).sum())
+    scorer = ClipScore("cpu", str(clip_folder))
+    assert scorer(to_tensor([pixels]), "a waterfall") == pytest.approx([expected], abs=RESIZING)
+    assert scorer.name.startswith(f"{clip_folder.name}@")
+
+
+def test_a_clip_that_is_not_there_says_what_works_offline() -> None:
+    with pytest.raises(SyncPanoError) as caught:
+        ClipScore("cpu")
+    assert "pocket-fit" in caught.value.hint
+
+
+def test_inception_that_cannot_be_had_says_what_works_offline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("torch_fidelity", reason="needs the extra `eval`")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens there
+    with pytest.raises(SyncPanoError) as caught:
+        InceptionFeatures("cpu")
+    assert "--features pocket" in caught.value.hint
+
+
+@pytest.mark.slow
+def test_inception_features_come_from_torchs_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    module = pytest.importorskip(
+        "torch_fidelity.feature_extractor_inceptionv3", reason="needs the extra `eval`"
+    )
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with contextlib.suppress(Exception), monkeypatch.context() as patched:
+        # The real class, stopped where it asks for its weights, tells their names and shapes.
+        shapes: dict[str, torch.Tensor] = {}
+
+        def keep(self: torch.nn.Module, *_: object, **__: object) -> None:
+            torch.manual_seed(0)
+            shapes.update({k: torch.rand(v.shape) * 0.1 for k, v in self.state_dict().items()})
+
+        patched.setattr(module.FeatureExtractorInceptionV3, "load_state_dict", keep)
+        patched.setattr(module, "load_state_dict_from_url", lambda *_, **__: {})
+        module.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], verbose=False)
+    cached = tmp_path / "hub" / "checkpoints" / Path(module.URL_INCEPTION_V3).name
+    cached.parent.mkdir(parents=True)
+    torch.save(shapes, cached)
+    extractor = InceptionFeatures("cpu")
+    crops = to_tensor([scene(1, 1), scene(2, 1)])
+    features = extractor(crops)
+    assert features.shape == (2, 2048)
+    assert extractor.name.startswith("inception-v3@")
+    one_by_one = torch.cat([extractor(crop[None]) for crop in crops])
+    np.testing.assert_allclose(features, one_by_one, rtol=1e-3, atol=1e-4)

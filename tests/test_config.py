@@ -1,0 +1,147 @@
+"""Settings: one declaration, five layers, and values of the right type or a helpful error."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from syncpano import layers, presets
+from syncpano.config import PanoramaConfig, settings
+from syncpano.errors import SyncPanoError
+
+
+def test_every_setting_has_a_help_text_and_a_flag() -> None:
+    for item in settings().values():
+        assert item.help.endswith(".")
+        assert item.flags[0] == "--" + item.name.replace("_", "-")
+
+
+def test_a_config_cannot_be_changed() -> None:
+    config = PanoramaConfig(prompt="A waterfall")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.width = 1024  # type: ignore[misc]
+
+
+def test_paper_is_equal_to_the_defaults() -> None:
+    resolved = layers.resolve([layers.config_layer("paper")])
+    assert resolved.config(prompt="A waterfall") == PanoramaConfig(prompt="A waterfall")
+
+
+def test_every_named_config_resolves() -> None:
+    assert {"paper", "first3", "loop", "tiny"} <= set(presets.presets())
+    for name in presets.presets():
+        assert layers.resolve([layers.config_layer(name)]).config(prompt="A waterfall")
+
+
+def test_stronger_layers_win_and_every_value_knows_its_origin(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("width: 1024\nsteps: 10\nseed: 3\n")
+    resolved = layers.resolve(
+        [
+            layers.flag_layer({"width": "2048"}),
+            layers.environment_layer({"SYNCPANO_STEPS": "20", "SYNCPANO_WIDTH": "4096"}),
+            layers.config_layer("mine.yaml"),
+        ]
+    )
+    found = {name: (resolved.values[name], resolved.origins[name]) for name in resolved.values}
+    assert found["width"] == (2048, "flag")
+    assert found["steps"] == (20, "environment")
+    assert found["seed"] == (3, "config mine.yaml")
+    assert found["height"] == (512, "default")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("width", "2048", 2048),
+        ("sync_weight", "7", 7.0),
+        ("sync_weight", "1e2", 100.0),
+        ("stride", "auto", None),
+        ("stride", "AUTO", None),
+        ("loop", "true", True),
+        ("loop", "0", False),
+        ("scheduler", "unipc", "unipc"),
+        ("prompt", "true", "true"),
+    ],
+)
+def test_text_becomes_the_settings_type(name: str, text: str, value: object) -> None:
+    variable = settings()[name].variable
+    assert layers.environment_layer({variable: text}).values == {name: value}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("width", "wide", "not a whole number"),
+        ("width", 1024.5, "not a whole number"),
+        ("width", True, "not a whole number"),
+        ("width", None, "has no value"),
+        ("width", [1], "not a whole number"),
+        ("width", "9" * 5000, "not a whole number"),
+        ("sync_weight", {"a": 1}, "not a number"),
+        ("loop", "perhaps", "not true or false"),
+        ("loop", 1, "not true or false"),
+        ("scheduler", "euler", "not one of ddim"),
+        ("prompt", 7, "not text"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_with_an_example(
+    name: str, value: object, said: str
+) -> None:
+    with pytest.raises(SyncPanoError, match=said) as caught:
+        layers.values_layer("test", {name: value})
+    assert caught.value.hint
+    assert len(caught.value.message) < 200
+
+
+def test_an_unknown_key_is_refused_with_the_one_that_is_meant() -> None:
+    with pytest.raises(SyncPanoError, match="'sync-wieght'") as caught:
+        layers.values_layer("test", {"sync-wieght": 3})
+    assert caught.value.hint == "did you mean `sync_weight`?"
+
+
+def test_an_unknown_variable_is_found_with_the_one_that_is_meant() -> None:
+    assert layers.unknown_variables({"SYNCPANO_WDTH": "1", "PATH": ""}) == {
+        "SYNCPANO_WDTH": "SYNCPANO_WIDTH"
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("- width\n- height\n", "not a mapping"),
+        ("3072\n", "not a mapping"),
+        ("1: 2\n", "not a mapping"),
+        ("width: [", "not valid YAML"),
+        ("width: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+        ("a: &a [1]\nb: *a\n", "aliases"),
+        ("width: " + "[" * 100 + "]" * 100 + "\n", "nests deeper"),
+        ("width: " + "{a: " * 100 + "1" + "}" * 100 + "\n", "nests deeper"),
+        ("width: " + "[" * 10_000_000, "larger than"),
+        ("width: 1\x00\n", "not valid YAML"),
+        ("a: 2024-99-99\n", "not valid YAML"),
+    ],
+    ids=lambda text: text[:24].encode("unicode_escape").decode(),
+)
+def test_a_file_that_is_no_flat_mapping_is_refused(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "mine.yaml").write_text(content)
+    with pytest.raises(SyncPanoError, match=said):
+        layers.config_layer("mine.yaml")
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_bytes(b"prompt: \xff\xfe\n")
+    with pytest.raises(SyncPanoError, match="not valid YAML"):
+        layers.config_layer("mine.yaml")
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("# nothing\n")
+    assert layers.config_layer("mine.yaml").values == {}
+
+
+def test_a_missing_config_is_named_with_the_one_that_is_meant() -> None:
+    with pytest.raises(SyncPanoError, match="'papr'") as caught:
+        layers.config_layer("papr")
+    assert caught.value.hint == "did you mean `paper`?"

@@ -1,0 +1,259 @@
+"""`syncpano evaluate` from the outside: folders in, numbers out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from syncpano.commands import evaluate as command
+from tests.conftest import Outcome
+from tests.pictures import SHARED_VGG, montage, save, scene, tiny_judge
+
+Cli = Callable[..., Outcome]
+SCHEMA = Path(command.__file__).parents[1] / "metrics" / "evaluation.schema.json"
+OFFLINE = ("--metrics", "intra-pocket,colour,palette,edges,seam")
+ROUNDING = 1e-5
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole tiny model that brings a judge along."""
+    from tests.tiny import tiny_checkpoint
+
+    folder = tiny_checkpoint(tmp_path_factory.mktemp("judging"))
+    tiny_judge(folder)
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder of a coherent PNG, a montage and a JPEG."""
+    folder = tmp_path / "pictures"
+    save(scene(1), folder / "a.png")
+    save(montage(1, 2, 3), folder / "b.png")
+    save(scene(2), folder / "below" / "c.jpg")
+    return folder
+
+
+def measured(cli: Cli, judge: Path, *arguments: object) -> dict[str, Any]:
+    outcome = cli("evaluate", *arguments, "--judge", judge, "--json", "--device", "cpu")
+    assert outcome.code == 0, outcome.err
+    result: dict[str, Any] = json.loads(outcome.out)
+    return result
+
+
+def column(result: dict[str, Any], metric: str) -> list[float]:
+    return [image[metric] for image in result["images"]]
+
+
+def test_the_json_follows_its_schema(cli: Cli, judge: Path, pictures: Path) -> None:
+    result = measured(cli, judge, pictures, *OFFLINE)
+    jsonschema.validate(result, json.loads(SCHEMA.read_text()))
+    assert [Path(image["path"]).name for image in result["images"]] == ["a.png", "b.png", "c.jpg"]
+    assert result["metrics"]["colour"]["n"] == 3
+
+
+def test_a_montage_is_less_coherent(cli: Cli, judge: Path, pictures: Path) -> None:
+    result = measured(cli, judge, pictures, *OFFLINE)
+    for metric in ("colour", "palette"):
+        coherent, mixed, _ = column(result, metric)
+        assert mixed > coherent
+
+
+def test_every_number_says_which_features_made_it(cli: Cli, judge: Path, pictures: Path) -> None:
+    result = measured(cli, judge, pictures, *OFFLINE)
+    made_by = {name: metric["features"] for name, metric in result["metrics"].items()}
+    assert made_by["colour"] == "no network"
+    assert made_by["intra_pocket"].startswith("pocket-judge@")
+
+
+def test_order_batch_and_cache_change_nothing(cli: Cli, judge: Path, pictures: Path) -> None:
+    files = [pictures / "a.png", pictures / "b.png"]
+    metrics = ("--metrics", "intra-pocket,fid,giqa", "--features", "pocket", "--crop", 32)
+    reference = ("--reference", pictures)
+    first = measured(cli, judge, *files, *metrics, *reference, "--no-cache", "--batch", 1)
+    again = measured(cli, judge, *files, *metrics, *reference, "--no-cache", "--batch", 3)
+    kept = measured(cli, judge, *files[::-1], *metrics, *reference)
+    from_cache = measured(cli, judge, *files[::-1], *metrics, *reference)
+    assert kept["metrics"] == from_cache["metrics"]
+    assert kept["images"] == from_cache["images"]
+    for name in ("intra_pocket", "fid", "giqa"):
+        means = [result["metrics"][name]["mean"] for result in (first, again, kept)]
+        assert means == pytest.approx([means[0]] * 3, rel=1e-3, abs=ROUNDING)
+
+
+def test_fid_of_pictures_with_themselves_is_zero(cli: Cli, judge: Path, tmp_path: Path) -> None:
+    for seed in range(4):
+        save(scene(seed, 1), tmp_path / "single" / f"{seed}.png")
+    result = measured(
+        cli, judge, tmp_path / "single", "--metrics", "fid", "--features", "pocket",
+        "--reference", tmp_path / "single",
+    )  # fmt: skip
+    assert result["metrics"]["fid"]["mean"] == pytest.approx(0, abs=ROUNDING)
+
+
+def test_a_bad_file_is_named_skipped_and_makes_exit_1(
+    cli: Cli, judge: Path, pictures: Path
+) -> None:
+    (pictures / "broken.png").write_bytes((pictures / "a.png").read_bytes()[:200])
+    (pictures / "text.jpg").write_text("no picture")
+    outcome = cli("evaluate", pictures, *OFFLINE, "--judge", judge, "--json", "--device", "cpu")
+    assert outcome.code == 1
+    result = json.loads(outcome.out)
+    assert {Path(entry["path"]).name for entry in result["skipped"]} == {"broken.png", "text.jpg"}
+    assert len(result["images"]) == 3
+    assert "broken.png was skipped" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_a_picture_of_one_crop_has_no_pairs_and_says_so(
+    cli: Cli, judge: Path, tmp_path: Path
+) -> None:
+    save(scene(1, 1), tmp_path / "one.png")
+    outcome = cli("evaluate", tmp_path / "one.png", "--metrics", "colour", "--json")
+    assert outcome.code == 0
+    result = json.loads(outcome.out)
+    assert result["metrics"]["colour"] == {
+        "mean": None, "std": None, "n": 0, "features": "no network", "reduction": "mean",
+    }  # fmt: skip
+    assert "have no pairs" in outcome.err
+
+
+def test_a_picture_smaller_than_a_crop_is_skipped(cli: Cli, tmp_path: Path) -> None:
+    save(scene(1), tmp_path / "large.png")
+    save(scene(1)[:8], tmp_path / "small.png")
+    outcome = cli("evaluate", tmp_path, "--metrics", "colour", "--crop", 64)
+    assert outcome.code == 1
+    assert "small.png" in outcome.err
+
+
+def test_the_sum_is_labelled(cli: Cli, pictures: Path) -> None:
+    outcome = cli("evaluate", pictures, "--metrics", "colour", "--reduction", "sum")
+    assert "colour (sum)" in outcome.out
+    three_pairs = json.loads(
+        cli("evaluate", pictures, "--metrics", "colour", "--reduction", "sum", "--json").out
+    )
+    mean = json.loads(cli("evaluate", pictures, "--metrics", "colour", "--json").out)
+    assert column(three_pairs, "colour") == pytest.approx([3 * x for x in column(mean, "colour")])
+
+
+def with_log(path: Path, tiny_flags: list[str], cli: Cli, prompt: str) -> Path:
+    outcome = cli("generate", prompt, *tiny_flags, "--output", path, "--quiet", "--w", "0")
+    assert outcome.code == 0, outcome.err
+    return path
+
+
+def test_prompts_and_windows_come_from_the_run_log(
+    cli: Cli, judge: Path, tiny_flags: list[str], tmp_path: Path
+) -> None:
+    with_log(tmp_path / "w.png", tiny_flags, cli, "a waterfall")
+    moved = shutil.copy(tmp_path / "w.png", tmp_path / "moved.png")  # without its .json
+    result = measured(cli, judge, moved, "--metrics", "pocket-fit")
+    assert result["images"][0]["prompt"] == "a waterfall"
+    assert 0 <= result["images"][0]["pocket_fit"] <= 100
+
+
+def test_prompt_metrics_without_a_prompt_say_what_to_do(
+    cli: Cli, judge: Path, pictures: Path
+) -> None:
+    outcome = cli("evaluate", pictures, "--metrics", "pocket-fit", "--judge", judge)
+    assert outcome.code == 2
+    assert "--prompt" in outcome.err
+    given = measured(cli, judge, pictures, "--metrics", "pocket-fit", "--prompt", "a waterfall")
+    assert given["metrics"]["pocket_fit"]["n"] == 3
+    stranger = measured(cli, judge, pictures, "--metrics", "pocket-fit", "--prompt", "a spaceship")
+    assert stranger["metrics"]["pocket_fit"]["mean"] is None
+
+
+def test_by_prompt_compares_only_the_same_prompt(
+    cli: Cli, judge: Path, tiny_flags: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs"
+    for prompt in ("a waterfall", "a city"):
+        for seed in (0, 1):
+            path = folder / f"{prompt[2:]}-{seed}.png"
+            with_log(path, [*tiny_flags, "--seed", str(seed)], cli, prompt)
+    options = ("--metrics", "fid,giqa", "--features", "pocket", "--reference", folder)
+    result = measured(cli, judge, folder, *options, "--by-prompt")
+    assert result["metrics"]["fid"]["std"] is not None
+    assert result["metrics"]["giqa"]["n"] == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--metrics", "intra-lpip"), "did you mean"),
+        (("--metrics", ""), "no metric"),
+        (("--metrics", "fid", "--features", "pocket"), "--reference"),
+        (("--reduction", "median"), "--reduction mean"),
+        (("--features", "resnet"), "--features inception"),
+        (("--giqa-form", "x"), "--giqa-form code"),
+        (("--metrics", "intra-lpips", "--loss-weights", "nowhere.safetensors"), "nowhere"),
+    ],
+)
+def test_bad_requests_say_what_to_do(
+    cli: Cli, judge: Path, pictures: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    outcome = cli("evaluate", pictures, *arguments, "--judge", judge)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert outcome.err.startswith("error:")
+    assert message in outcome.err
+
+
+def test_a_missing_path_and_an_empty_folder_are_refused(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for path in ("nowhere", tmp_path / "empty"):
+        outcome = cli("evaluate", path, "--metrics", "colour")
+        assert outcome.code == 2
+        assert "hint:" in outcome.err
+
+
+def test_a_cache_that_cannot_be_written_is_refused(cli: Cli, pictures: Path) -> None:
+    (pictures.parent / "file").write_text("")
+    outcome = cli("evaluate", pictures, "--metrics", "colour", "--cache", pictures.parent / "file")
+    assert outcome.code == 2
+    assert "--no-cache" in outcome.err
+
+
+@pytest.mark.skipif(not SHARED_VGG.exists(), reason="no ../shared/weights with VGG-16")
+def test_lpips_and_style_name_their_weights(cli: Cli, judge: Path, pictures: Path) -> None:
+    result = measured(
+        cli, judge, pictures, "--metrics", "intra-lpips,intra-style", "--loss-weights", SHARED_VGG
+    )
+    metrics = result["metrics"]
+    assert metrics["intra_lpips"]["features"].startswith("lpips-vgg16 (vgg16_features_fp16")
+    assert metrics["intra_style"]["features"].startswith("style (VGG-16)")
+    coherent, mixed, _ = column(result, "intra_lpips")
+    assert mixed > coherent
+
+
+def test_thousands_of_pictures_are_streamed(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more pictures are decoded ahead than the reader says."""
+    from syncpano.metrics import evaluation
+    from syncpano.metrics.pictures import read_picture
+
+    for number in range(40):
+        save(np.full((8, 16, 3), number, np.uint8), tmp_path / "many" / f"{number:02}.png")
+    decoded: list[Path] = []
+    monkeypatch.setattr(
+        evaluation, "read_picture", lambda path: (decoded.append(path), read_picture(path))[1]
+    )
+    ahead = evaluation.read_ahead(sorted((tmp_path / "many").iterdir()), lambda path, why: None)
+    for taken, _ in enumerate(ahead, 1):
+        assert len(decoded) <= taken + evaluation.READ_AHEAD
+
+
+def test_run_logs_of_other_tools_are_left_alone(cli: Cli, tmp_path: Path) -> None:
+    save(scene(1), tmp_path / "a.png")
+    (tmp_path / "a.json").write_text('{"schema": "somebody/1"}')
+    assert cli("evaluate", tmp_path / "a.png", "--metrics", "colour").code == 0

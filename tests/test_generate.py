@@ -1,0 +1,206 @@
+"""`syncpano generate` from command line to PNG and run log, on a real model of tiny size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from syncpano import png, runlog
+from tests.conftest import Outcome
+
+Cli = Callable[..., Outcome]
+
+
+def pixels(path: Path | str) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def test_a_prompt_becomes_a_picture_and_its_path_is_all_of_stdout(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    done = cli("generate", "A waterfall", *tiny_flags)
+    assert (done.code, done.out, done.err) == (0, "out/a-waterfall-0.png\n", "")
+    assert pixels("out/a-waterfall-0.png").shape == (64, 96, 3)
+
+
+def test_only_the_picture_and_its_log_are_written(cli: Cli, tiny_flags: list[str]) -> None:
+    cli("generate", "A waterfall", *tiny_flags)
+    assert sorted(path.name for path in Path().rglob("*") if path.is_file()) == [
+        "a-waterfall-0.json",
+        "a-waterfall-0.png",
+    ]
+
+
+def test_the_log_follows_its_schema_and_is_the_same_beside_and_inside_the_picture(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    cli("generate", "A waterfall", *tiny_flags)
+    beside = runlog.read(Path("out/a-waterfall-0.json"))
+    inside = runlog.read(Path("out/a-waterfall-0.png"))
+    assert beside == inside
+    runlog.validate(beside)
+
+
+def test_the_log_tells_what_was_done(cli: Cli, tiny_flags: list[str], tiny_model: Path) -> None:
+    (log,) = map(json.loads, cli("generate", "A waterfall", *tiny_flags, "--json").out.splitlines())
+    assert log["status"] == "done"
+    assert log["prompt"] == log["config"]["prompt"] == "A waterfall"
+    assert (log["config"]["stride"], log["config"]["device"]) == (16, "cpu")
+    assert (log["source"]["prompt"], log["source"]["width"]) == ("flag", "flag")
+    assert log["source"]["seed"] == "default"
+    assert log["model"]["id"] == str(tiny_model)
+    assert log["windows"] == {"count": 3, "anchor": 1, "stride": 16}
+    assert log["sync"] == {"steps": [0, 1], "weights": [20.0, 19.0]}
+    assert [len(step["distances"]) for step in log["steps"]] == [2, 2]
+    assert log["image"]["path"] == "a-waterfall-0.png"
+    assert log["image"]["sha256"] == runlog.pixel_hash(Image.open("out/a-waterfall-0.png"))
+    assert log["memory"]["process_bytes"] > 2**20
+
+
+def test_timings_are_disjoint_parts_of_the_total(cli: Cli, tiny_flags: list[str]) -> None:
+    timings = json.loads(cli("generate", "A waterfall", *tiny_flags, "--json").out)["timings"]
+    total = timings.pop("total")
+    assert all(seconds > 0 for seconds in timings.values())
+    assert sum(timings.values()) <= total + 1e-4  # rounded to microseconds
+
+
+def test_viewers_find_prompt_and_settings_in_the_picture(cli: Cli, tiny_flags: list[str]) -> None:
+    cli("generate", "A waterfall", *tiny_flags, "--negative-prompt", "fog")
+    text = png.read_text(Path("out/a-waterfall-0.png"))["parameters"]
+    assert text.splitlines()[:2] == ["A waterfall", "Negative prompt: fog"]
+    assert "Steps: 2, Sampler: ddim, CFG scale: 7.5, Seed: 0, Size: 96x64" in text
+
+
+@pytest.mark.parametrize("kind", ["json", "png"])
+def test_from_a_run_gives_the_same_pixels(cli: Cli, tiny_flags: list[str], kind: str) -> None:
+    cli("generate", "A waterfall", *tiny_flags, "--seed", 7, "--loop", "-o", "first.png")
+    again = cli("generate", "--from", f"first.{kind}", "-o", "again.png")
+    assert again.code == 0, again.err
+    assert np.array_equal(pixels("first.png"), pixels("again.png"))
+
+
+def test_flags_win_over_the_run_they_start_from(cli: Cli, tiny_flags: list[str]) -> None:
+    cli("generate", "A waterfall", *tiny_flags, "-o", "first.png")
+    log = json.loads(cli("generate", "--from", "first.png", "--seed", 1, "--json").out)
+    assert (log["config"]["seed"], log["source"]["seed"]) == (1, "flag")
+    assert log["source"]["width"] == "from first.png"
+
+
+def test_w_zero_needs_no_loss(cli: Cli, tiny_model: Path) -> None:
+    flags = ["--model", tiny_model, "--width", 96, "--height", 64, "--steps", 2, "--w", 0]
+    log = json.loads(cli("generate", "A waterfall", *flags, "--json").out)
+    assert log["sync"]["steps"] == []
+    assert log["timings"]["sync"] < 0.1
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        ("--method", "multi"),
+        ("--method", "bld"),
+        ("--method", "bld", "--loop"),
+        ("--method", "independent", "--width", 128),
+        ("--windows", "shifted", "--loop"),
+        ("--sync-every", 2, "--gradient", "cond"),
+        ("--gradient", "x0", "--loss-size", 32),
+        ("--compare", "noisy"),
+        ("--scheduler", "dpmsolver++"),
+        ("--scheduler", "unipc", "--sync-freq", 1),
+        ("--initial-steps", 1, "--guidance-scale", 1),
+        ("--height", 96, "--stride", 32),
+        ("--width", 64, "--height", 128),
+        ("--width", 64),
+        ("--window-batch", 1),
+        ("--dtype", "bfloat16"),
+    ],
+    ids=lambda extra: " ".join(map(str, extra)),
+)
+def test_every_way_of_painting_ends_in_a_picture(
+    cli: Cli, tiny_flags: list[str], extra: tuple[object, ...]
+) -> None:
+    done = cli("generate", "A waterfall", *tiny_flags, *extra)
+    assert (done.code, done.out) == (0, "out/a-waterfall-0.png\n"), done.err
+    log = runlog.read(Path("out/a-waterfall-0.json"))
+    runlog.validate(log)
+
+
+def test_the_same_seed_gives_the_same_picture_and_another_does_not(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        cli("generate", "A waterfall", *tiny_flags, "--seed", seed, "-o", f"{name}.png")
+    assert np.array_equal(pixels("a.png"), pixels("b.png"))
+    assert not np.array_equal(pixels("a.png"), pixels("c.png"))
+
+
+def test_save_steps_writes_one_preview_a_step(cli: Cli, tiny_flags: list[str]) -> None:
+    done = cli("generate", "A waterfall", *tiny_flags, "--save-steps", "steps")
+    assert done.code == 0, done.err
+    previews = sorted(Path("steps").iterdir())
+    assert [path.name for path in previews] == [f"a-waterfall-0-step-00{i}.png" for i in (0, 1)]
+    assert pixels(previews[0]).shape == (64, 96, 3)
+
+
+def test_a_long_prompt_is_painted_and_the_dropped_words_are_named(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    done = cli("generate", "water " * 1700, *tiny_flags, "-o", "long.png")
+    assert done.code == 0
+    assert "warning: the prompt is too long" in done.err
+    assert len(done.err) < 1000
+    assert "dropped" in runlog.read(Path("long.json"))["notices"][0]
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a/../b", "..", "line\nbreak", "\U0001f30b\U0001f30a", "-", "#"]
+)
+def test_any_prompt_stays_in_its_folder(
+    cli: Cli, tiny_flags: list[str], prompt: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [prompt]
+    if prompt == "-":  # a bare dash is standard input, a prompt that starts with one needs `--`
+        arguments = ["--", "-a dash"]
+    done = cli("generate", *tiny_flags, *arguments)
+    assert done.code == 0, done.err
+    path = Path(done.out.strip())
+    assert path.parent == Path("out")
+    assert path.is_file()
+
+
+def test_a_run_that_blows_up_fails_with_the_step_and_leaves_a_log_only(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    done = cli("generate", "A waterfall", *tiny_flags, "--w", "1e38", "--guidance-scale", "1e38")
+    assert done.code == 1
+    assert "error: the latent is no longer finite after step 0" in done.err
+    assert "hint:" in done.err
+    log = runlog.read(Path("out/a-waterfall-0.json"))
+    assert (log["status"], log["image"]) == ("failed", None)
+    runlog.validate(log)
+    assert not Path("out/a-waterfall-0.png").exists()
+
+
+def test_verbose_says_where_the_time_went(cli: Cli, tiny_flags: list[str]) -> None:
+    done = cli("generate", "A waterfall", *tiny_flags, "-v")
+    assert "a-waterfall-0.png: load " in done.err
+
+
+def test_a_setting_without_effect_warns_and_quiet_does_not(cli: Cli, tiny_flags: list[str]) -> None:
+    flags = (*tiny_flags, "--w", 0)
+    assert "warning: `--loss` has no effect" in cli("generate", "A waterfall", *flags).err
+    assert cli("generate", "A waterfall", *flags, "--quiet", "--overwrite").err == ""
+
+
+def test_prompt_and_model_may_come_from_the_environment(
+    cli: Cli, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNCPANO_MODEL", str(tiny_model))
+    monkeypatch.setenv("SYNCPANO_PROMPT", "A waterfall")
+    flags = ["--width", 64, "--height", 64, "--steps", 1, "--w", 0]
+    log = json.loads(cli("generate", *flags, "--json").out)
+    assert (log["source"]["model"], log["source"]["prompt"]) == ("environment", "environment")

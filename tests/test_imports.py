@@ -1,0 +1,102 @@
+"""Imports point one way, and only what needs torch imports it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "syncpano"
+
+# Lower layers never import higher ones at module level. A folder stands for all in it that is not
+# named itself.
+LAYERS = [
+    # 0: what settings, geometry, files and models' descriptions are; no torch
+    {
+        *("__init__", "errors", "windows", "schedule", "extension", "config", "values", "presets"),
+        *("layers", "files", "png", "runlog", "interrupts", "checks", "plan"),
+        *("models.__init__", "models.source", "models.layout", "models.aliases", "models.folder"),
+        *("models.hub", "models.memory", "models.card", "losses.__init__"),
+    },
+    # 1: the algorithm; torch only
+    {"montage", "batching", "sampler", "baselines", "models.denoiser", "losses.perceptual"},
+    # 2: model families, losses, metrics
+    {"models", "losses", "metrics"},
+    # 3: what joins them, and the command line
+    set(),
+]
+TORCH = {"torch", "torchvision", "diffusers", "transformers", "lpips", "numpy"}
+# The command line is in layer 3 but torch-free as well: its commands import it when they run.
+TORCH_FREE = {"cli", "console", "batch", "saving", "__main__"}
+
+
+def modules() -> list[str]:
+    return sorted(
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")
+    )
+
+
+def layer(module: str) -> int:
+    for number, names in enumerate(LAYERS):
+        if module in names:
+            return number
+    for number, names in enumerate(LAYERS):
+        if module.split(".")[0] in names:
+            return number
+    return len(LAYERS) - 1
+
+
+def imports(module: str) -> set[str]:
+    """Names that a module imports at once, not in functions or `TYPE_CHECKING` blocks."""
+    path = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.update({node.module} | {f"{node.module}.{alias.name}" for alias in node.names})
+    return found
+
+
+def own_imports(module: str) -> set[str]:
+    names = {
+        name.removeprefix("syncpano.") for name in imports(module) if name.startswith("syncpano.")
+    }
+    known = set(modules())
+    return {name for name in names if name in known} | {
+        f"{name}.__init__" for name in names if f"{name}.__init__" in known
+    }
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_imports_only_its_own_layer_and_lower_ones(module: str) -> None:
+    upward = {name for name in own_imports(module) if layer(name) > layer(module)}
+    assert not upward
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        name
+        for name in modules()
+        if layer(name) == 0 or name in TORCH_FREE or name.startswith("commands.")
+    ],
+)
+def test_a_torch_free_module_does_not_import_torch(module: str) -> None:
+    assert not TORCH & {name.split(".")[0] for name in imports(module)}
+
+
+def test_importing_the_package_and_its_config_imports_no_torch() -> None:
+    code = (
+        "import sys, syncpano; from syncpano import PanoramaConfig, SyncPanoError; "
+        "assert not {'torch', 'numpy', 'PIL', 'yaml'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_nothing_in_the_package_imports_scripts_or_tests() -> None:
+    for module in modules():
+        assert not {"scripts", "tests"} & {name.split(".")[0] for name in imports(module)}

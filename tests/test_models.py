@@ -1,0 +1,315 @@
+"""Loaded models: the denoiser's contract, guidance, formats, texts, and decoding in tiles."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import AutoencoderTiny, DDIMScheduler
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from syncpano.errors import SyncPanoError
+from syncpano.models import memory
+from syncpano.models.load import load_model
+from syncpano.models.precision import run_in
+from syncpano.models.schedulers import SOLVERS
+from syncpano.models.source import resolve_source
+from syncpano.models.stable_diffusion import BoundDiffusion, LatentDiffusion
+from tests.tiny import tiny_checkpoint
+
+ROUNDING = 1e-5
+PREDICTION_TYPES = ["epsilon", "v_prediction", "sample"]
+BFLOAT16 = 0.05  # eight bits of mantissa through a dozen layers, relative to values of about 1
+
+
+def noise(count: int = 2, width: int = 8, seed: int = 0, height: int = 8) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn((count, 4, height, width), generator=generator)
+
+
+def load(folder: Path, dtype: str = "float32") -> LatentDiffusion:
+    return load_model(resolve_source(str(folder), download=False), "cpu", dtype)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LatentDiffusion]:
+    root = tmp_path_factory.mktemp("prediction_types")
+    return {
+        kind: load(tiny_checkpoint(root / kind, prediction_type=kind)) for kind in PREDICTION_TYPES
+    }
+
+
+@pytest.mark.parametrize("kind", PREDICTION_TYPES)
+def test_foresee_is_the_schedulers_pred_original_sample(
+    models: dict[str, LatentDiffusion], kind: str
+) -> None:
+    denoiser = models[kind].bind("A waterfall", num_steps=5)
+    scheduler = DDIMScheduler.from_pretrained(models[kind].source.folder / "scheduler")
+    scheduler.set_timesteps(5)
+    for t in denoiser.timesteps:
+        view, prediction = noise(seed=1), noise(seed=2)
+        expected = scheduler.step(prediction, t, view).pred_original_sample
+        torch.testing.assert_close(
+            denoiser.foresee(view, prediction, t), expected, atol=ROUNDING, rtol=ROUNDING
+        )
+
+
+def test_foresee_clips_as_ddim_does(tmp_path: Path) -> None:
+    folder = tiny_checkpoint(tmp_path / "clip", scheduler={"clip_sample": True})
+    denoiser = load(folder).bind("A waterfall", num_steps=5)
+    assert denoiser.foresee(noise(), noise(seed=1), denoiser.timesteps[0]).abs().max() == 1
+    with pytest.raises(SyncPanoError, match="cannot clip"):
+        load(folder).bind("A waterfall", scheduler="unipc")
+
+
+@pytest.mark.parametrize("kind", PREDICTION_TYPES)
+@pytest.mark.parametrize("scheduler", SOLVERS)
+def test_a_run_repeats_and_a_second_one_starts_afresh(
+    models: dict[str, LatentDiffusion], kind: str, scheduler: str
+) -> None:
+    denoiser = models[kind].bind("A waterfall", num_steps=4, scheduler=scheduler)
+
+    @torch.no_grad()
+    def run() -> Tensor:
+        latent = noise(1)
+        for t in denoiser.timesteps:
+            latent = denoiser.step(latent, denoiser.predict(latent, t), t)
+        return latent
+
+    assert torch.equal(run(), run())
+
+
+def test_timesteps_are_the_checkpoints(tiny: LatentDiffusion) -> None:
+    assert tiny.bind("x", num_steps=5).timesteps.tolist() == [801, 601, 401, 201, 1]
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "steps", "words"),
+    [("euler", 5, "unknown scheduler"), ("ddim", 0, "0 steps"), ("ddim", 1001, "1001 steps")],
+)
+def test_a_schedule_that_does_not_fit_is_refused(
+    tiny: LatentDiffusion, scheduler: str, steps: int, words: str
+) -> None:
+    with pytest.raises(SyncPanoError, match=words):
+        tiny.bind("x", num_steps=steps, scheduler=scheduler)
+
+
+def test_a_scheduler_that_never_clipped_does_not_clip_under_ddim(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "copied"))
+    path = folder / "scheduler" / "scheduler_config.json"
+    config = {key: value for key, value in json.loads(path.read_text()).items() if key[0] != "_"}
+    del config["clip_sample"]
+    path.write_text(json.dumps({**config, "_class_name": "PNDMScheduler"}))
+    denoiser = load(folder).bind("x")
+    assert denoiser.foresee(noise(), noise(seed=1), denoiser.timesteps[0]).abs().max() > 1
+
+
+def value_and_gradient(
+    denoiser: BoundDiffusion, view: Tensor, kind: Any
+) -> tuple[Tensor, Tensor | None]:
+    t = denoiser.timesteps[1]
+    x = view.clone().requires_grad_()
+    prediction = denoiser.predict(x, t, kind)
+    if not prediction.requires_grad:
+        return prediction, None
+    (gradient,) = torch.autograd.grad(prediction.square().sum() / 2, x)
+    return prediction.detach(), gradient
+
+
+def test_the_value_does_not_depend_on_the_kind_of_gradient(tiny: LatentDiffusion) -> None:
+    denoiser = tiny.bind("A waterfall", num_steps=5)
+    values = [value_and_gradient(denoiser, noise(), kind)[0] for kind in ("exact", "cond", "x0")]
+    for value in values[1:]:
+        torch.testing.assert_close(value, values[0], atol=ROUNDING, rtol=ROUNDING)
+
+
+def test_x0_has_no_jacobian_and_cond_that_of_the_conditional_branch(tiny: LatentDiffusion) -> None:
+    guided = tiny.bind("A waterfall", num_steps=5, guidance_scale=7.5)
+    plain = tiny.bind("A waterfall", num_steps=5, guidance_scale=1.0)
+    view, t = noise(), guided.timesteps[1]
+    assert value_and_gradient(guided, view, "x0")[1] is None
+    prediction, gradient = value_and_gradient(guided, view, "cond")
+    x = view.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(plain.predict(x, t), x, grad_outputs=prediction)
+    torch.testing.assert_close(gradient, expected, atol=ROUNDING, rtol=1e-3)
+
+
+def test_guidance_one_skips_the_unconditional_branch(
+    tiny: LatentDiffusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    original = LatentDiffusion.predict_once
+
+    def counted(self: LatentDiffusion, views: Tensor, *rest: Any) -> Tensor:
+        sizes.append(len(views))
+        return original(self, views, *rest)
+
+    monkeypatch.setattr(LatentDiffusion, "predict_once", counted)
+    for scale in (1.0, 7.5):
+        denoiser = tiny.bind("A waterfall", guidance_scale=scale)
+        denoiser.predict(noise(3), denoiser.timesteps[0])
+    assert sizes == [3, 6]
+
+
+def test_the_negative_prompt_matters_under_guidance(tiny: LatentDiffusion) -> None:
+    first, second = (
+        denoiser.predict(noise(), denoiser.timesteps[0])
+        for denoiser in (tiny.bind("water", "fog"), tiny.bind("water", ""))
+    )
+    assert not torch.equal(first, second)
+
+
+def test_everything_is_frozen_and_in_eval_mode(tiny: LatentDiffusion) -> None:
+    for part in (tiny._parts.unet, tiny._parts.vae, tiny._parts.text_encoder):
+        assert not any(parameter.requires_grad for parameter in part.parameters())
+        assert not any(module.training for module in part.modules())
+
+
+def test_activation_checkpointing_changes_no_gradient(tiny_model: Path) -> None:
+    def gradient(model: LatentDiffusion) -> Tensor:
+        denoiser = model.bind("A waterfall", num_steps=5)
+        x, t = noise().requires_grad_(), denoiser.timesteps[1]
+        image = denoiser.decode(denoiser.foresee(x, denoiser.predict(x, t), t))
+        return torch.autograd.grad(image.square().mean(), x)[0]
+
+    model = load(tiny_model)
+    expected = gradient(model)
+    model.checkpoint_activations()
+    torch.testing.assert_close(gradient(model), expected, atol=ROUNDING, rtol=1e-4)
+
+
+def test_short_of_memory_activations_are_checkpointed(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_host_bytes", lambda: 1000)
+    assert load(tiny_model)._parts.unet.is_gradient_checkpointing
+
+
+def test_bfloat16_stays_near_float32_and_gives_float32(tiny_model: Path) -> None:
+    full, short = load(tiny_model), load(tiny_model, "bfloat16")
+    predictions = []
+    for model in (full, short):
+        denoiser = model.bind("A waterfall", num_steps=5, guidance_scale=1.0)
+        predictions.append(denoiser.predict(noise(), denoiser.timesteps[1]))
+        assert denoiser.decode(noise()).dtype == torch.float32
+    assert predictions[1].dtype == torch.float32
+    assert (predictions[0] - predictions[1]).abs().max() < BFLOAT16
+
+
+def test_a_gradient_below_float16s_smallest_number_survives_float16() -> None:
+    def network(x: Tensor) -> Tensor:
+        assert x.dtype == torch.float16
+        return x * 2 + x.square() * 1e-3
+
+    x = torch.linspace(-1, 1, 64).requires_grad_()
+    (gradient,) = torch.autograd.grad(run_in(torch.float16, network, x).sum() * 1e-10, x)
+    expected = (2 + 2e-3 * x.detach()) * 1e-10
+    torch.testing.assert_close(gradient, expected, rtol=2e-3, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "words"),
+    [
+        ("warp", "auto", "not available"),
+        ("cpu", "float8", "unknown dtype"),
+        ("cpu", "float16", "does not work well on a CPU"),
+    ],
+)
+def test_a_device_or_format_that_does_not_work_is_refused(
+    tiny_model: Path, device: str, dtype: str, words: str
+) -> None:
+    with pytest.raises(SyncPanoError, match=words):
+        load_model(resolve_source(str(tiny_model), download=False), device, dtype)
+
+
+def test_weights_that_do_not_belong_to_the_config_are_refused(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "copied"))
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    del tensors["conv_in.bias"]
+    save_file(tensors, file)
+    with pytest.raises(SyncPanoError, match=r"lacks 1 weights, the first is conv_in\.bias"):
+        load(folder)
+    save_file({**tensors, "conv_in.bias": torch.zeros(3)}, file)
+    with pytest.raises(SyncPanoError, match=r"unet of .* (lacks|cannot be loaded)"):
+        load(folder)
+
+
+def test_words_beyond_the_text_encoder_are_named(tiny: LatentDiffusion) -> None:
+    assert tiny.dropped_words("water fall") == []
+    assert tiny.dropped_words("a " * 14 + "b c d") == ["b", "c", "d"]  # two tokens are marks
+    assert len(tiny.dropped_words("a" * 10_000)) == 1
+    assert tiny.dropped_words("") == []
+
+
+def test_words_that_a_pocket_model_never_saw_are_named(tiny_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "copied"))
+    (folder / "pocket.json").write_text(json.dumps({"known_words": ["a", "Waterfall", "at"]}))
+    model = load(folder)
+    assert model.unknown_words("A waterfall, at 9 o'clock: WATERFALL!") == ["o'clock"]
+    assert load(tiny_model).unknown_words("anything goes") == []
+
+
+def test_encode_inverts_the_scaling_of_decode(tiny: LatentDiffusion) -> None:
+    vae = tiny._parts.vae
+    image = torch.rand(1, 3, 64, 128) * 2 - 1
+    expected = vae.encode(image).latent_dist.mode() * vae.config.scaling_factor
+    torch.testing.assert_close(tiny.encode(image), expected)
+    latent = tiny.encode(image)
+    torch.testing.assert_close(
+        tiny.decode(latent, vae), vae.decode(latent / vae.config.scaling_factor).sample
+    )
+
+
+def test_the_gradients_decoder_clips_and_the_panoramas_does_not(tiny: LatentDiffusion) -> None:
+    loud = noise() * 30
+    assert tiny.decode_panorama(loud[:1]).abs().max() > 1
+    assert tiny.bind("x").decode(loud).abs().max() <= 1
+
+
+def test_a_tiny_decoder_in_the_folder_serves_the_gradient_alone(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "copied"))
+    AutoencoderTiny(
+        encoder_block_out_channels=(8,) * 4,
+        decoder_block_out_channels=(8,) * 4,
+        num_encoder_blocks=(1,) * 4,
+        num_decoder_blocks=(1,) * 4,
+    ).save_pretrained(folder / "vae_tiny")
+    model = load(folder)
+    full, small = model.bind("x"), model.bind("x", gradient_decoder="tiny")
+    x = noise().requires_grad_()
+    image = small.decode(x)
+    assert image.shape == full.decode(noise()).shape
+    assert not torch.equal(image, full.decode(noise()))
+    assert torch.autograd.grad(image.sum(), x)[0].abs().max() > 0
+
+
+def test_a_tiny_decoder_that_cannot_be_had_is_an_error(tiny: LatentDiffusion) -> None:
+    with pytest.raises(SyncPanoError, match="taesd"):
+        tiny.bind("x", gradient_decoder="tiny")
+
+
+def test_default_batches_grow_with_the_device_and_never_reach_zero(tiny: LatentDiffusion) -> None:
+    estimate = memory.estimate_memory(tiny.source, 4)
+    sizes = [memory.default_batches(estimate, "cuda", total) for total in (0, 2**28, 2**40)]
+    assert sizes[0] == (1, 1)
+    assert sizes[0] <= sizes[1] <= sizes[2]
+    assert all(size >= 1 for size in tiny.default_batches())
+
+
+def test_stable_diffusion_2_is_estimated_as_measured() -> None:
+    estimate = memory.estimate_memory(resolve_source("sd2", download=False), 4)
+    measured = (5.03 + 2.85 + 0.21) * 2**30
+    assert estimate.sync_window == pytest.approx(measured, rel=0.02)
+    assert memory.default_batches(estimate, "cpu", 16 * 2**30)[1] == 1

@@ -1,0 +1,95 @@
+"""`from syncpano import generate`: the same as the command line, from a script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import syncpano
+from syncpano import PanoramaConfig, Studio, SyncPanoError, generate, runlog
+
+
+@pytest.fixture
+def tiny(tiny_model: Path, squeeze_trunk: Path) -> dict[str, Any]:
+    return {
+        "model": str(tiny_model),
+        "width": 96,
+        "height": 64,
+        "steps": 2,
+        "device": "cpu",
+        "dtype": "float32",
+        "loss": "lpips-squeeze",
+        "loss_weights": str(squeeze_trunk),
+    }
+
+
+def test_a_prompt_with_settings_is_a_panorama(tiny: dict[str, Any]) -> None:
+    panorama = generate("A waterfall", seed=3, **tiny)
+    assert panorama.image.size == (96, 64)
+    assert panorama.latent.shape == (1, 4, 8, 12)
+    assert panorama.log["source"]["seed"] == "python"
+    assert panorama.log["source"]["stride"] == "default"
+
+
+def test_it_gives_the_pixels_of_the_command_line(
+    tiny: dict[str, Any], tiny_flags: list[str], cli: Any
+) -> None:
+    cli("generate", "A waterfall", *tiny_flags)
+    ours = generate("A waterfall", **tiny).image
+    assert np.array_equal(np.asarray(ours), np.asarray(Image.open("out/a-waterfall-0.png")))
+
+
+def test_a_studio_keeps_its_model(tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from syncpano import pipeline
+
+    loaded = []
+    real = pipeline.load_model
+    monkeypatch.setattr(pipeline, "load_model", lambda *args: loaded.append(args) or real(*args))
+    studio, seen = Studio(), []
+    for seed in (0, 1):
+        config = PanoramaConfig(prompt="A waterfall", seed=seed, **tiny)
+        studio.generate(config, on_step=seen.append)
+    assert (len(loaded), [report.step for report in seen]) == (1, [0, 1, 0, 1])
+
+
+def test_saving_writes_the_pair_and_does_not_overwrite(tiny: dict[str, Any]) -> None:
+    panorama = generate(PanoramaConfig(prompt="A waterfall", **tiny), sync_weight=0.0)
+    log = panorama.save("folder/picture.png")
+    assert runlog.read(Path("folder/picture.json")) == log
+    with pytest.raises(SyncPanoError, match="exists already"):
+        panorama.save("folder/picture.png")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"widht": 1}, "'widht'"),
+        ({"width": "wide"}, "not a whole number"),
+        ({"width": 1}, "width 1"),
+    ],
+)
+def test_a_bad_setting_is_an_error(
+    tiny: dict[str, Any], overrides: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SyncPanoError, match=said):
+        generate("A waterfall", **{**tiny, **overrides})
+
+
+def test_the_noise_of_a_seed_does_not_depend_on_the_width_of_the_run_before() -> None:
+    from syncpano.pipeline import initial_noise
+
+    noise = initial_noise(3, 4, 8, 12)
+    assert noise.dtype == torch.float32
+    torch.manual_seed(3)
+    assert torch.equal(noise, torch.randn((1, 4, 8, 12)))
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(hasattr(syncpano, name) for name in syncpano.__all__)
+    with pytest.raises(AttributeError):
+        _ = syncpano.nothing

@@ -1,0 +1,226 @@
+"""The user study kit: a form that gives nothing away, and scores with known answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncpano.study_score import wilson
+from tests.chromium import needs_chromium, run_in_page
+from tests.conftest import Outcome
+from tests.pictures import montage, save, scene
+
+Cli = Callable[..., Outcome]
+ASPECTS = ("coherence", "quality", "prompt_fit")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> tuple[Path, Path]:
+    for seed in range(6):
+        save(scene(seed), tmp_path / "a" / f"view <{seed}>.png")
+        save(montage(seed, seed + 1, seed + 2), tmp_path / "b" / f"view <{seed}>.png")
+    return tmp_path / "a", tmp_path / "b"
+
+
+def built(cli: Cli, runs: tuple[Path, Path], *more: object) -> tuple[str, dict[str, Any]]:
+    outcome = cli("study", "build", *runs, "--questions", 4, "--vigilance", 2, *more)
+    assert outcome.code == 0, outcome.err
+    form, key = (Path(line) for line in outcome.out.split("\n")[:2])
+    return form.read_text(), json.loads(key.read_text())
+
+
+def answers(
+    key: dict[str, Any], name: str, *, wanted: str = "a", asleep: bool = False
+) -> dict[str, Any]:
+    """A participant who always wants one run, and attends or not."""
+
+    def chosen(question: dict[str, Any]) -> str:
+        sides = {question["first"]: "first", question["second"]: "second"}
+        if question["vigilance"]:
+            (panorama,) = set(sides) - {"montage"}
+            return sides["montage" if asleep else panorama]
+        return sides[wanted]
+
+    return {
+        "schema": "syncpano.study-answers/1",
+        "study": key["study"],
+        "participant": name,
+        "answers": [
+            {"question": q["number"], **dict.fromkeys(ASPECTS, chosen(q))} for q in key["questions"]
+        ],
+    }
+
+
+def write(folder: Path, *given: dict[str, Any]) -> list[Path]:
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"answers-{index}.json" for index in range(len(given))]
+    for path, content in zip(paths, given, strict=True):
+        path.write_text(json.dumps(content))
+    return paths
+
+
+def test_the_form_shows_shuffled_pairs_and_vigilance_questions(
+    cli: Cli, runs: tuple[Path, Path]
+) -> None:
+    form, key = built(cli, runs)
+    assert len(re.findall("<section", form)) == len(key["questions"]) == 6
+    assert sum(question["vigilance"] for question in key["questions"]) == 2
+    sides = {(q["first"], q["second"]) for q in key["questions"] if not q["vigilance"]}
+    assert sides <= {("a", "b"), ("b", "a")}
+    pairs = [q["pictures"] for q in key["questions"] if not q["vigilance"]]
+    assert all({Path(p).parent.name for p in pair} == {"a", "b"} for pair in pairs)
+
+
+def test_the_form_needs_nothing_else_and_gives_nothing_away(
+    cli: Cli, runs: tuple[Path, Path]
+) -> None:
+    form, _ = built(cli, runs)
+    assert not re.search(r'(src|href)="(?!data:)', form)
+    assert "montage" not in form
+    assert str(runs[0]) not in form
+    assert "view &lt;" in form  # names are escaped
+    assert "{{" not in form
+
+
+def test_the_same_seed_builds_the_same_study(cli: Cli, runs: tuple[Path, Path]) -> None:
+    first = built(cli, runs, "-o", "one")
+    assert first == built(cli, runs, "-o", "two")
+    assert first != built(cli, runs, "-o", "three", "--seed", "1")
+
+
+def test_montages_can_be_given(cli: Cli, runs: tuple[Path, Path], tmp_path: Path) -> None:
+    save(montage(7, 8, 9), tmp_path / "wrong" / "x.png")
+    _, key = built(cli, runs, "--montages", tmp_path / "wrong")
+    shown = [name for q in key["questions"] if q["vigilance"] for name in q["pictures"]]
+    assert any(name.endswith("x.png") for name in shown)
+
+
+def test_a_unanimous_study_has_wilsons_interval(cli: Cli, runs: tuple[Path, Path]) -> None:
+    _, key = built(cli, runs)
+    files = write(Path("study"), answers(key, "one"), answers(key, "two"))
+    outcome = cli("study", "score", *files, "--json")
+    assert outcome.code == 0, outcome.err
+    result = json.loads(outcome.out)
+    assert result["participants"] == ["one", "two"]
+    for aspect in ASPECTS:
+        preference = result["preferences"][aspect]
+        assert (preference["preferred"], preference["n"], preference["share"]) == (8, 8, 1.0)
+        assert preference["low"] == pytest.approx(0.67563, abs=1e-4)  # published tables
+        assert preference["high"] == pytest.approx(1)
+
+
+def test_whoever_fails_a_vigilance_question_is_dropped_whole(
+    cli: Cli, runs: tuple[Path, Path]
+) -> None:
+    _, key = built(cli, runs)
+    silent = answers(key, "silent")
+    silent["answers"] = [
+        a for a, q in zip(silent["answers"], key["questions"], strict=True) if not q["vigilance"]
+    ]
+    files = write(
+        Path("study"),
+        answers(key, "awake", wanted="b"),
+        answers(key, "asleep", asleep=True),
+        silent,
+    )
+    outcome = cli("study", "score", *files, "--json")
+    result = json.loads(outcome.out)
+    assert result["participants"] == ["awake"]
+    assert set(result["dropped"]) == {"asleep", "silent"}
+    assert result["preferences"]["coherence"]["share"] == 0
+    assert "asleep was dropped" in outcome.err
+
+
+def test_files_that_are_no_answers_are_named_and_skipped(cli: Cli, runs: tuple[Path, Path]) -> None:
+    _, key = built(cli, runs)
+    good = answers(key, "one")
+    files = write(
+        Path("study"), good, good | {"study": "other"}, good, {"x": 1}, good | {"answers": 3}
+    )
+    (Path("study") / "broken.json").write_text("{")
+    outcome = cli("study", "score", *files, "study/broken.json", "study/absent.json", "--json")
+    assert outcome.code == 1
+    result = json.loads(outcome.out)
+    assert result["participants"] == ["one"]
+    assert len(result["skipped"]) == 6
+    assert "Traceback" not in outcome.err
+
+
+def test_the_result_in_words(cli: Cli, runs: tuple[Path, Path]) -> None:
+    _, key = built(cli, runs)
+    outcome = cli("study", "score", *write(Path("study"), answers(key, "one")))
+    assert "coherence   A preferred in 100.0 % of 4 answers" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("build", "a", "b", "--questions", "7"), "--questions 6"),
+        (("build", "a", "nowhere"), "nowhere"),
+        (("build", "a", "empty"), "no panorama of the same prompt"),
+        (("score", "a.json"), "--key"),
+        (("score", "a.json", "--key", "other.json"), "no key"),
+    ],
+)
+def test_bad_requests_say_what_to_do(
+    cli: Cli, runs: tuple[Path, Path], arguments: tuple[str, ...], message: str
+) -> None:
+    Path("empty").mkdir()
+    Path("other.json").write_text("{}")
+    outcome = cli("study", *arguments)
+    assert outcome.code == 2
+    assert outcome.err.startswith("error:")
+    assert message in outcome.err
+
+
+def test_a_study_is_not_overwritten_by_chance(cli: Cli, runs: tuple[Path, Path]) -> None:
+    built(cli, runs)
+    assert cli("study", "build", *runs, "--questions", 4).code == 2
+    built(cli, runs, "--overwrite", "--seed", "3")
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (81, 263, 0.2553, 0.3662)],
+)
+def test_wilsons_interval_has_its_published_values(
+    successes: int, n: int, low: float, high: float
+) -> None:
+    assert wilson(successes, n) == pytest.approx((low, high), abs=1e-4)
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilsons_interval_holds_the_share_and_mirrors(case: tuple[int, int]) -> None:
+    successes, n = case
+    low, high = wilson(successes, n)
+    assert 0 <= low <= successes / n + 1e-12
+    assert successes / n - 1e-12 <= high <= 1
+    assert wilson(n - successes, n) == pytest.approx((1 - high, 1 - low))
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_the_form_collects_answers_in_a_browser(
+    cli: Cli, runs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    _, key = built(cli, runs)
+    script = """(() => {
+      const before = document.getElementById("download").disabled;
+      for (const input of document.querySelectorAll('input[value="second"]')) { input.click(); }
+      const after = document.getElementById("download").disabled;
+      return [before, after, collect(), [...document.images].every((i) => i.naturalWidth > 0)];
+    })()"""
+    before, after, collected, loaded = run_in_page(Path("study/form.html").absolute(), script)
+    assert (before, after, loaded) == (True, False, True)
+    assert collected["study"] == key["study"]
+    assert len(collected["answers"]) == 6
+    assert all(answer[aspect] == "second" for answer in collected["answers"] for aspect in ASPECTS)
+    (saved,) = write(Path("study"), collected)
+    assert cli("study", "score", saved).code == 0

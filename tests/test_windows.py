@@ -1,0 +1,140 @@
+"""Where windows lie: coverage, closure and the anchor."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from syncpano.errors import SyncPanoError
+from syncpano.windows import Grid, plan_grid, shifted_grid
+
+
+@st.composite
+def grids(draw: st.DrawFn, *, loop: bool | None = None) -> Grid:
+    """Panoramas of one to a few windows in both axes, open or closed."""
+    size = draw(st.integers(1, 9))
+    stride = draw(st.integers(1, size))
+    height = size + draw(st.integers(0, 12))
+    closed = draw(st.booleans()) if loop is None else loop
+    if closed:
+        width = stride * draw(st.integers(-(-size // stride), 12))
+    else:
+        width = size + draw(st.integers(0, 30))
+    return plan_grid(height, width, size, stride, loop=closed)
+
+
+@st.composite
+def shifted(draw: st.DrawFn) -> Grid:
+    size = draw(st.integers(1, 9))
+    height, width = (size + draw(st.integers(0, 30)) for _ in range(2))
+    step, seed = draw(st.integers(0, 60)), draw(st.integers(0, 2**63))
+    return shifted_grid(height, width, size, step=step, seed=seed, loop=draw(st.booleans()))
+
+
+def cover_counts(grid: Grid) -> Counter[tuple[int, int]]:
+    return Counter(
+        (window.top + row, (window.left + column) % grid.width)
+        for window in grid.windows
+        for row in range(window.size)
+        for column in range(window.size)
+    )
+
+
+@given(st.one_of(grids(), shifted()))
+def test_every_cell_is_covered_and_no_window_leaves_the_panorama(grid: Grid) -> None:
+    cells = {(row, column) for row in range(grid.height) for column in range(grid.width)}
+    assert set(cover_counts(grid)) == cells
+
+
+@given(st.one_of(grids(), shifted()))
+def test_no_two_windows_are_the_same(grid: Grid) -> None:
+    assert len(set(grid.windows)) == len(grid.windows)
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 12))
+def test_a_loop_covers_every_column_equally_often(stride: int, overlap: int, more: int) -> None:
+    size = stride * overlap
+    grid = plan_grid(size, size + stride * more, size, stride, loop=True)
+    assert set(cover_counts(grid).values()) == {overlap}
+
+
+@given(grids(loop=True))
+def test_a_loop_looks_the_same_from_every_stride(grid: Grid) -> None:
+    stride = min((w.left for w in grid.windows if w.left), default=grid.width)
+    counts = cover_counts(grid)
+    assert all(
+        count == counts[row, (column + stride) % grid.width]
+        for (row, column), count in counts.items()
+    )
+
+
+@given(grids(loop=False))
+def test_the_last_window_of_an_open_axis_is_flush_with_the_border(grid: Grid) -> None:
+    assert max(window.left for window in grid.windows) == grid.width - grid.size
+    assert max(window.top for window in grid.windows) == grid.height - grid.size
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "count"), [(64, 384, 21), (256, 64, 13), (64, 128, 5), (64, 64, 1)]
+)
+def test_the_papers_sizes_have_the_papers_windows(height: int, width: int, count: int) -> None:
+    assert len(plan_grid(height, width, 64, 16).windows) == count
+
+
+@given(st.integers(1, 6), st.integers(1, 4), st.integers(0, 30))
+def test_the_anchor_of_an_open_tiled_row_is_the_references(
+    stride: int, overlap: int, more: int
+) -> None:
+    grid = plan_grid(
+        stride * overlap, stride * (overlap + more), stride * overlap, stride, loop=False
+    )
+    assert grid.anchor == len(grid.windows) // 2
+
+
+@given(grids())
+def test_no_window_is_nearer_the_centre_than_the_anchor(grid: Grid) -> None:
+    def distance(index: int) -> float:
+        window = grid.windows[index]
+        across = (window.left + window.size / 2) % grid.width - grid.width / 2
+        return (window.top + window.size / 2 - grid.height / 2) ** 2 + across**2
+
+    nearest = min(map(distance, range(len(grid.windows))))
+    assert distance(grid.anchor) == nearest
+    assert all(distance(i) > nearest for i in range(grid.anchor + 1, len(grid.windows)))
+
+
+def test_with_an_even_number_of_rows_the_anchor_is_not_at_the_left_border() -> None:
+    grid = plan_grid(80, 192, 64, 16)  # two rows of nine windows
+    assert grid.windows[grid.anchor].left == 64
+
+
+@given(shifted(), st.integers(0, 1000))
+def test_shifted_windows_depend_on_seed_and_step_alone(grid: Grid, seed: int) -> None:
+    again = [
+        shifted_grid(grid.height, grid.width, grid.size, step=3, seed=seed, loop=False)
+        for _ in range(2)
+    ]
+    assert again[0] == again[1]
+
+
+def test_shifted_windows_move_from_step_to_step() -> None:
+    grids = {shifted_grid(64, 384, 64, step=step, seed=0, loop=True) for step in range(10)}
+    assert len(grids) == 10
+
+
+@given(st.integers(1, 9), st.integers(-3, 12), st.integers(1, 40), st.integers(1, 40))
+def test_what_does_not_fit_is_refused_with_a_hint(
+    size: int, stride: int, height: int, width: int
+) -> None:
+    assume(min(height, width) < size or not 1 <= stride <= size)
+    with pytest.raises(SyncPanoError) as refused:
+        plan_grid(height, width, size, stride)
+    assert refused.value.hint
+
+
+def test_a_stride_that_does_not_close_the_loop_is_refused() -> None:
+    with pytest.raises(SyncPanoError, match="cannot close a loop"):
+        plan_grid(64, 375, 64, 16, loop=True)
