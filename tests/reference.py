@@ -1,4 +1,4 @@
-"""SyncDiffusion as METHOD.md words it, window by window, with nothing shared: the second witness.
+"""SyncDiffusion as the paper words it, window by window, with nothing shared: the second witness.
 
 It uses diffusers and lpips as they come and none of the product's modules. It is slow on purpose:
 its cost is that of the published loop (three UNet passes of the anchor's, no batches).

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import resource
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -177,6 +179,15 @@ def test_a_signal_while_saving_waits_until_the_files_are_whole() -> None:
     assert done == ["saved"]
 
 
+def test_bad_settings_that_only_the_model_can_tell_stop_the_batch_without_a_log(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    done = cli("generate", "A lake", "--seeds", "1,2", *tiny_flags, "--dtype", "float16")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.count("error:") == 1
+    assert not list(Path("out").iterdir())
+
+
 def test_a_full_disk_stops_the_batch_and_leaves_no_half_written_file(
     cli: Cli, tiny_flags: list[str]
 ) -> None:
@@ -190,6 +201,30 @@ def test_a_full_disk_stops_the_batch_and_leaves_no_half_written_file(
     assert "cannot be written" in done.err
     assert not [path for path in Path("out").iterdir() if path.suffix != ".json"]
     assert not Path("out/a-lake-2.json").exists()
+
+
+@pytest.mark.slow
+def test_on_a_terminal_a_bar_shows_on_stderr_and_results_still_go_to_stdout(
+    tiny_flags: list[str],
+) -> None:
+    import pty
+
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "syncpano", "generate", "A lake", *tiny_flags, "--steps", "9"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "150"}
+    painting = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=follower, env=environment)
+    os.close(follower)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal is gone when the command has ended
+        while part := os.read(leader, 4096):
+            shown += part
+    assert painting.stdout is not None
+    assert painting.stdout.read() == b"out/a-lake-0.png\n"
+    assert painting.wait() == 0
+    text = shown.decode()
+    assert "1/1 a-lake-0" in text
+    assert "/9" in text
+    assert "distance" in text
 
 
 def test_pending_compares_only_what_a_config_says(

@@ -131,7 +131,7 @@ def test_run_logs(config: dict[str, Any], further: dict[str, Any]) -> None:
     check(*outcome("info", "run.json"))
 
 
-@settings(SHARED, max_examples=30)
+@settings(SHARED, max_examples=20)
 @given(
     st.fixed_dictionaries(
         {},

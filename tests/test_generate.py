@@ -91,6 +91,28 @@ def test_flags_win_over_the_run_they_start_from(cli: Cli, tiny_flags: list[str])
     assert log["source"]["width"] == "from first.png"
 
 
+def test_a_run_with_another_model_starts_without_what_was_found_for_the_first(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    cli("generate", "A waterfall", *tiny_flags, "-o", "first.png")
+    flags = ("--from", "first.png", "--model", "sd2", "--width", 1024, "--height", 512)
+    planned = json.loads(cli("generate", *flags, "--dry-run", "--json").out)
+    assert planned["windows"]["stride"] == 128
+    assert planned["source"]["stride"] == "default"
+    assert planned["source"]["steps"] == "from first.png"
+
+
+def test_other_weights_than_those_of_the_run_it_starts_from_warn(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    cli("generate", "A waterfall", *tiny_flags, "-o", "first.png")
+    log = runlog.read(Path("first.json"))
+    log["model"]["hash"] = "0" * 64
+    runlog.write(Path("first.json"), log, overwrite=True)
+    done = cli("generate", "--from", "first.json", "-o", "again.png")
+    assert "warning: the model's weights are not those" in done.err
+
+
 def test_w_zero_needs_no_loss(cli: Cli, tiny_model: Path) -> None:
     flags = ["--model", tiny_model, "--width", 96, "--height", 64, "--steps", 2, "--w", 0]
     log = json.loads(cli("generate", "A waterfall", *flags, "--json").out)

@@ -90,7 +90,14 @@ def test_timesteps_are_the_checkpoints(tiny: LatentDiffusion) -> None:
 
 @pytest.mark.parametrize(
     ("scheduler", "steps", "words"),
-    [("euler", 5, "unknown scheduler"), ("ddim", 0, "0 steps"), ("ddim", 1001, "1001 steps")],
+    [
+        ("euler", 5, "unknown scheduler"),
+        ("ddim", 0, "0 steps"),
+        ("ddim", 1001, "1001 steps"),
+        ("ddim", 1000, "1000 steps"),  # `steps_offset` 1 leads beyond the table
+        ("dpmsolver++", 999, "999 steps"),
+        ("unipc", 1000, "1000 steps"),
+    ],
 )
 def test_a_schedule_that_does_not_fit_is_refused(
     tiny: LatentDiffusion, scheduler: str, steps: int, words: str
@@ -109,6 +116,18 @@ def test_a_scheduler_that_never_clipped_does_not_clip_under_ddim(
     path.write_text(json.dumps({**config, "_class_name": "PNDMScheduler"}))
     denoiser = load(folder).bind("x")
     assert denoiser.foresee(noise(), noise(seed=1), denoiser.timesteps[0]).abs().max() > 1
+
+
+@pytest.mark.parametrize("scheduler", SOLVERS)
+@pytest.mark.parametrize("steps", [1, 2, 3, 50])
+def test_few_steps_and_many_end_with_numbers(
+    tiny: LatentDiffusion, scheduler: str, steps: int
+) -> None:
+    denoiser = tiny.bind("x", num_steps=steps, scheduler=scheduler)
+    latent = noise(1)
+    for t in denoiser.timesteps:
+        latent = denoiser.step(latent, noise(1, seed=int(t)), t)
+    assert torch.isfinite(latent).all()
 
 
 def value_and_gradient(

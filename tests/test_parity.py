@@ -1,4 +1,4 @@
-"""Equal to the published loop: its golden latents, and METHOD.md's algorithm written out plainly."""
+"""Equal to the published loop: its golden latents, and the paper's algorithm written plainly."""
 
 from __future__ import annotations
 

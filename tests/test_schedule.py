@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ def test_f_is_the_number_of_descents(run: tuple[int, int]) -> None:
 def test_descents_are_evenly_spaced(run: tuple[int, int]) -> None:
     steps, frequency = run
     chosen = (-1, *sync_steps(steps, frequency))
-    gaps = {after - before for before, after in zip(chosen, chosen[1:], strict=False)}
+    gaps = {after - before for before, after in pairwise(chosen)}
     assert max(gaps) - min(gaps) <= 1
 
 

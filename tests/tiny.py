@@ -65,6 +65,8 @@ def tiny_checkpoint(
             feature_extractor=None,
             requires_safety_checker=False,
         ).save_pretrained(folder, safe_serialization=True)
+        # The pipeline class overrules some entries; a folder on disk may hold them all the same.
+        _scheduler(prediction_type, scheduler or {}).save_pretrained(folder / "scheduler")
     return folder
 
 
@@ -123,7 +125,7 @@ def _scheduler(prediction_type: str, further: dict[str, Any]) -> DDIMScheduler:
 
 
 def tiny_trunk(path: Path, seed: int = 0) -> Path:
-    """Write a SqueezeNet trunk of random weights, as `--loss-weights` takes it, and give it back."""
+    """Write a SqueezeNet trunk of random weights for `--loss-weights` and give it back."""
     from safetensors.torch import save_file
     from torchvision.models import squeezenet1_1
 

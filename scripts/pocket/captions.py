@@ -23,6 +23,25 @@ _PHRASES: Mapping[str, Mapping[str, Phrases]] = {
     "season": SEASON,
     "style": STYLE,
 }
+# What cannot be seen in a subject is never said of it.
+_UNSEEN = {
+    "coral_reef": ("weather", "season"),
+    "concert": ("weather", "season"),
+    "shooting_stars": ("weather", "season"),
+}
+# No sky is seen here, or, in the forest, it is always misty.
+_NO_SKY = ("misty_forest", "railway", "vines_wall")
+# word -> what must hold for it to be said: the sun and the moon hide behind fog and snowfall
+_OPEN_SKY = ("weather", ("clear", "cloudy"))
+_NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "sunny": ("weather", ("clear",)),
+    "sun": _OPEN_SKY,
+    "moon": _OPEN_SKY,
+    "moonlight": _OPEN_SKY,
+    "moonlit": _OPEN_SKY,
+    "blossoms": ("weather", ("clear", "cloudy", "fog")),
+    "green": ("season", ("spring", "summer")),
+}
 _OPENERS = ("", "", "", "a view of", "a wide view of", "a panorama of", "panorama of", "a scene of")
 _PRAISE = ("beautiful", "dreamy", "cinematic", "stunning", "scenic", "natural", "lovely", "single")
 
@@ -48,18 +67,22 @@ PAPER_PROMPTS = {
 }
 
 # Never used in training: they ask whether the model understands words, not templates.
+# Their words are all known, so that a failure is one of understanding.
 HELD_OUT_TEMPLATES = (
-    "please paint {noun} for my wall",
-    "we are looking at {noun}",
-    "postcard showing {noun} today",
-    "{noun} far away, seen from our window",
+    "a stunning panorama with {noun}",
+    "{noun} in a wide and scenic picture",
+    "a natural view over {noun}",
+    "in the picture: {noun}, lovely and cinematic",
 )
-HELD_OUT_ATTRIBUTE_TEMPLATES = ("show me {noun} and make it {phrase}", "{phrase}: it is {noun}")
+HELD_OUT_ATTRIBUTE_TEMPLATES = (
+    "a wide picture with {noun} and a view {phrase}",
+    "{phrase}: a panorama with {noun}",
+)
 
 
 def caption(rng: Generator, attributes: Attributes) -> str:
     """One caption, drawn afresh at every call."""
-    noun = _pick(rng, NOUNS[attributes.subject])
+    noun = _pick(rng, _true(NOUNS[attributes.subject], attributes))
     if rng.random() < 0.15:
         noun = _praise(rng, noun)
     before, after = [], []
@@ -71,9 +94,10 @@ def caption(rng: Generator, attributes: Attributes) -> str:
         if name == "style" and phrases.openers and rng.random() < 0.7:
             opener = _pick(rng, phrases.openers)
         elif phrases.adjectives and rng.random() < 0.35:
-            noun = _adjective(_pick(rng, phrases.adjectives), noun)
+            noun = _adjective(_pick(rng, _true(phrases.adjectives, attributes)), noun)
         else:
-            (before if rng.random() < 0.15 else after).append(_pick(rng, phrases.tails))
+            tail = _pick(rng, _true(phrases.tails, attributes))
+            (before if rng.random() < 0.15 else after).append(tail)
     words = " ".join(part for part in (opener, noun, *_joined(rng, after)) if part)
     return _noise(rng, ", ".join([*before, words]))
 
@@ -129,7 +153,23 @@ def attribute_prompts(subject: str, name: str, value: str) -> list[str]:
     ]
 
 
+def _true(phrases: Sequence[str], attributes: Attributes) -> list[str]:
+    """The phrases none of whose words claims more than the attributes grant."""
+    return [phrase for phrase in phrases if all(_holds(w, attributes) for w in phrase.split())]
+
+
+def _holds(word: str, attributes: Attributes) -> bool:
+    name, values = _NEEDS.get(word, ("", ()))
+    snowed = word == "green" and attributes.weather == "snow"
+    return not name or (getattr(attributes, name) in values and not snowed)
+
+
 def _mention(name: str, attributes: Attributes) -> float:
+    if name in _UNSEEN.get(attributes.subject, ()):
+        return 0.0
+    hidden = attributes.weather in ("clear", "cloudy") and attributes.subject in _NO_SKY
+    if name == "weather" and hidden:
+        return 0.0
     if name == "style" and attributes.subject in STYLED_SUBJECTS:
         return 0.9
     return MENTION[name]
@@ -142,6 +182,8 @@ def _praise(rng: Generator, noun: str) -> str:
 def _adjective(word: str, noun: str) -> str:
     """Put a word behind the article: "a waterfall" -> "a foggy waterfall"."""
     article, _, rest = noun.partition(" ")
+    if article == "the":
+        return f"the {word} {rest}"
     if article in ("a", "an"):
         return f"{'an' if word[0] in 'aeiou' else 'a'} {word} {rest}"
     return f"{word} {noun}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from syncpano import files, runlog
 from syncpano.config import PanoramaConfig
-from syncpano.errors import SyncPanoError
+from syncpano.errors import BAD_INPUT, SyncPanoError
 from syncpano.interrupts import Interrupted
 from syncpano.saving import encode, log_path
 
@@ -144,7 +144,8 @@ def run(
     """Paint and save one picture after the other; the number of failures.
 
     Raises:
-        SyncPanoError: a picture could not be saved, so painting more would be in vain.
+        SyncPanoError: a picture could not be saved, or the settings, which all pictures share,
+            cannot work: painting more would be in vain.
         Interrupted: by a signal; the log of the picture at work says so.
     """
     failures = 0
@@ -154,6 +155,8 @@ def run(
             watcher = _with_previews(events.watcher(job), job, options)
             panorama = studio.generate(job.config, watcher=watcher, log=log)
         except SyncPanoError as error:
+            if error.exit_code == BAD_INPUT:
+                raise
             failures += 1
             _write_unfinished(job, log, "failed", error.message)
             events.on_failed(job, error)

@@ -14,6 +14,7 @@ from syncpano.commands.evaluate import evaluate
 from syncpano.commands.generate import generate
 from syncpano.commands.info import info
 from syncpano.commands.options import show_help
+from syncpano.commands.reproduce import reproduce
 from syncpano.console import Voice, print_result
 from syncpano.errors import BAD_INPUT, SyncPanoError
 from syncpano.interrupts import Interrupted, raising_interrupted
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command()(generate)
 app.command()(info)
 app.command()(evaluate)
+app.command()(reproduce)
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")
 app.add_typer(study.app, name="study")
@@ -80,8 +82,6 @@ def run(arguments: Sequence[str]) -> int:
     except Interrupted as signal:
         voice.say(f"interrupted by {signal}")
         return signal.exit_code
-    except BrokenPipeError:
-        return 1
 
 
 def _first_lower(message: str) -> str:

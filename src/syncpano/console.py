@@ -83,7 +83,15 @@ class Voice:
             progress.TimeElapsedColumn(),
             progress.TimeRemainingColumn(),
         )
-        with progress.Progress(*columns, console=self._console, transient=True) as shown:
+        shown = progress.Progress(
+            *columns,
+            console=self._console,
+            transient=True,
+            # Redirected, results would end on stderr.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        with shown:
             yield Bar(shown)
 
 
@@ -109,6 +117,18 @@ class Bar:
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, total=steps)
 
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Take the bar off the terminal while a result is printed."""
+        if self._progress is None:
+            yield
+            return
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
+
     def stage(self, stage: str) -> None:
         """Say what is being done now."""
         if self._progress is not None and self._task is not None:
@@ -125,9 +145,13 @@ class _VoiceHandler(logging.Handler):
     def __init__(self, voice: Voice) -> None:
         super().__init__()
         self._voice = voice
+        self._said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
+        if message in self._said:  # the next seed of the same prompt has the same unknown words
+            return
+        self._said.add(message)
         if record.levelno >= logging.WARNING:
             self._voice.warn(message)
         else:

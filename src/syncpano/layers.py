@@ -16,7 +16,9 @@ from syncpano.presets import find_config, read_yaml
 from syncpano.values import coerce
 
 DEFAULT = "default"
-FROM = "from "
+CONFIG, FROM = "config ", "from "
+OF_THE_MODEL = ("revision", "stride", "loss", "device", "dtype")
+TYPED = ("flag", "environment", "python")
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,15 @@ class Resolved:
         return PanoramaConfig(**values)  # type: ignore[arg-type]
 
     def explicit(self) -> frozenset[str]:
-        """Settings that somebody asked for now: neither defaults nor what an earlier run had."""
+        """Settings that somebody asked for now: typed, or in a config and not the default.
+
+        What an earlier run had is not asked for, and a config may write the defaults out.
+        """
         return frozenset(
             name
             for name, origin in self.origins.items()
-            if origin != DEFAULT and not origin.startswith(FROM)
+            if origin in TYPED
+            or (origin.startswith(CONFIG) and self.values[name] != settings()[name].default)
         )
 
 
@@ -104,12 +110,22 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
 def config_layer(name: str) -> Layer:
     """A named config (`paper`, `first3`, ...) or a YAML file."""
     path = find_config(name)
-    return Layer(f"config {name}", _checked(read_yaml(path), name))
+    return Layer(f"{CONFIG}{name}", _checked(read_yaml(path), name))
 
 
-def log_layer(path: Path) -> Layer:
-    """The config in a run log or in a picture that syncpano made."""
-    return Layer(f"{FROM}{path.name}", _checked(runlog.read(path)["config"], str(path)))
+def log_layer(path: Path, *, same_model: bool = True) -> Layer:
+    """The config in a run log or in a picture that syncpano made.
+
+    Args:
+        same_model: False where another layer names the model: what the earlier run found out for
+            its own model (stride, loss, ...) is then left out.
+    """
+    log = runlog.read(path)
+    values = _checked(log["config"], str(path))
+    if not same_model:
+        found = {name for name in OF_THE_MODEL if log["source"].get(name, DEFAULT) == DEFAULT}
+        values = {name: value for name, value in values.items() if name not in found}
+    return Layer(f"{FROM}{path.name}", values)
 
 
 def values_layer(origin: str, values: Mapping[str, Any]) -> Layer:

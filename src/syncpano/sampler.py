@@ -159,7 +159,7 @@ def synchronize(
 def distance_gradient(
     views: Tensor, target: Sequence[Tensor], t: Tensor, denoiser: Denoiser, sync: Synchronization
 ) -> tuple[Tensor, Tensor]:
-    """Gradient (N C h w) of L(D(phi(x, t)), target) with respect to the views x, and L itself (N)."""
+    """Gradient (N C h w) of L(D(phi(x, t)), target) by the views x, and L itself (N)."""
     with torch.enable_grad():
         views = views.detach().requires_grad_()
         image = views

@@ -2,7 +2,8 @@
 
 A window is a square of the model's native `sample_size`. An open axis is covered from border to
 border, its last window flush with the far border. A closed axis (`loop`) is a ring: one window
-starts at every stride, so that every column is covered by equally many windows.
+starts at every stride, so that no place on it is special; where the stride divides the window,
+every column is covered by equally many windows.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ SUBJECTS: dict[str, str] = {
     "northern_lights": "northern_lights",
     "city_skyline": "city_skyline",
     "castle": "castle",
+    "alley": "alley",
     "beachside_street": "beachside_street",
     "concert": "concert",
     "grassland": "grassland",

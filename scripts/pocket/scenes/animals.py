@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from . import noise
 from .canvas import hue, mix, rgb
-from .forms import Limb, body, chain, solid, stack
+from .forms import Limb, body, chain, patch, solid, stack
 from .light import Light
 
 Array = np.ndarray
@@ -84,21 +84,6 @@ def animal(rng: Generator, light: Light, kind: str, height: int, graze: bool = F
     back = solid(light, *body(h, w, far), base * 0.55, depth, 1.5, -0.15)
     out = stack(back, solid(light, mask, bulge, coat, depth, height * 0.022))
     return cv2.GaussianBlur(out, (0, 0), 0.6)
-
-
-def patch(mask: Array, bulge: Array, coat: Array, color: Array, limbs: list[Limb]) -> None:
-    """Lay a part of another colour on a body's mask, bulge (h, w) and coat (h, w, 3), in place."""
-    h, w = mask.shape
-    ends = np.array([[x, y, r] for x0, y0, r0, x1, y1, r1 in limbs for x, y, r in ((x0, y0, r0), (x1, y1, r1))])
-    x0, y0 = np.maximum((ends[:, :2] - ends[:, 2:] - 3).min(axis=0).astype(int), 0).tolist()
-    x1, y1 = np.minimum((ends[:, :2] + ends[:, 2:] + 4).max(axis=0).astype(int), (w, h)).tolist()
-    if x0 >= x1 or y0 >= y1:
-        return
-    m, b = body(y1 - y0, x1 - x0, [(p - x0, q - y0, r, s - x0, t - y0, u) for p, q, r, s, t, u in limbs])
-    box = (slice(y0, y1), slice(x0, x1))
-    coat[box] += (color - coat[box]) * m[..., None]
-    np.maximum(mask[box], m, out=mask[box])
-    bulge[box] = np.maximum(bulge[box], (b + 0.6 * bulge[box].max()) * (m > 0.3))
 
 
 def leg(f: Figure, b: Build, step: float, front: bool) -> list[Limb]:

@@ -57,6 +57,21 @@ def solid(light: Light, mask: Array, bulge: Array, albedo: Array, depth: float =
     return sprite(light.haze(light.shade(np.broadcast_to(albedo, (*mask.shape, 3)), lit), depth), mask)
 
 
+def patch(mask: Array, bulge: Array, coat: Array, color: Array, limbs: list[Limb]) -> None:
+    """Lay a part of another colour on a body's mask, bulge (h, w) and coat (h, w, 3), in place."""
+    h, w = mask.shape
+    ends = np.array([[x, y, r] for x0, y0, r0, x1, y1, r1 in limbs for x, y, r in ((x0, y0, r0), (x1, y1, r1))])
+    x0, y0 = np.maximum((ends[:, :2] - ends[:, 2:] - 3).min(axis=0).astype(int), 0).tolist()
+    x1, y1 = np.minimum((ends[:, :2] + ends[:, 2:] + 4).max(axis=0).astype(int), (w, h)).tolist()
+    if x0 >= x1 or y0 >= y1:
+        return
+    m, b = body(y1 - y0, x1 - x0, [(p - x0, q - y0, r, s - x0, t - y0, u) for p, q, r, s, t, u in limbs])
+    box = (slice(y0, y1), slice(x0, x1))
+    coat[box] += (color - coat[box]) * m[..., None]
+    np.maximum(mask[box], m, out=mask[box])
+    bulge[box] = np.where(m > 0.3, b + 0.6 * bulge[box], bulge[box])
+
+
 def stack(*sprites: Array) -> Array:
     """Composite premultiplied sprites of one size, the first at the back."""
     out = sprites[0].copy()

@@ -102,8 +102,9 @@ def generate(
             print_dry_run(job, resolved, as_json=as_json)
         return
     _check(request, voice)
+    earlier = runlog.read(from_log) if from_log else None
     with voice.logging():
-        _paint(request, voice, as_json=as_json)
+        _paint(request, voice, earlier, as_json=as_json)
 
 
 def resolve_settings(
@@ -114,7 +115,8 @@ def resolve_settings(
     if config_name is not None:
         found.append(layers.config_layer(config_name))
     if from_log is not None:
-        found.append(layers.log_layer(from_log))
+        same_model = not any("model" in layer.values for layer in found)
+        found.append(layers.log_layer(from_log, same_model=same_model))
     return layers.resolve(found)
 
 
@@ -186,7 +188,7 @@ def _check(request: Request, voice: Voice) -> None:
         voice.warn(sentence)
 
 
-def _paint(request: Request, voice: Voice, *, as_json: bool) -> None:
+def _paint(request: Request, voice: Voice, earlier: runlog.Log | None, *, as_json: bool) -> None:
     jobs = batch.pending(request.jobs, request.options)
     batch.check_places(jobs, request.options)
     if len(jobs) < len(request.jobs):
@@ -195,6 +197,9 @@ def _paint(request: Request, voice: Voice, *, as_json: bool) -> None:
         return
     if voice.verbosity < 2:
         quiet_libraries()
+    first = jobs[0].config
+    # Once, before the batch: a model that cannot be fetched fails no picture, it fails the command.
+    resolve_source(first.model, first.revision, download=True, progress=not voice.quiet)
     from syncpano.pipeline import Studio
 
     with voice.bar() as bar:
@@ -203,9 +208,9 @@ def _paint(request: Request, voice: Voice, *, as_json: bool) -> None:
             request.resolved.origins,
             Studio(),
             request.options,
-            _events(jobs, voice, bar, as_json=as_json),
+            _events(jobs, voice, bar, earlier, as_json=as_json),
         )
-    if jobs[0].config.model == "pocket" and failures < len(jobs):
+    if first.model == "pocket" and failures < len(jobs):
         voice.say(pocket_notice())
     if failures:
         raise typer.Exit(RUN_FAILED)
@@ -220,7 +225,9 @@ def pocket_notice() -> str:
     )
 
 
-def _events(jobs: list[batch.Job], voice: Voice, bar: Bar, *, as_json: bool) -> batch.Events:
+def _events(
+    jobs: list[batch.Job], voice: Voice, bar: Bar, earlier: runlog.Log | None, *, as_json: bool
+) -> batch.Events:
     def watch(job: batch.Job) -> Watcher:
         from syncpano.pipeline import Watcher
 
@@ -233,8 +240,11 @@ def _events(jobs: list[batch.Job], voice: Voice, bar: Bar, *, as_json: bool) -> 
         )
 
     def saved(job: batch.Job, log: runlog.Log) -> None:
-        voice.detail(_timing_line(log))
-        print_result(json.dumps(log, ensure_ascii=False) if as_json else str(job.path))
+        with bar.hidden():
+            if earlier and _weights_changed(earlier, log):
+                voice.warn("the model's weights are not those of the run it starts from")
+            voice.detail(_timing_line(log))
+            print_result(json.dumps(log, ensure_ascii=False) if as_json else str(job.path))
 
     def failed(job: batch.Job, error: SyncPanoError) -> None:
         voice.error(error)
@@ -242,6 +252,11 @@ def _events(jobs: list[batch.Job], voice: Voice, bar: Bar, *, as_json: bool) -> 
             voice.say(f"{job.path} was not painted; going on")
 
     return batch.Events(watch, saved, failed)
+
+
+def _weights_changed(earlier: runlog.Log, log: runlog.Log) -> bool:
+    before, now = earlier["model"], log["model"]
+    return before is not None and before["id"] == now["id"] and before["hash"] != now["hash"]
 
 
 def _mean(report: StepReport) -> float | None:

@@ -49,10 +49,8 @@ def _print_models(*, as_json: bool) -> None:
         print_result(json.dumps(listed, ensure_ascii=False))
         return
     for entry in entries:
-        print_result(
-            f"{entry.alias:8}  {_state(entry):24}  {entry.licence:26}  "
-            f"{entry.repo or 'embedded'}: {entry.about}"
-        )
+        about = f"{entry.repo}: {entry.about}" if entry.repo else entry.about
+        print_result(f"{entry.alias:8}  {_state(entry):24}  {entry.licence:26}  {about}")
 
 
 def _state(entry: ModelEntry) -> str:

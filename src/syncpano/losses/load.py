@@ -110,6 +110,8 @@ def _load_pocket(
     device: torch.device, weights: Path | None, model: LatentDiffusion
 ) -> PerceptualLoss:
     from syncpano.losses.pocket import PocketPerceptual
+    from syncpano.models.parts import load_part
+    from syncpano.models.pocket_features import PocketFeatureNet
 
     if weights is not None:
         raise SyncPanoError(
@@ -121,6 +123,8 @@ def _load_pocket(
             f"{model.source.id} has no perceptual/ folder for the pocket loss",
             hint="use `--loss lpips-vgg`",
         )
-    return PocketPerceptual.from_folder(
-        folder / "perceptual", scale=model.card.loss_scale, device=str(device)
+    network = load_part(
+        PocketFeatureNet, folder / "perceptual", model.source.id, device, torch.float32
     )
+    assert isinstance(network, PocketFeatureNet)
+    return PocketPerceptual(network, model.card.loss_scale)

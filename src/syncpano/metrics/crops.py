@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -33,3 +34,8 @@ def random_box(height: int, width: int, size: int, seed: int, name: str) -> Box:
     # String seeds are hashed with SHA-512: the same box on every machine and Python.
     rng = random.Random(f"crop {seed} {height}x{width} {size} {name}")
     return Box(rng.randint(0, height - size), rng.randint(0, width - size), size)
+
+
+def random_choice(boxes: Sequence[Box], seed: int, name: str) -> Box:
+    """One of several squares, drawn as in `random_box`; for montages, not to mix two windows."""
+    return random.Random(f"choice {seed} {len(boxes)} {name}").choice(list(boxes))

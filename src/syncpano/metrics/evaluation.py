@@ -80,6 +80,7 @@ class Evaluator:
         self.tools = Instruments(settings)
         self.features = {metric: self.tools.features_of(metric) for metric in settings.metrics}
         self._of_sets = [metric for metric in settings.metrics if metric in OF_SETS]
+        self._references: dict[tuple[Path, ...], FeatureSet] = {}
 
     def evaluate(
         self,
@@ -92,7 +93,8 @@ class Evaluator:
         """Measure every picture; one that cannot be measured is skipped and listed.
 
         Args:
-            reference: pictures for FID, KID and GIQA; all native crops of each count.
+            reference: pictures for FID, KID and GIQA; all native crops of each count. They are
+                read once, however often they are given.
             on_picture: called after every picture, reference pictures included.
             on_skip: called with a picture that could not be measured, and the reason.
 
@@ -160,6 +162,8 @@ class Evaluator:
         on_picture: Callable[[Path], None],
         skip: Callable[[Path, str], None],
     ) -> FeatureSet:
+        if tuple(paths) in self._references:
+            return self._references[tuple(paths)]
         found = FeatureSet()
         made_by = self.features[self._of_sets[0]]
         for path, picture in read_ahead(paths, skip):
@@ -176,6 +180,7 @@ class Evaluator:
                 found.features[self._group(picture)].extend(features)
             except SyncPanoError as error:
                 skip(path, error.message)
+        self._references[tuple(paths)] = found
         return found
 
     def _group(self, picture: Picture) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from syncpano.errors import SyncPanoError
 from syncpano.metrics import colour, structure
-from syncpano.metrics.crops import Box, native_boxes, random_box
+from syncpano.metrics.crops import Box, native_boxes, random_box, random_choice
 from syncpano.metrics.instruments import Instruments
 from syncpano.metrics.pairs import pair_distances
 from syncpano.metrics.pictures import Picture
@@ -36,8 +36,10 @@ def boxes_of(picture: Picture, settings: Settings) -> tuple[tuple[Box, ...], Box
             f"{picture.path} has {width} x {height} pixels: smaller than a crop of {side}",
             hint="use a smaller `--crop`",
         )
-    name = picture.name
-    return native_boxes(height, width, side), random_box(height, width, side, settings.seed, name)
+    boxes = native_boxes(height, width, side)
+    if picture.montage:
+        return boxes, random_choice(boxes, settings.seed, picture.name)
+    return boxes, random_box(height, width, side, settings.seed, picture.name)
 
 
 def measure(metric: str, picture: Picture, settings: Settings, tools: Instruments) -> Array:

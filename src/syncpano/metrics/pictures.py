@@ -27,8 +27,9 @@ class Picture:
     Attributes:
         pixels: H W 3, sRGB of 8 bits.
         digest: SHA-256 of the file.
-        prompt, seed, loop, window: from the run log; None or False where there is none. `window`
-            is the model's native window in pixels.
+        prompt, seed, window: from the run log; None where there is none. `window` is the model's
+            native window in pixels.
+        montage: whether its windows were sampled on their own; a crop must not straddle two.
     """
 
     path: Path
@@ -36,8 +37,8 @@ class Picture:
     digest: str
     prompt: str | None = None
     seed: int | None = None
-    loop: bool = False
     window: int | None = None
+    montage: bool = False
 
     @cached_property
     def name(self) -> str:
@@ -112,6 +113,6 @@ def _facts(log: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "prompt": log["prompt"],
         "seed": config.get("seed"),
-        "loop": bool(config.get("loop")),
         "window": window * factor if window and factor else None,
+        "montage": config.get("method") == "independent",
     }

@@ -20,6 +20,7 @@ _UNET_KEPT, _UNET_LIVE = 515, 40
 _DECODER_KEPT, _DECODER_LIVE = 23, 5
 _LOSS_KEPT_PER_PIXEL = int(0.21 * _GIB) // 512**2
 _CPU_BUDGET = 2 * _GIB  # more windows than this at once only leave the caches
+_UNKNOWN_TOTAL = 8 * _GIB
 _CPU_LIMIT = (32, 8)
 _GPU_LIMIT = (64, 16)
 _GPU_SHARE = 0.8
@@ -81,6 +82,8 @@ def default_batches(estimate: MemoryEstimate, device: str, total_bytes: int) -> 
 
 def total_host_bytes() -> int:
     """Memory of the machine, or of its control group where that is less."""
+    if not hasattr(os, "sysconf"):  # Windows
+        return _UNKNOWN_TOTAL
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = _number(Path("/sys/fs/cgroup/memory.max"))
     return min(total, limit) if limit else total

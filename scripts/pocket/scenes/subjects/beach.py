@@ -31,10 +31,10 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     shallows(rng, canvas, light, horizon, shore)
     sand(rng, canvas, light, horizon, shore)
     before = canvas.copy() if attrs.style == "silhouette" else canvas
-    palms(rng, canvas, light, horizon, shore, green)
+    palms(rng, canvas, light, horizon, shore, green, attrs.style != "silhouette")
     mask = None
     if attrs.style == "silhouette":
-        mask = np.maximum(np.maximum(style.changed(before, canvas), 0.8 * far), 0.8 * below(height, shore, 8.0))
+        mask = np.maximum(np.maximum(np.clip(np.abs(canvas - before).sum(axis=2) * 2.5, 0, 1), 0.8 * far), 0.8 * below(height, shore, 8.0))
     return style.finish(canvas, attrs, light, mask)
 
 
@@ -52,7 +52,6 @@ def islands(rng: Generator, canvas: np.ndarray, light: Light, horizon: float, gr
 
 def shallows(rng: Generator, canvas: np.ndarray, light: Light, horizon: float, shore: np.ndarray) -> None:
     """Paint the sea, deep blue far out and clear over the sand near the shore line (W,)."""
-    height = canvas.shape[0]
     color = hue(rgb(_SEAS[int(rng.integers(len(_SEAS)))]), float(rng.uniform(-8, 8)))
     end = int(shore.max()) + 14
     water.sea(rng, canvas, horizon, light, hue(color, 12, 1.05, 0.8), end, float(rng.uniform(0.3, 0.6)))
@@ -108,7 +107,7 @@ def sand(rng: Generator, canvas: np.ndarray, light: Light, horizon: float, shore
     over(canvas, white, foam.astype(np.float32) * 0.95, y0)
 
 
-def palms(rng: Generator, canvas: np.ndarray, light: Light, horizon: float, shore: np.ndarray, green: np.ndarray) -> None:
+def palms(rng: Generator, canvas: np.ndarray, light: Light, horizon: float, shore: np.ndarray, green: np.ndarray, shadows: bool) -> None:
     """Plant palms on the beach in groups of differing height, each with its shadow and some scrub at its foot."""
     height, width = canvas.shape[:2]
     kinds = [coconut(rng, light, 330, hue(green, float(rng.uniform(-14, 14))), lean) for lean in (-0.3, 0.08, 0.27)]
@@ -118,7 +117,7 @@ def palms(rng: Generator, canvas: np.ndarray, light: Light, horizon: float, shor
     x = float(rng.uniform(20, rhythm * 0.7))
     spots = []
     while x < width + 60:
-        for _ in range(int(rng.choice([1, 2, 3], p=[0.45, 0.4, 0.15]))):
+        for _ in range(int(rng.choice([1, 2, 3], p=[0.55, 0.4, 0.05]))):
             at = x + float(rng.normal(0, 34))
             y = float(shore[int(np.clip(at, 0, width - 1))]) + float(rng.uniform(50, 130))
             spots.append((min(y, height + 14.0), at))
@@ -126,7 +125,8 @@ def palms(rng: Generator, canvas: np.ndarray, light: Light, horizon: float, shor
     for y, x in sorted(spots):
         near = np.clip((y - horizon) / (height - horizon), 0.3, 1.1)
         size = (170 + 270 * near) * float(rng.uniform(0.7, 1.25))
-        lay_shadow(canvas, light, x, y, size)
+        if shadows:
+            lay_shadow(canvas, light, x, y, size)
         image = kinds[int(rng.integers(3))]
         paste(canvas, image, x, y, min(size, y - 4))
         if rng.random() < 0.75:

@@ -50,15 +50,15 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     horizon = float(rng.uniform(215, 255))
     canvas, light = paint_sky(rng, attrs, width, height, horizon)
     light.haze_density *= 0.6 if attrs.weather == "fog" else 0.8
-    bend = np.exp(float(rng.uniform(0.08, 0.2)) * noise.profile(rng, width, 420.0, 2, 0.3)).astype(np.float32)
+    low_sun(rng, canvas, attrs, light, horizon)
+    bend = np.exp(float(rng.uniform(0.05, 0.11)) * noise.profile(rng, width, 640.0, 1)).astype(np.float32)
     zero = np.zeros((height, width), np.float32)
     st = Street(light, horizon, bend, zero, np.zeros((height, width, 3), np.float32))
     shore(rng, canvas, attrs, st)
     pavement = rgb(_PAVING[int(rng.integers(len(_PAVING)))])
     drops = (62.0, 86.0, float(rng.uniform(205, 222)))
     road(rng, canvas, attrs, st, pavement, drops)
-    gap = float(rng.uniform(120, 175))
-    palms, start = grove(rng, attrs, light), float(rng.uniform(-60, 40))
+    gap, palms, start = float(rng.uniform(120, 175)), grove(rng, attrs, light), float(rng.uniform(-60, 40))
     xs = np.arange(start, width + 120, gap)
     shadows(canvas, st, xs, drops[0] + 12, attrs)
     for x in xs:
@@ -72,6 +72,19 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     return style.finish(film, attrs, light, st.mask * (1 - np.clip(st.shine[..., 0] * 1.4, 0, 0.95)))
 
 
+def low_sun(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, horizon: float) -> None:
+    """Deepen the sky of dawn and sunset and set a large sun just above the sea."""
+    if attrs.time not in ("dawn", "sunset") or attrs.weather == "fog":
+        return
+    n = int(horizon)
+    canvas[:n] = hue(canvas[:n], 0, 1.15, 0.9)
+    light.sun_y, r = horizon - float(rng.uniform(8, 46)), float(rng.uniform(26, 40))
+    xx = np.arange(canvas.shape[1], dtype=np.float32)[None]
+    d = np.hypot(xx - light.sun_x, np.arange(n, dtype=np.float32)[:, None] - light.sun_y)
+    screen(canvas[:n], (0.5 * np.exp(-d / 70.0))[..., None] * light.glow)
+    over(canvas, mix(light.glow, np.ones(3), 0.6), np.clip((r - d) / 1.6 + 0.5, 0, 1) * 0.95)
+
+
 def shore(rng: Generator, canvas: np.ndarray, attrs: Attributes, st: Street) -> None:
     """Paint a far headland, the sea with the sun's road, the surf and the sand."""
     height, width = canvas.shape[:2]
@@ -81,19 +94,16 @@ def shore(rng: Generator, canvas: np.ndarray, attrs: Attributes, st: Street) -> 
         cape = (st.horizon + 2 - rise * prof).astype(np.float32)
         y0 = int(st.horizon - rise * 1.3)
         over(canvas, st.light.tint(rgb("#54645c"), 0.4, 0.75), below(height, cape)[y0 : int(st.horizon) + 2] * (prof > 0.02), y0)
-    end = 46.0
-    water.sea(rng, canvas, st.horizon, st.light, rgb(_SEAS[int(rng.integers(len(_SEAS)))]), st.horizon + end * 1.4, 0.5)
+    water.sea(rng, canvas, st.horizon, st.light, rgb(_SEAS[int(rng.integers(len(_SEAS)))]), st.horizon + 64, 0.5)
     line = st.line(34.0) + 4 * noise.profile(rng, width, 120.0, 2)
     sand = hue(rgb("#e0c490"), float(rng.uniform(-12, 8)), float(rng.uniform(0.7, 1.1)))
     land.ground(rng, canvas, st.light, line.astype(np.float32), sand, st.horizon, "sand", 0.25)
-    n = int(st.horizon + 90)
-    water.surf(rng, canvas[:n], (line + 3).astype(np.float32), st.light, 7.0)
+    water.surf(rng, canvas[: int(st.horizon + 90)], (line + 3).astype(np.float32), st.light, 7.0)
 
 
 def strip(canvas: np.ndarray, color: np.ndarray, top: np.ndarray, bottom: np.ndarray | None) -> None:
     """Fill between two lines (W,), or from one down to the border, with a colour (3,) or image (H, W, 3)."""
-    height = canvas.shape[0]
-    y0 = max(int(top.min()) - 2, 0)
+    height, y0 = canvas.shape[0], max(int(top.min()) - 2, 0)
     y1 = height if bottom is None else min(int(bottom.max()) + 3, height)
     m = below(height, top)[y0:y1]
     if bottom is not None:
@@ -106,26 +116,23 @@ def road(rng: Generator, canvas: np.ndarray, attrs: Attributes, st: Street, pave
     height, width = canvas.shape[:2]
     light, y0 = st.light, int(st.horizon)
     a, b, c = drops
-    tex = np.zeros((height, width), np.float32)
-    tex[y0:] = noise.plane(rng, height - y0, width, 0.0, 130.0, 2.6)
+    tex = noise.plane(rng, height - y0, width, 0.0, 130.0, 2.6)
     stone = light.shade(pavement * (0.85 + 0.3 * tex[..., None]), np.clip(0.55 + 0.5 * (tex - 0.5), 0, 1))
-    strip(canvas, stone, st.line(a), None)
+    strip(canvas[y0:], stone, st.line(a) - y0, None)
     strip(canvas, light.tint(pavement * 0.62, 0.2, 0.05), st.line(a - 13), st.line(a))
     strip(canvas, light.tint(pavement * 1.15, 0.95, 0.05), st.line(a - 18), st.line(a - 12))
     grey = hue(rgb("#6a6870"), float(rng.uniform(-20, 20)), float(rng.uniform(0.5, 1.5)), float(rng.uniform(0.75, 1.1)))
     asphalt = light.shade(grey * (0.8 + 0.4 * tex[..., None]), np.clip(0.45 + 0.7 * (tex - 0.5), 0, 1))
     wet = float(rng.uniform(0.45, 0.75)) if rng.random() < 0.4 else 0.16
-    yy = np.arange(height, dtype=np.float32)[:, None]
-    near = np.exp(-(((np.arange(width)[None] - light.sun_x) / (110 + 0.7 * np.maximum(yy - st.horizon, 0))) ** 2))
+    yy = np.arange(height - y0, dtype=np.float32)[:, None]
+    near = np.exp(-(((np.arange(width)[None] - light.sun_x) / (110 + 0.7 * yy)) ** 2))
     sheen = mix(mix(light.horizon, light.zenith, 0.35), light.glow, (near * 0.6).astype(np.float32))
     asphalt = mix(asphalt, sheen, (wet * (0.55 + 0.9 * (tex - 0.5)) * (0.75 + 0.6 * near)).clip(0, 0.85).astype(np.float32))
-    strip(canvas, asphalt, st.line(b), st.line(c))
+    strip(canvas[y0:], asphalt, st.line(b) - y0, st.line(c) - y0)
     paint = light.tint(rgb("#f0ece0") if rng.random() < 0.6 else rgb("#f0c040"), 0.85)
     for drop, dash in ((b + 10, False), ((b + c) / 2 - 6, True), (c - 14, False)):
         thick = 2.0 + drop * 0.013
-        xs = np.arange(width)
-        period = 118.0
-        on = noise.smoothstep(np.abs((xs / period) % 1 - 0.5), 0.27, 0.25) if dash else np.ones(width, np.float32)
+        on = noise.smoothstep(np.abs((np.arange(width) / 118.0) % 1 - 0.5), 0.27, 0.25) if dash else np.ones(width, np.float32)
         top, bottom = st.line(drop - thick), st.line(drop + thick)
         lo, hi = int(top.min()) - 2, int(bottom.max()) + 3
         m = below(height, top)[lo:hi] * (1 - below(height, bottom)[lo:hi]) * on[None]
@@ -139,7 +146,7 @@ def road(rng: Generator, canvas: np.ndarray, attrs: Attributes, st: Street, pave
 def grove(rng: Generator, attrs: Attributes, light: Light) -> list[np.ndarray]:
     """Bake the palms of the scene."""
     green = hue(rgb("#4c7c40"), float(rng.uniform(-16, 16)), float(rng.uniform(0.8, 1.2)), float(rng.uniform(0.75, 1.05)))
-    return [plants.palm(rng, light, 250, green, 0.02, 11) for _ in range(3)]
+    return [plants.palm(rng, light, 220, green, 0.02, 11) for _ in range(2)]
 
 
 def plant(rng: Generator, canvas: np.ndarray, st: Street, palms: list[np.ndarray], x: float, drop: float, size: float) -> None:
@@ -161,13 +168,11 @@ def shadows(canvas: np.ndarray, st: Street, xs: np.ndarray, drop: float, attrs: 
     m = np.zeros((height - y0, width), np.float32)
     for x in xs:
         y = st.at(float(x), drop) - y0
-        away = np.clip((x - st.light.sun_x) / 500.0, -1, 1) * 100 if low else -st.light.dx * 60
-        reach = 150.0 if low else 40.0
+        away, reach = (np.clip((x - st.light.sun_x) / 500.0, -1, 1) * 100, 150.0) if low else (-st.light.dx * 60, 40.0)
         path = np.array([[x, y], [x + away * 0.6, y + reach * 0.6], [x + away, y + reach]])
         m = np.maximum(m, polygon(height - y0, width, taper(path, 8, 15)))
         cv2.ellipse(m, (int(x + away), int(y + reach)), (52, 17), 0, 0, 360, 0.85, -1, cv2.LINE_AA)
-    dark = 0.42 * st.light.strength * (0.5 if attrs.dark else 1.0)
-    canvas[y0:] *= 1 - dark * blur(m, 4.0)[..., None] * np.float32([1.0, 0.95, 0.85])
+    canvas[y0:] *= 1 - 0.42 * st.light.strength * (0.5 if attrs.dark else 1.0) * blur(m, 4.0)[..., None] * np.float32([1.0, 0.95, 0.85])
 
 
 def lamp(canvas: np.ndarray, attrs: Attributes, st: Street, x: float, drop: float, tall: float) -> None:
@@ -184,8 +189,7 @@ def lamp(canvas: np.ndarray, attrs: Attributes, st: Street, x: float, drop: floa
 
 def cars(rng: Generator, canvas: np.ndarray, attrs: Attributes, st: Street, drops: tuple[float, float, float]) -> None:
     """Let cars drive on both lanes, about three in every 512 px."""
-    width = canvas.shape[1]
-    _, b, c = drops
+    width, (_, b, c) = canvas.shape[1], drops
     for t, size, sense in ((0.36, 92.0, -1), (0.86, 150.0, 1)):
         drop = b + (c - b) * t
         x = float(rng.uniform(-80, 260))
@@ -218,8 +222,7 @@ def car(rng: Generator, canvas: np.ndarray, attrs: Attributes, st: Street, x: fl
     st.put(canvas, body, blur(polygon(n, bw, place(roof)), 1.0), top, left)
     pane = mix(light.tint(rgb("#1c2430"), 0.3), light.horizon, np.clip(0.75 - 1.1 * yy, 0, 1))
     over(canvas, pane, blur(polygon(n, bw, place(glass)), 0.8), top, left)
-    r, dark = w * 0.078, np.zeros((n, bw), np.float32)
-    hub = dark.copy()
+    r, dark, hub = w * 0.078, np.zeros((n, bw), np.float32), np.zeros((n, bw), np.float32)
     for px in (0.19, 0.8):
         q = place(np.array([(px, 0.07)]))[0]
         cv2.circle(dark, (round(q[0] * 16), round(q[1] * 16)), round(r * 16), 1.0, -1, cv2.LINE_AA, 4)
@@ -239,10 +242,8 @@ def hedge(rng: Generator, canvas: np.ndarray, attrs: Attributes, st: Street, dro
     """Edge the near pavement with low bushes in some scenes."""
     if rng.random() < 0.5:
         return
-    width = canvas.shape[1]
     bushes = [plants.bush(rng, st.light, 60, hue(rgb("#4c7440"), float(rng.uniform(-15, 15))), 0.0) for _ in range(3)]
-    for x in np.arange(-20, width + 60, 46):
-        s = bushes[int(rng.integers(3))]
-        k = float(rng.uniform(0.7, 1.1))
+    for x in np.arange(-20, canvas.shape[1] + 60, 46):
+        s, k = bushes[int(rng.integers(3))], float(rng.uniform(0.7, 1.1))
         s = cv2.resize(s, None, fx=k, fy=k, interpolation=cv2.INTER_AREA)
         st.put(canvas, s[..., :3] / np.maximum(s[..., 3:], 0.02), s[..., 3], int(st.at(float(x), drop)) - s.shape[0] + 30, int(x - s.shape[1] / 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -67,21 +68,20 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
 
 def masonry(rng: Generator, attrs: Attributes, light: Light, canvas: np.ndarray, white: bool) -> Masonry:
     """Choose the stone, the roofs and how many windows shine."""
-    h, w = 420, 420
+    h = w = 420
     blocks = cv2.resize(rng.random((h // 8, w // 14), dtype=np.float32), (w, h), interpolation=cv2.INTER_NEAREST)
     stone = np.clip(0.5 + 0.5 * (blur(blocks, 1.2) - 0.5) + 1.1 * (noise.fbm(rng, h, w, 60.0, 4) - 0.5), 0, 1)
     wall = hue(rgb(_WALLS[int(rng.integers(len(_WALLS)))]), float(rng.uniform(-8, 8)), float(rng.uniform(0.8, 1.3)))
     roof = hue(rgb(_ROOFS[int(rng.integers(len(_ROOFS)))]), float(rng.uniform(-10, 10)), 1.1, float(rng.uniform(0.9, 1.2)))
     flag = rgb(_FLAGS[int(rng.integers(len(_FLAGS)))])
     lit = {"dawn": 0.25, "noon": 0.0, "sunset": 0.45, "twilight": 0.7, "night": 0.75}[attrs.time]
-    zero = np.zeros(canvas.shape[:2], np.float32)
-    return Masonry(light, wall, roof, flag, stone.astype(np.float32), np.zeros_like(canvas), zero, lit, white)
+    return Masonry(light, wall, roof, flag, stone.astype(np.float32), np.zeros_like(canvas), np.zeros_like(canvas[..., 0]), lit, white)
 
 
 def background(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, horizon: float, white: bool) -> None:
     """Paint far mountains or ridges and a wooded valley in the haze."""
     height, width = canvas.shape[:2]
-    if rng.random() < 0.6:
+    if rng.random() < 0.35:
         t = terrain.make(rng, width, height, light, horizon + 10, float(rng.uniform(70, 150)), 5.0, 3.6)
         t.paint(canvas, terrain.rock_and_snow(rng, t, light, rgb("#70707c"), 0.9 if white else 0.4, rgb("#4a6440")))
     else:
@@ -114,8 +114,7 @@ def keep(rng: Generator, canvas: np.ndarray, m: Masonry, c: float, line: np.ndar
         tower(rng, canvas, m, x, foot, float(rng.uniform(20, 30)) * size, float(rng.uniform(120, 190)) * size, 0.3, True)
     for x in (c + float(rng.uniform(-70, -20)), c + float(rng.uniform(20, 70))):
         hall(rng, canvas, m, x, foot, float(rng.uniform(70, 110)) * size, float(rng.uniform(60, 95)) * size, 0.22)
-    main = c + float(rng.uniform(-25, 25))
-    tower(rng, canvas, m, main, foot, float(rng.uniform(44, 62)) * size, float(rng.uniform(150, 200)) * size, 0.18, bool(rng.random() < 0.75))
+    tower(rng, canvas, m, c + float(rng.uniform(-25, 25)), foot, float(rng.uniform(44, 62)) * size, float(rng.uniform(150, 200)) * size, 0.18, bool(rng.random() < 0.75))
     for side in (-1, 1):
         x = c + side * float(rng.uniform(60, 105))
         tower(rng, canvas, m, x, foot + 8, float(rng.uniform(28, 40)) * size, float(rng.uniform(85, 140)) * size, 0.14, bool(rng.random() < 0.8))
@@ -123,12 +122,10 @@ def keep(rng: Generator, canvas: np.ndarray, m: Masonry, c: float, line: np.ndar
 
 def curtain(rng: Generator, canvas: np.ndarray, m: Masonry, line: np.ndarray, centres: np.ndarray) -> None:
     """Build the outer wall along the ridge with a tower at every joint and gates below the keeps."""
-    width, x = canvas.shape[1], -60.0
-    joints = [x]
-    while x < width + 60:
-        x += float(rng.uniform(75, 125))
-        joints.append(x)
-    for a, b in zip(joints[:-1], joints[1:], strict=True):
+    joints = [-60.0]
+    while joints[-1] < canvas.shape[1] + 60:
+        joints.append(joints[-1] + float(rng.uniform(75, 125)))
+    for a, b in pairwise(joints):
         y = (at(line, a) + at(line, b)) / 2 + 14
         gate = min(abs(centres - (a + b) / 2)) < 60
         wall(rng, canvas, m, a, b, y, float(rng.uniform(40, 54)), 0.1, gate)
@@ -150,8 +147,7 @@ def tower(rng: Generator, canvas: np.ndarray, m: Masonry, x: float, foot: float,
     teeth = [] if roofed else merlons(c - g, c + g, cap, w * 0.2)
     lit = round_lit + 0.42 * (m.texture(rng, n, bw) - 0.5) + 0.12 * (0.5 - yy / n)
     under = np.exp(-np.maximum(yy - cap - lip, 0) / 6.0) * (yy > cap + lip * 0.8)
-    lit = np.clip(lit * (1 - 0.6 * under), 0.02, 1)
-    mask = polygon(n, bw, body, ring, *teeth)
+    lit, mask = np.clip(lit * (1 - 0.6 * under), 0.02, 1), polygon(n, bw, body, ring, *teeth)
     m.put(canvas, m.light.shade(m.wall * (0.82 + 0.3 * m.texture(rng, n, bw)[..., None]), lit), mask, int(foot) - n, int(x - c), depth)
     slits(rng, canvas, m, x, foot - h + lip, foot, w, depth)
     if roofed:
@@ -173,7 +169,7 @@ def cone(rng: Generator, canvas: np.ndarray, m: Masonry, x: float, foot: float, 
     m.put(canvas, m.light.shade(albedo, lit), polygon(n, bw, pts), int(foot) - h, int(x - c), depth)
     if rng.random() < 0.55:
         k = int(24 + 6 * rng.random())
-        side = 1 if m.light.dx > 0 else -1
+        side = np.sign(m.light.dx)
         pole = [(30 - 1.6, 0), (30 + 1.6, 0), (30 + 1.6, k), (30 - 1.6, k)]
         cloth = [(30, 1), (30 + side * 13, 2), (30 + side * 24, 7), (30 + side * 12, 10), (30, 12)]
         m.put(canvas, m.light.tint(rgb("#4a4038"), 0.3), polygon(k, 60, pole), int(foot) - h - k + 6, int(x) - 30, depth)
@@ -209,9 +205,8 @@ def slits(rng: Generator, canvas: np.ndarray, m: Masonry, x: float, top: float, 
 def hall(rng: Generator, canvas: np.ndarray, m: Masonry, x: float, foot: float, w: float, h: float, depth: float) -> None:
     """Paint a hall with a steep roof centred at `x`."""
     rise = h * float(rng.uniform(0.45, 0.7))
-    n, bw = int(h + rise), int(w) + 12
+    n, bw, inset = int(h + rise), int(w) + 12, w * float(rng.uniform(0.1, 0.3))
     c = bw / 2
-    inset = w * float(rng.uniform(0.1, 0.3))
     lit = np.clip(0.5 + 0.2 * m.light.dx * float(rng.choice([-1, 1])) + 0.5 * (m.texture(rng, n, bw) - 0.5), 0, 1)
     m.put(canvas, m.light.shade(m.wall, lit), polygon(n, bw, [(c - w / 2, rise), (c + w / 2, rise), (c + w / 2, n), (c - w / 2, n)]), int(foot) - n, int(x - c), depth)
     cover = polygon(n, bw, [(c - w / 2 - 4, rise + 3), (c - w / 2 + inset, 0), (c + w / 2 - inset, 0), (c + w / 2 + 4, rise + 3)])
@@ -224,8 +219,7 @@ def wall(rng: Generator, canvas: np.ndarray, m: Masonry, a: float, b: float, foo
     """Paint a piece of crenellated wall from column `a` to `b`; `gate` opens an arch in it."""
     n, bw = int(h) + 14, int(b - a) + 2
     lit = np.clip(0.52 + 0.55 * (m.texture(rng, n, bw) - 0.5), 0, 1)
-    yy = np.arange(n, dtype=np.float32)[:, None]
-    lit = lit * (1 - 0.3 * np.exp(-(((yy - 20) / 3.0) ** 2)))
+    lit = lit * (1 - 0.3 * np.exp(-(((np.arange(n, dtype=np.float32)[:, None] - 20) / 3.0) ** 2)))
     mask = polygon(n, bw, [(0, 12), (bw, 12), (bw, n), (0, n)], *merlons(1, bw - 1, 12, 8.0))
     m.put(canvas, m.light.shade(m.wall * 0.95, lit), mask, int(foot) - n, int(a), depth)
     if gate:
@@ -236,15 +230,14 @@ def wall(rng: Generator, canvas: np.ndarray, m: Masonry, a: float, b: float, foo
 
 def slope(rng: Generator, canvas: np.ndarray, m: Masonry, attrs: Attributes, line: np.ndarray, white: bool) -> None:
     """Paint the rock under the walls, the woods on the slope, and a lake or a meadow at its foot."""
-    height, width = canvas.shape[:2]
-    light = m.light
+    (height, width), light = canvas.shape[:2], m.light
     top = (line + 8).astype(np.float32)
     grass = rgb("#dfe7ee") if white else hue(plants.grass_color(attrs), 0, 0.9, 0.75)
     land.cliff(rng, canvas, light, top, height, rgb("#76706a"), 0.08, grass, 0.3)
     lake = height - float(rng.uniform(45, 80)) if rng.random() < 0.45 else 0.0
     leaves = [hue(plants.leaf_color(rng, attrs), 0, 0.9, 0.8) for _ in range(3)]
     fir = rng.random() < 0.5 or white
-    sprites = [plants.conifer(rng, light, 110, 0.7 if white else 0.0, None, 0.05) if fir or k == 2 else plants.tree(rng, light, 110, leaves[k], 0.05) for k in range(3)]
+    sprites = [plants.conifer(rng, light, 110, 0.35 if white else 0.0, None, 0.05) if fir or k == 2 else plants.tree(rng, light, 110, leaves[k], 0.05) for k in range(3)]
     bottom = lake or height + 20.0
     for k in range(3):
         t = (k + 1) / 3

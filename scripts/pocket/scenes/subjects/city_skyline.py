@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .. import noise, style, water
+from .. import noise, plants, style, water
 from ..attributes import Attributes
-from ..canvas import blur, hue, mix, over, polygon, rgb, screen
+from ..canvas import below, blur, hue, mix, over, polygon, rgb, screen
 from ..light import Light
 from ..sky import paint_sky
 
@@ -31,7 +31,7 @@ _WINDOWS = (
 )
 _NEON = ("#ff4a88", "#3cd8ff", "#ffa030", "#b068ff", "#48ffb0", "#ff5040")
 _LIT = {"dawn": 0.22, "noon": 0.0, "sunset": 0.34, "twilight": 0.5, "night": 0.46}
-_CROWNS = ("flat", "flat", "step", "step", "spire", "slant", "mast", "round")
+_CROWNS = ("flat", "flat", "flat", "step", "step", "step", "spire", "slant", "slant", "mast", "mast", "round")
 
 
 @dataclass
@@ -77,15 +77,14 @@ def make_city(rng: Generator, attrs: Attributes, light: Light, canvas: np.ndarra
     turn = float(rng.uniform(-14, 14))
     facades = [hue(rgb(c), turn, float(rng.uniform(0.8, 1.25))) for c in _FACADES[pick]]
     windows = [rgb(c) for c in _WINDOWS[int(rng.integers(len(_WINDOWS)))]]
-    lit = _LIT[attrs.time] + (0.0 if attrs.time == "noon" and attrs.weather == "clear" else 0.07)
+    lit = _LIT[attrs.time] + 0.07 * (attrs.time != "noon" or attrs.weather != "clear")
     if attrs.dark:
         neon = mix(windows[2], rgb(_NEON[int(rng.integers(len(_NEON)))]), float(rng.uniform(0.1, 0.6)))
         light.haze_color = np.clip(mix(light.haze_color, neon, 0.22) * 0.95, 0, 1)
         rise = np.exp(-np.maximum(400.0 - np.arange(height, dtype=np.float32), 0) / 95.0)[:, None, None]
         screen(canvas, rise * neon * (0.3 if light.night else 0.16))
         light.ambient = mix(light.ambient, neon, 0.1)
-    zero = np.zeros((height, width), np.float32)
-    return City(light, np.zeros((height, width, 3), np.float32), zero, facades, windows, lit, float(rng.uniform(0.1, 0.75)))
+    return City(light, np.zeros_like(canvas), np.zeros((height, width), np.float32), facades, windows, lit, float(rng.uniform(0.1, 0.75)))
 
 
 def row(rng: Generator, canvas: np.ndarray, city: City, base: float, tall: float, wide: float, depth: float) -> None:
@@ -110,23 +109,22 @@ def tower(rng: Generator, canvas: np.ndarray, city: City, x: float, w: float, ba
     head = int(min(0.35 * h, 70)) + 4
     top, n = int(base - h) - head, int(h) + head
     mask = outline(rng, n, bw, w, head)
-    split = float(rng.choice([0.0, 0.28, 0.36, 0.64, 0.72]))
+    split = float(rng.choice([0.28, 0.36, 0.64, 0.72]))
     xx = np.arange(bw, dtype=np.float32)[None] - 2 - w * split
-    right = np.clip(xx / 1.5 + 0.5, 0, 1) if split else np.full((1, bw), float(light.dx < 0) * 0.3 + 0.5, np.float32)
+    right = np.clip(xx / 1.5 + 0.5, 0, 1)
     yy = np.arange(n, dtype=np.float32)[:, None] / n
     lit = np.clip((0.5 + 0.42 * light.dx * (2 * right - 1)) * (1.05 - 0.3 * yy), 0, 1)
     facade = city.facades[int(rng.integers(len(city.facades)))]
     body = light.shade(np.broadcast_to(facade * float(rng.uniform(0.85, 1.12)), (n, bw, 3)), lit)
     glassy = city.glass * float(rng.uniform(0.3, 1.0))
     sheen = mix(light.horizon, light.zenith, np.clip(1.05 - 1.3 * yy + 0.15 * right, 0, 1))
-    cy, cx = int(round(8 + 3 * (1 - depth))), int(round(8 + 4 * (1 - depth) + rng.uniform(-1, 2)))
+    cy, cx = round(8 + 3 * (1 - depth)), round(8 + 4 * (1 - depth) + float(rng.uniform(-1, 2)))
     pane, shine = windows(rng, n, bw, cy, cx, city.lit * float(rng.uniform(0.35, 1.4)), head + 4)
     body = mix(body, sheen * (0.55 + 0.5 * lit[..., None]), glassy * (0.45 + 0.4 * pane))
     body = body * (1 - (0.34 - 0.2 * glassy) * pane)[..., None]
     body = mix(light.haze(body, depth), light.haze_color, np.broadcast_to(0.35 * yy**3 * light.haze_amount(depth + 0.25), mask.shape))
     over(canvas, body, mask, top, left)
-    color = city.windows[int(rng.choice(3, p=[0.55, 0.28, 0.17]))]
-    keep = float(1 - light.haze_amount(depth * 0.62)) * (0.72 if light.night else 0.62)
+    color, keep = city.windows[int(rng.choice(3, p=[0.55, 0.28, 0.17]))], float(1 - light.haze_amount(depth * 0.62)) * (0.72 if light.night else 0.62)
     over(city.lights, color * (shine * (0.8 + 0.3 * right) * keep)[..., None], mask, top, left)
     flat = city.mask[max(top, 0) : top + n, max(left, 0) : max(left + bw, 0)]
     if flat.size:
@@ -177,15 +175,14 @@ def windows(rng: Generator, n: int, bw: int, cy: int, cx: int, lit: float, start
 def crown_light(rng: Generator, city: City, left: int, top: int, bw: int, keep: float) -> None:
     """Light the crown of a tower: a soft coloured band under its roof."""
     color = rgb(_NEON[int(rng.integers(len(_NEON)))])
-    n = 26
-    band = np.exp(-np.arange(n, dtype=np.float32)[:, None] / 9.0) * np.ones((1, max(bw - 6, 4)), np.float32)
+    band = np.exp(-np.arange(26, dtype=np.float32)[:, None] / 9.0) * np.ones((1, max(bw - 6, 4)), np.float32)
     over(city.lights, color * 0.8, np.clip(band * 0.85 * keep, 0, 1), top, left + 3)
 
 
 def street_glow(canvas: np.ndarray, city: City, base: float, rise: float, amount: float) -> None:
     """Let haze and the streets' light stand between two rows of towers."""
     y0, y1 = int(base - rise * 2.4), int(base)
-    t = ((np.arange(y0, y1, dtype=np.float32) - y0) / (y1 - y0))[:, None] ** 2
+    t = np.linspace(0, 1, y1 - y0, dtype=np.float32)[:, None] ** 2
     warm = mix(city.light.haze_color, city.windows[2], 0.25 if city.lit > 0.3 else 0.0)
     over(canvas, warm, np.broadcast_to(t * amount, (y1 - y0, canvas.shape[1])), y0)
 
@@ -208,16 +205,16 @@ def lamps(rng: Generator, canvas: np.ndarray, city: City, y: float, gap: float) 
 def trees(rng: Generator, canvas: np.ndarray, city: City, attrs: Attributes, line: np.ndarray, cell: float, bottom: float) -> None:
     """Grow a belt of crowns from the line (W,) down to row `bottom`."""
     names = {"spring": "#6c9650", "summer": "#466c3c", "autumn": "#c07434", "winter": "#b8c4cc"}
-    y0, width = int(line.min()) - 2, canvas.shape[1]
-    n = int(bottom) - y0
-    bump = noise.domes(rng, n, width, cell)
-    lit = np.clip(0.4 + 0.8 * (city.light.relief(bump * cell * 0.5) - 0.5) + 0.35 * (bump - 0.5), 0, 1)
-    color = city.light.haze(city.light.shade(rgb(names[attrs.season]) * (0.8 + 0.3 * bump[..., None]), lit), 0.06)
-    yy = np.arange(n, dtype=np.float32)[:, None] + y0
-    mask = np.clip((yy - line[None] + 0.35 * cell * (bump - 0.6)) / 2 + 0.5, 0, 1)
-    over(canvas, color, mask, y0)
-    np.maximum(city.mask[y0 : y0 + n], mask, out=city.mask[y0 : y0 + n])
-    city.lights[y0 : y0 + n] *= (1 - mask)[..., None]
+    height, width = canvas.shape[:2]
+    base = hue(rgb(names[attrs.season]), float(rng.uniform(-8, 8)), 0.85, 0.9)
+    bushes = [plants.bush(rng, city.light, 46, hue(base, float(rng.uniform(-10, 10))), 0.06) for _ in range(4)]
+    cover = below(int(bottom), line)
+    over(canvas, city.light.tint(base * 0.5, 0.1, 0.05), cover)
+    for k in range(max(int((bottom - float(line.mean())) / (cell * 0.9)) + 1, 1)):
+        plants.forest(rng, canvas, bushes, line + cell * (0.55 + 0.9 * k), int(width / cell), (cell * 0.8, cell * 1.35))
+    cover = below(height, line - 0.3 * cell) * (np.arange(height) < bottom)[:, None]
+    np.maximum(city.mask, cover, out=city.mask)
+    city.lights *= (1 - cover)[..., None]
 
 
 def harbour(rng: Generator, canvas: np.ndarray, city: City, attrs: Attributes, base: float) -> None:
@@ -241,7 +238,7 @@ def park(rng: Generator, canvas: np.ndarray, city: City, attrs: Attributes, base
     """Fill the foreground with a park's crowns, or with low houses near the eye and crowns between them."""
     height, width = canvas.shape[:2]
     line = (base - 16 - 10 * noise.profile(rng, width, 150.0, 3)).astype(np.float32)
-    trees(rng, canvas, city, attrs, line, 24.0, height)
+    trees(rng, canvas, city, attrs, line, 28.0, height)
     lamps(rng, canvas, city, base + 4, float(rng.uniform(60, 90)))
     if roofs:
         before = city.lights.copy()
@@ -249,5 +246,5 @@ def park(rng: Generator, canvas: np.ndarray, city: City, attrs: Attributes, base
         screen(canvas, np.clip((city.lights - before).clip(0) * 0.9 + 0.5 * blur(city.lights - before, 5.0).clip(0), 0, 1))
     else:
         front = (base + 34 - 14 * noise.profile(rng, width, 190.0, 3)).astype(np.float32)
-        trees(rng, canvas, city, attrs, front, 34.0, height)
+        trees(rng, canvas, city, attrs, front, 40.0, height)
         lamps(rng, canvas, city, base + 44, float(rng.uniform(90, 140)))

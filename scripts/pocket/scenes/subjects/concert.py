@@ -1,5 +1,6 @@
 """A rock concert: beams of coloured light through haze, a stage with its band, speaker stacks, a crowd with raised hands."""
 
+# ruff: noqa: RUF005 (arrays are added, not joined)
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -10,8 +11,7 @@ from numpy.random import Generator
 
 from .. import noise, style
 from ..attributes import Allowed, Attributes
-from ..canvas import blur, glow, hue, mix, over, polygon, rgb, screen, taper
-from ..light import Light
+from ..canvas import blur, hue, mix, over, polygon, rgb, screen, taper
 from ..sky import make_light
 
 NAME = "concert"
@@ -65,9 +65,8 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
 
 def hall(rng: Generator, st: Stage, width: int, height: int) -> np.ndarray:
     """Return the dark hall (H, W, 3) filled with glowing smoke, brightest behind the band."""
-    yy = np.arange(height, dtype=np.float32)[:, None]
     smoke = noise.warped(rng, height, width, 150.0, 0.7, 1.8)
-    rise = np.exp(-(((yy - st.floor + 30) / 150.0) ** 2))
+    rise = np.exp(-(((np.arange(height, dtype=np.float32)[:, None] - st.floor + 30) / 150.0) ** 2))
     across = noise.fbm(rng, 8, width, 260.0, 2)[:1]
     tone = mix(st.colors[0], st.colors[1], np.broadcast_to(noise.smoothstep(across, 0.3, 0.7), (height, width)))
     amount = (0.1 + 0.75 * rise) * (0.35 + 0.9 * smoke) * st.smoke
@@ -94,16 +93,14 @@ def screens(rng: Generator, canvas: np.ndarray, st: Stage) -> None:
 def rig(rng: Generator, canvas: np.ndarray, st: Stage) -> list[tuple[float, float, float, int]]:
     """Hang the lighting truss; return its lamps and those on the floor as (x, y, slope of the beam, colour)."""
     width = canvas.shape[1]
-    dark = st.colors[1] * 0.06
+    dark, m = st.colors[1] * 0.06, np.zeros((24, width), np.float32)
     for y in (st.truss, st.truss + 20):
         over(canvas, dark, np.ones((5, width), np.float32), int(y) - 2)
-    m = np.zeros((24, width), np.float32)
     for k, x in enumerate(np.arange(-20, width + 20, 20)):
         cv2.line(m, (int(x), 0 if k % 2 else 23), (int(x) + 20, 23 if k % 2 else 0), 1.0, 3, cv2.LINE_AA)
     over(canvas, dark, m, int(st.truss) - 1)
     gap, lamps = float(rng.uniform(48, 80)), []
-    sweep, phase = float(rng.uniform(0.25, 0.75)), float(rng.uniform(0, 6))
-    wave = float(rng.uniform(90, 260))
+    sweep, phase, wave = float(rng.uniform(0.25, 0.75)), float(rng.uniform(0, 6)), float(rng.uniform(90, 260))
     for k, x in enumerate(np.arange(gap * 0.4, width + gap, gap)):
         slope = sweep * np.sin(x / wave + phase) + float(rng.normal(0, 0.08))
         lamps.append((float(x), st.truss + 30, float(slope), k % 2 if rng.random() < 0.85 else 2))
@@ -121,18 +118,14 @@ def beams(rng: Generator, canvas: np.ndarray, st: Stage, lamps: list[tuple[float
         if (k % 2 == 0) != behind:
             continue
         down = y < st.floor - 50
-        run = (yy - y) if down else (y - yy)
-        reach = 420.0 if down else 300.0
-        spread = float(rng.uniform(0.06, 0.12))
-        side = abs(slope) * 480 + 90
+        run, reach = ((yy - y), 420.0) if down else ((y - yy), 300.0)
+        spread, side = float(rng.uniform(0.06, 0.12)), abs(slope) * 480 + 90
         a, b = int(max(x - side, 0) / 2), int(min(x + side, w2 * 2) / 2)
-        if a >= b:
-            continue
-        xx = np.arange(a, b, dtype=np.float32)[None] * 2
+        xx = np.arange(a, max(a, b), dtype=np.float32)[None] * 2
         half = 5 + spread * np.maximum(run, 0)
         u = (xx - x - slope * run) / half
         fall = np.clip(1 - run / reach, 0, 1) ** 1.1 * np.clip(run / 6, 0, 1) * (0.55 + 5 / half)
-        sheet[c][:, a:b] += np.clip(1.2 - u * u, 0, 1) ** 0.8 * fall
+        sheet[c][:, a : max(a, b)] += np.clip(1.2 - u * u, 0, 1) ** 0.8 * fall
     smoke = 0.55 + 0.9 * noise.fbm(rng, h2, w2, 60.0, 4, stretch=1.6)
     light = sum((np.clip(s, 0, 1.6) * smoke)[..., None] * mix(c, np.ones(3), 0.12) for s, c in zip(sheet, st.colors, strict=True))
     light = cv2.resize(light * (0.42 + 0.4 * st.smoke) * (1.0 if behind else 0.7), canvas.shape[1::-1], interpolation=cv2.INTER_LINEAR)
@@ -155,11 +148,10 @@ def flares(canvas: np.ndarray, st: Stage, lamps: list[tuple[float, float, float,
 
 def stacks(rng: Generator, canvas: np.ndarray, mask: np.ndarray, st: Stage) -> None:
     """Build the stage's edge and the speaker stacks on it."""
-    height, width = canvas.shape[:2]
-    n = int(st.front - st.floor) + 60
+    n, width = int(st.front - st.floor) + 60, canvas.shape[1]
     over(canvas, st.colors[1] * 0.1, np.ones((n, width), np.float32), int(st.floor))
     over(canvas, mix(st.colors[0], st.colors[2], 0.4) * 0.6, np.ones((4, width), np.float32) * 0.8, int(st.floor))
-    mask[int(st.floor) : int(st.floor) + n] = 1.0
+    mask[int(st.floor) : int(st.floor) + n] = 0.6
     x = float(rng.uniform(-40, 120))
     while x < width + 40:
         w, rows = int(rng.uniform(40, 54)), int(rng.integers(3, 6))
@@ -182,12 +174,10 @@ def stacks(rng: Generator, canvas: np.ndarray, mask: np.ndarray, st: Stage) -> N
 def player(rng: Generator, kind: str, s: float) -> list[np.ndarray]:
     """Return the outlines of one musician `s` px tall standing at (0, 0), y upwards negative."""
     f = float(rng.choice([-1.0, 1.0]))
-    lean = float(rng.uniform(-0.05, 0.05))
-    hip, neck = np.array([0.0, -0.5]), np.array([lean, -0.83])
-    a = np.linspace(0, 2 * np.pi, 14)
+    hip, neck = np.array([0.0, -0.5]), np.array([float(rng.uniform(-0.05, 0.05)), -0.83])
+    a, legs = np.linspace(0, 2 * np.pi, 14), float(rng.uniform(0.08, 0.17))
     head = np.stack([neck[0] + 0.01 * f + 0.062 * np.cos(a), -0.915 + 0.08 * np.sin(a)], 1)
     parts = [head, taper(np.array([neck, hip + [0, 0.02]]), 0.23, 0.16)]
-    legs = float(rng.uniform(0.08, 0.17))
     parts += [taper(np.array([hip + [d * 0.04, -0.04], [d * legs * 0.9, -0.25], [d * legs, 0.0]]), 0.11, 0.075) for d in (-1, 1)]
     shoulder = neck + [0, 0.03]
     if kind == "guitar":
@@ -214,8 +204,7 @@ def band(rng: Generator, canvas: np.ndarray, mask: np.ndarray, st: Stage) -> Non
         kind = kinds[k % 4]
         s = float(rng.uniform(118, 140))
         n, w = int(s * 1.3), int(s * 1.2)
-        parts = [p + [w / 2, n - 2] for p in player(rng, kind, s)]
-        m = blur(polygon(n, w, *parts), 0.7)
+        m = blur(polygon(n, w, *[p + [w / 2, n - 2] for p in player(rng, kind, s)]), 0.7)
         top, left = int(st.floor + 8 - n), int(x - w / 2)
         yy, xx = np.mgrid[0:n, 0:w].astype(np.float32)
         halo = np.exp(-((xx - w / 2) ** 2 + (yy - n * 0.5) ** 2) / (2 * (s * 0.3) ** 2))
@@ -224,25 +213,23 @@ def band(rng: Generator, canvas: np.ndarray, mask: np.ndarray, st: Stage) -> Non
         inner = np.clip(blur(np.roll(m, (3, 2 if k % 2 else -2), (0, 1)), 0.8) * m, 0, 1)
         over(canvas, st.colors[1] * 0.09, inner, top, left)
         over(mask[..., None], np.ones(1, np.float32), m, top, left)
-        x += float(rng.uniform(120, 180))
-        k += 1
+        x, k = x + float(rng.uniform(120, 180)), k + 1
 
 
 def crowd(rng: Generator, canvas: np.ndarray, mask: np.ndarray, st: Stage) -> None:
     """Fill the floor with the crowd: rows of heads and raised arms, larger and darker towards the eye."""
     height, width = canvas.shape[:2]
-    rows, top = 5, st.front - 4
-    a = np.linspace(0, 2 * np.pi, 16)
+    rows, top, a = 4, st.front + 2, np.linspace(0, 2 * np.pi, 16)
     for k in range(rows):
         t = k / (rows - 1)
-        r, y = 6.0 + 15.0 * t**1.2, top + (height - 34 - top) * t**0.9
+        r, y = 9.0 + 17.0 * t**1.2, top + (height - 46 - top) * t**0.9
         shapes = []
-        for x in np.arange(-r, width + 2 * r, r * 2.5):
+        for x in np.arange(-r, width + 2 * r, r * 2.9):
             cx, cy = x + float(rng.uniform(-0.5, 0.5)) * r, y + float(rng.uniform(-0.7, 0.5)) * r
             shapes.append(np.stack([cx + r * 0.82 * np.cos(a), cy + r * np.sin(a)], 1))
             shapes.append(np.array([[cx - r * 1.7, cy + r * 9], [cx - r * 1.55, cy + r * 1.9], [cx - r * 0.5, cy + r * 0.8], [cx + r * 0.5, cy + r * 0.8], [cx + r * 1.55, cy + r * 1.9], [cx + r * 1.7, cy + r * 9]]))
             for side in (-1, 1):
-                if rng.random() < 0.3:
+                if rng.random() < 0.22 + 0.12 * t:
                     tip = np.array([cx + side * r * float(rng.uniform(0.8, 2.2)), cy - r * float(rng.uniform(2.0, 4.2))])
                     elbow = np.array([cx + side * r * float(rng.uniform(1.6, 2.2)), cy - r * 0.6])
                     shapes.append(taper(np.array([[cx + side * r * 1.3, cy + r * 2], elbow, tip]), r * 0.75, r * 0.5))
@@ -255,6 +242,7 @@ def crowd(rng: Generator, canvas: np.ndarray, mask: np.ndarray, st: Stage) -> No
         rim = np.clip(m - cv2.warpAffine(m, np.float32([[1, 0, 0], [0, 1, 2 + 1.5 * t]]), m.shape[::-1]), 0, 1)
         over(canvas, st.colors[k % 2] * (0.3 * (1 - t) ** 1.5 + 0.025), m, y0)
         screen(canvas[y0:], (blur(rim, 0.9) * (0.75 - 0.35 * t))[..., None] * mix(st.colors[(k + 1) % 2], np.ones(3), 0.2))
-        np.maximum(mask[y0:], m, out=mask[y0:])
+        np.maximum(mask[y0:], m * (0.7 + 0.3 * t), out=mask[y0:])
+        fade = np.clip(1 - np.arange(min(height - y0, int(14 * r)), dtype=np.float32) / (14 * r), 0, 1)[:, None, None]
         if k < rows - 1:
-            glow(canvas[y0:], m * 0.0 + (np.arange(height - y0)[:, None] < 7 * r) * 0.1, st.colors[0], 8.0, 0.7 * st.smoke)
+            screen(canvas[y0 : y0 + len(fade)], fade * st.colors[0] * (0.16 * st.smoke))

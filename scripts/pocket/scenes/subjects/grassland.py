@@ -150,7 +150,8 @@ def herd(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, ho
             _, image = hazed[int(rng.integers(len(hazed)))]
             y = y0 + float(rng.uniform(-0.06, 0.06)) * (height - horizon)
             k = size * float(rng.uniform(0.88, 1.08))
-            ground_shadow(canvas, light, x, y, image.shape[1] * k * 0.3, image.shape[0] * k * 0.05)
+            if attrs.style != "silhouette":
+                ground_shadow(canvas, light, x, y, image.shape[1] * k * 0.3, image.shape[0] * k * 0.05)
             paste(canvas, image, x, y, image.shape[0] * k)
             x += gap * float(rng.uniform(0.75, 1.3))
 

@@ -67,7 +67,7 @@ def interior(
     rng: Generator, canvas: np.ndarray, base: np.ndarray, attrs: Attributes, light: Light, white: bool, mask: np.ndarray | None
 ) -> None:
     """Paint the inside of a wood: five layers of trunks with leaves above and undergrowth below."""
-    height, width = canvas.shape[:2]
+    width = canvas.shape[1]
     bark = hue(rgb(_BARKS[int(rng.integers(len(_BARKS)))]), float(rng.uniform(-8, 8)))
     leaf = rgb("#b4c0c8") if white else hue(plants.leaf_color(rng, attrs), 0, 0.9, 0.8)
     moss = rgb("#dfe7ee") if white else hue(plants.grass_color(attrs), float(rng.uniform(0, 20)), 0.8, 0.7)
@@ -172,7 +172,7 @@ def floor(
     rng: Generator, canvas: np.ndarray, base: np.ndarray, light: Light, line: np.ndarray, moss: np.ndarray, fog: float, k: int
 ) -> None:
     """Paint the ground of one layer below the line (W,)."""
-    height, width = canvas.shape[:2]
+    height = canvas.shape[0]
     if k >= 3:
         land.ground(rng, canvas, light, line + 4 * k, moss * (0.95 - 0.1 * k), horizon=300.0, kind="sand", depth=0.5)
         return

@@ -8,7 +8,7 @@ from numpy.random import Generator
 from .. import noise, plants, style, terrain, water, weather
 from ..attributes import Allowed, Attributes
 from ..canvas import below, hue, mix, over, paste, polygon, rgb, taper
-from ..forms import body, chain, solid, stack
+from ..forms import chain, patch, solid
 from ..light import Light
 from ..sky import paint_sky
 
@@ -39,13 +39,13 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     snowy = canvas.copy() if attrs.style == "silhouette" else canvas
     firs(rng, canvas, light, line, 0.0 if attrs.style == "silhouette" else white)
     slope = canvas.copy() if attrs.style == "silhouette" else canvas
-    ski(rng, canvas, light, people)
-    if attrs.weather == "snow":
-        weather.snowfall(rng, canvas, light, 0.7)
+    ski(rng, canvas, light, people, attrs.style != "silhouette")
     if attrs.style == "silhouette":
         mask = np.where(below(height, line) > 0.5, 0.12, mask)
         mask = np.maximum(mask, 0.9 * style.changed(snowy, slope))
         mask = np.maximum(mask, style.changed(slope, canvas))
+    if attrs.weather == "snow":
+        weather.snowfall(rng, canvas, light, 0.7)
     return style.finish(canvas, attrs, light, mask.astype(np.float32))
 
 
@@ -93,8 +93,7 @@ def place(rng: Generator, width: int, height: int, line: np.ndarray) -> list[tup
 def tracks(rng: Generator, canvas: np.ndarray, light: Light, line: np.ndarray, people: list[tuple[float, float, float, bool]]) -> None:
     """Carve each skier's winding track, from the brow down to the skis, into the snow."""
     height, width = canvas.shape[:2]
-    m = np.zeros((height, width), np.float32)
-    hi = np.zeros((height, width), np.float32)
+    grooves, rims = [], []
     for x, y, size, flip in people:
         back = 1.0 if flip else -1.0
         top = float(line[int(np.clip(x + back * 60, 0, width - 1))]) + 3
@@ -102,8 +101,9 @@ def tracks(rng: Generator, canvas: np.ndarray, light: Light, line: np.ndarray, p
         wave = np.sin(t * np.pi * (1.5 + (y - top) / 75.0)) * (0.1 + 0.9 * (1 - t)) * (8 + size * 0.42) * np.clip(t * 5, 0, 1)
         path = np.stack([x + back * (size * 0.1 + wave), y - 2 - (y - top) * t**0.75], 1)
         wide = size * 0.085 + 2.0
-        m = np.maximum(m, polygon(height, width, taper(path, wide, 2.6)))
-        hi = np.maximum(hi, polygon(height, width, taper(path + [-light.dx * wide * 0.7, 0], wide * 0.7, 2.0)))
+        grooves.append(taper(path, wide, 2.6))
+        rims.append(taper(path - np.array([light.dx * wide * 0.7, 0.0]), wide * 0.7, 2.0))
+    m, hi = polygon(height, width, *grooves), polygon(height, width, *rims)
     over(canvas, light.shade(np.float32([1.0, 1.0, 1.0]), 1.0), hi * 0.8)
     over(canvas, light.shade(rgb("#a4c2ee"), 0.05), m * 0.85)
 
@@ -120,8 +120,8 @@ def firs(rng: Generator, canvas: np.ndarray, light: Light, line: np.ndarray, whi
             paste(canvas, kinds[int(rng.integers(3))], float(x), y, s)
 
 
-def ski(rng: Generator, canvas: np.ndarray, light: Light, people: list[tuple[float, float, float, bool]]) -> None:
-    """Paste the skiers with their shadows and a spray of powder behind the skis."""
+def ski(rng: Generator, canvas: np.ndarray, light: Light, people: list[tuple[float, float, float, bool]], soft: bool) -> None:
+    """Paste the skiers, with `soft` also their shadows and a spray of powder behind the skis."""
     order = rng.permutation(len(_JACKETS))
     for k, (x, y, size, flip) in enumerate(people):
         jacket = hue(rgb(_JACKETS[int(order[k % len(order)])]), float(rng.uniform(-8, 8)))
@@ -134,10 +134,12 @@ def ski(rng: Generator, canvas: np.ndarray, light: Light, people: list[tuple[flo
         side = -1.0 if light.dx > 0 else 1.0
         d = ((xx - w / 2 - side * size * 0.22) / (size * 0.5)) ** 2 + ((yy - h / 2) / (h * 0.33)) ** 2
         shade = np.clip(1.25 - d, 0, 1) * 0.5 * min(light.strength, 1.0)
-        over(canvas, light.shade(rgb("#8fb0e0"), 0.0), shade.astype(np.float32), int(y - h * 0.62), int(x - w / 2))
+        if soft:
+            over(canvas, light.shade(rgb("#8fb0e0"), 0.0), shade.astype(np.float32), int(y - h * 0.62), int(x - w / 2))
         paste(canvas, image, x, y, size * 1.15)
         back = 1.0 if flip else -1.0
-        water.mist(rng, canvas, light, x + back * size * 0.42, y - size * 0.1, size * 0.6, size * 0.26, 0.95)
+        if soft:
+            water.mist(rng, canvas, light, x + back * size * 0.42, y - size * 0.1, size * 0.6, size * 0.26, 0.95)
 
 
 def skier(rng: Generator, light: Light, height: int, jacket: np.ndarray, pants: np.ndarray, helmet: np.ndarray, flip: bool) -> np.ndarray:
@@ -154,9 +156,6 @@ def skier(rng: Generator, light: Light, height: int, jacket: np.ndarray, pants: 
             out.append((sx, h - (py - px * steep + 0.12) * u, max(r * u, 1.3)))
         return chain(out)
 
-    def part(color: np.ndarray, limbs: list, bias: float = 0.0) -> np.ndarray:
-        return solid(light, *body(h, w, limbs), color, 0.0, 1.2, bias)
-
     hip, knee, foot = (-0.1, 0.38 + bend), (0.1, 0.27), (0.0, 0.07)
     neck = (0.12, 0.66 + bend)
     back_leg = limb((hip[0] + 0.04, hip[1], 0.07), (knee[0] + 0.1, knee[1] + 0.02, 0.058), (foot[0] + 0.12, foot[1], 0.045))
@@ -170,8 +169,14 @@ def skier(rng: Generator, light: Light, height: int, jacket: np.ndarray, pants: 
     face = limb((0.25, 0.735 + bend, 0.05), (0.255, 0.73 + bend, 0.05))
     visor = limb((0.24, 0.795 + bend, 0.036), (0.285, 0.785 + bend, 0.03))
     pole = limb((0.32, 0.46 + bend, 0.014), (-0.36, 0.26, 0.014))
-    return stack(
-        part(rgb("#3a3f55"), far_ski, -0.2), part(pants * 0.7, back_leg, -0.1), part(jacket * 0.75, far_arm, -0.1), part(rgb("#30343c"), skis),
-        part(pants, leg), part(rgb("#2a2c34"), limb((0.0, 0.06, 0.055), (0.05, 0.045, 0.05))), part(helmet, head), part(rgb("#d8a080"), face), part(rgb("#2a2230"), visor),
-        part(jacket, torso, 0.08), part(rgb("#40444c"), pole), part(hue(jacket, 6, 1, 0.92), arm), part(rgb("#262630"), limb((0.3, 0.45 + bend, 0.048), (0.31, 0.45 + bend, 0.048))),
-    )  # fmt: skip
+    dark = rgb("#2a2c34")
+    layers = [
+        (dark * 1.3, far_ski), (pants * 0.65, back_leg), (jacket * 0.7, far_arm), (dark, skis), (pants, leg),
+        (dark, limb((0.0, 0.06, 0.055), (0.05, 0.045, 0.05))), (helmet, head), (rgb("#d8a080"), face), (dark * 0.8, visor),
+        (jacket, torso), (dark * 1.4, pole), (hue(jacket, 6, 1, 0.9), arm), (dark, limb((0.3, 0.45 + bend, 0.048), (0.31, 0.45 + bend, 0.048))),
+    ]  # fmt: skip
+    mask, bulge = np.zeros((h, w), np.float32), np.zeros((h, w), np.float32)
+    coat = np.zeros((h, w, 3), np.float32)
+    for color, limbs in layers:
+        patch(mask, bulge, coat, color, limbs)
+    return solid(light, mask, bulge, coat, 0.0, 1.2, 0.05)

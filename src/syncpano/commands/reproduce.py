@@ -1,0 +1,262 @@
+"""`syncpano reproduce`: the tables and figures of the paper, by one command each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from syncpano.batch import parse_prompts
+from syncpano.commands.evaluate import versions
+from syncpano.config import Value
+from syncpano.console import Voice, print_result, quiet_libraries
+from syncpano.counting import counting
+from syncpano.errors import SyncPanoError
+from syncpano.experiments import Experiment, find_experiment, paper_prompts
+from syncpano.metrics.settings import CLIP_MODEL, OF_SETS, Settings
+
+if TYPE_CHECKING:
+    from syncpano.gallery import Exhibition
+    from syncpano.metrics.evaluation import Evaluator
+    from syncpano.models.source import ModelSource
+
+# What is measured unless one says otherwise. The pocket model paints no photographs, so its own
+# judge stands for CLIP and Inception.
+COMMON = "intra-lpips,intra-style,colour,palette,edges"
+OF_FAMILY = {
+    "pocket": (f"{COMMON},intra-pocket,giqa,fid,kid,pocket-fit", "pocket"),
+    "sd": (f"{COMMON},giqa,fid,kid,clip", "inception"),
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command line asks for, checked."""
+
+    experiment: Experiment
+    source: ModelSource
+    measured: Sequence[str]
+    shown: Sequence[str]
+    samples: int
+    folder: Path
+    settings: Settings
+    overrides: dict[str, Value]
+
+
+def reproduce(
+    experiment: str = typer.Argument(
+        help="table-s2, table-s3, figure-s1, -s2, -s3, -s5, -s8, or a YAML file like theirs.",
+        metavar="EXPERIMENT",
+    ),
+    model: str = typer.Option("pocket", "--model", help="As for `syncpano generate`."),
+    prompts: Path | None = typer.Option(
+        None, "--prompts", metavar="FILE", help="One prompt a line, instead of the paper's."
+    ),
+    samples: int | None = typer.Option(
+        None, "--samples", min=1, help="Seeds of every prompt.", show_default="the experiment's"
+    ),
+    references: int | None = typer.Option(
+        None,
+        "--references",
+        min=0,
+        help="Reference panoramas of every prompt.",
+        show_default="the experiment's",
+    ),
+    out: Path = typer.Option(
+        Path("out/reproduce"), "--out", metavar="DIR", help="Panoramas are shared inside it."
+    ),
+    metrics: str | None = typer.Option(
+        None, "--metrics", metavar="LIST", help="As for `syncpano evaluate`; `none` for times only."
+    ),
+    features: str | None = typer.Option(
+        None, "--features", help="Network of fid, kid, giqa.", show_default="by model"
+    ),
+    loss_weights: Path | None = typer.Option(
+        None,
+        "--loss-weights",
+        metavar="FILE",
+        help="Trunk of LPIPS and the style loss, in metrics and in rows that descend them.",
+    ),
+    feature_weights: Path | None = typer.Option(
+        None, "--feature-weights", metavar="FILE", help="Trunk of `--features vgg16`."
+    ),
+    clip_model: str = typer.Option(CLIP_MODEL, "--clip-model", metavar="ID|DIR", help="CLIP."),
+    judge: str = typer.Option(
+        "pocket", "--judge", metavar="MODEL", help="Model whose features/ folder judges."
+    ),
+    device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or mps."),
+    settings: list[str] = typer.Option(
+        [], "--set", metavar="NAME=VALUE", help="A setting of all panoramas, such as steps=25."
+    ),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="Nothing on stderr but errors."),
+) -> None:
+    """Reproduce a table or figure of the paper: paint, measure, compare.
+
+    Panoramas that are there already are kept, so an interrupted run goes on where it stopped.
+    """
+    from dataclasses import replace
+
+    from syncpano.models.source import resolve_source
+
+    voice = Voice(quiet=quiet)
+    found = find_experiment(experiment)
+    if references is not None:
+        found = replace(found, references=references)
+    overrides: dict[str, Value] = {**_settings(settings), "model": model, "device": device}
+    source = resolve_source(model, download=True, progress=not quiet)
+    texts = paper_prompts()
+    if prompts is not None:
+        texts = parse_prompts(_read(prompts), str(prompts))
+        found = replace(found, prompts=len(texts), pictures=len(texts))
+    of_family, of_features = OF_FAMILY[source.family]
+    request = Request(
+        experiment=found,
+        source=source,
+        measured=texts[: found.prompts],
+        shown=texts[: found.pictures or found.prompts],
+        samples=samples or found.samples,
+        folder=out,
+        settings=Settings(
+            metrics=_metrics(found, of_family if metrics is None else metrics),
+            features=features or of_features,
+            loss_weights=loss_weights,
+            feature_weights=feature_weights,
+            clip_model=clip_model,
+            judge=judge,
+        ),
+        overrides=overrides,
+    )
+    _run(request, voice)
+
+
+def _run(request: Request, voice: Voice) -> None:
+    from syncpano import files
+    from syncpano.gallery import Curator, paint
+
+    experiment = request.experiment
+    curator = Curator(
+        request.source,
+        request.folder / "panoramas",
+        request.overrides,
+        request.settings.loss_weights,
+    )
+    exhibition = curator.lay_out(experiment, request.measured, request.shown, request.samples)
+    files.check_writable(request.folder / "panoramas")
+    quiet_libraries()
+    evaluator = _evaluator(request)
+    wanted = exhibition.all()
+    missing = [painting for painting in wanted if not painting.is_there()]
+    voice.say(f"{experiment.name}: {len(missing)} of {len(wanted)} panoramas are to be painted")
+    if missing:
+        from syncpano.pipeline import Studio
+
+        total = sum(painting.cost for painting in missing)
+        with voice.logging(), counting("painting", total, quiet=voice.quiet) as advance:
+            paint(missing, Studio(), on_cost=advance)
+    _measure_and_write(request, exhibition, evaluator, voice)
+
+
+def _evaluator(request: Request) -> Evaluator | None:
+    """Load the judges before hours of painting, and find out that plots can be drawn."""
+    from dataclasses import replace
+
+    from syncpano.metrics.cache import MeasurementCache
+    from syncpano.metrics.evaluation import Evaluator
+    from syncpano.models.precision import resolve_device
+    from syncpano.plots import require_matplotlib
+
+    if request.experiment.kind != "grid":
+        require_matplotlib()
+    if not request.settings.metrics:
+        return None
+    device = str(resolve_device(str(request.overrides["device"])))
+    cache = MeasurementCache(request.folder / "measurements")
+    return Evaluator(replace(request.settings, device=device), cache)
+
+
+def _measure_and_write(
+    request: Request, exhibition: Exhibition, evaluator: Evaluator | None, voice: Voice
+) -> None:
+    from syncpano.reproduce import assemble, measure_rows, write
+
+    experiment = request.experiment
+    count = sum(map(len, exhibition.measured.values())) + len(exhibition.references)
+    with counting("measuring", count, quiet=voice.quiet) as advance:
+        results = measure_rows(experiment, exhibition, evaluator, lambda _: advance(1))
+    report = assemble(
+        experiment, request.measured, request.samples, results, _described(request, exhibition)
+    )
+    write(
+        request.folder / experiment.name,
+        report,
+        exhibition,
+        on_file=lambda path: print_result(str(path)),
+    )
+
+
+def _described(request: Request, exhibition: Exhibition) -> dict[str, Any]:
+    from syncpano.models.folder import content_hash
+    from syncpano.reproduce import Machine
+
+    assert request.source.folder is not None
+    machine = Machine.of(exhibition.all())
+    settings = request.settings
+    weights = f" --loss-weights {settings.loss_weights.name}" if settings.loss_weights else ""
+    changed = "".join(
+        f" --{name} {value}" if name in ("model", "device") else f" --set {name}={value}"
+        for name, value in request.overrides.items()
+    )
+    return {
+        "command": f"syncpano reproduce {request.experiment.name} --samples {request.samples}"
+        f" --references {request.experiment.references}{weights}{changed}",
+        "model": request.source.id,
+        "model_hash": content_hash(request.source.folder),
+        "revision": request.source.revision,
+        "device": ", ".join(machine.devices),
+        "metrics": list(settings.metrics),
+        "features": settings.features,
+        "reduction": settings.reduction,
+        "giqa_form": settings.giqa_form,
+        "base": dict(request.experiment.base),
+        "overrides": request.overrides,
+        "references": request.experiment.references,
+        "versions": {**machine.versions, **versions()},
+    }
+
+
+def _metrics(experiment: Experiment, listed: str) -> tuple[str, ...]:
+    """The metrics of a table; a grid shows pictures only."""
+    names = tuple(dict.fromkeys(name.strip() for name in listed.split(",") if name.strip()))
+    if experiment.kind == "grid" or names == ("none",):
+        return ()
+    if experiment.references == 0:
+        names = tuple(name for name in names if name not in OF_SETS)
+    return names
+
+
+def _settings(given: Sequence[str]) -> dict[str, Value]:
+    """NAME=VALUE as settings of a panorama."""
+    from syncpano.config import settings
+    from syncpano.values import coerce
+
+    found: dict[str, Value] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or name not in settings() or name in ("prompt", "seed", "model", "device"):
+            raise SyncPanoError(
+                f"`--set {text}` is no setting that all panoramas could share",
+                hint="write NAME=VALUE, for example `--set steps=25`",
+            )
+        found[name] = coerce(settings()[name], value, f"--set {name}")
+    return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SyncPanoError(f"{path} cannot be read: {error}", hint="give a text file") from error

@@ -1,0 +1,154 @@
+"""The statistics of an experiment: rows, paired differences, claims. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, stdev
+
+from syncpano.experiments import Bar, Row
+
+# Metric key -> label, factor of the shown numbers, and whether more is better. The factors are the
+# paper's: its Intra-Style-L, Mean-GIQA and KID are given x1e-3.
+UNITS: dict[str, tuple[str, float, bool]] = {
+    "intra_lpips": ("Intra-LPIPS", 1.0, False),
+    "intra_style": ("Intra-Style-L x1e-3", 1e3, False),
+    "intra_pocket": ("Intra-Pocket", 1.0, False),
+    "colour": ("Colour distance", 1.0, False),
+    "palette": ("Palette distance", 1.0, False),
+    "giqa": ("Mean-GIQA x1e-3", 1e3, True),
+    "fid": ("FID", 1.0, False),
+    "kid": ("KID x1e-3", 1e3, False),
+    "clip": ("Mean-CLIP-S", 1.0, True),
+    "pocket_fit": ("Pocket prompt fit %", 1.0, True),
+    "edges": ("Edge energy", 1.0, True),
+    "seam": ("Seam", 1.0, False),
+    "seconds": ("Seconds", 1.0, False),
+}
+
+
+@dataclass(frozen=True)
+class Number:
+    """Mean, sample standard deviation and number of values, unscaled."""
+
+    mean: float | None
+    std: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Row minus row, over pairs of the same prompt and seed.
+
+    Attributes:
+        error: standard error of the mean; None for one pair.
+        relative: mean / mean of the other row.
+    """
+
+    mean: float
+    error: float | None
+    relative: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """What was measured of one row in one layout.
+
+    Attributes:
+        numbers: metric key -> number over panoramas (over sets for FID and KID).
+        scores: metric key -> one value a panorama, in the experiment's order; for paired metrics.
+        features: metric key -> network that made it.
+        differences: metric key -> difference to the row `row.against`.
+    """
+
+    row: Row
+    layout: str
+    numbers: Mapping[str, Number]
+    scores: Mapping[str, Sequence[float | None]]
+    features: Mapping[str, str]
+    differences: Mapping[str, Difference]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a claim is borne out, and the figures that say so."""
+
+    claim: str
+    holds: bool
+    found: str
+
+
+def summarise(values: Sequence[float | None]) -> Number:
+    """Mean and sample standard deviation of the values that exist."""
+    there = [value for value in values if value is not None]
+    return Number(
+        fmean(there) if there else None, stdev(there) if len(there) > 1 else None, len(there)
+    )
+
+
+def paired(ours: Sequence[float | None], others: Sequence[float | None]) -> Difference | None:
+    """Mean difference over the pairs where both exist; None where there is no pair."""
+    pairs = [(a, b) for a, b in zip(ours, others, strict=True) if a is not None and b is not None]
+    if not pairs:
+        return None
+    differences = [a - b for a, b in pairs]
+    base = fmean(b for _, b in pairs)
+    mean = fmean(differences)
+    error = stdev(differences) / math.sqrt(len(pairs)) if len(pairs) > 1 else None
+    return Difference(mean, error, mean / base if base else None, len(pairs))
+
+
+def check_features(results: Sequence[RowResult]) -> dict[str, str]:
+    """Metric key -> the one network that made it in every row.
+
+    Numbers of different networks may not stand in one column: only we could mix them.
+    """
+    made: dict[str, str] = {}
+    for result in results:
+        for metric, features in result.features.items():
+            assert made.setdefault(metric, features) == features, f"{metric} of two networks"
+    return made
+
+
+def judge(bar: Bar, results: Sequence[RowResult]) -> Verdict | None:
+    """Hold a claim against the rows of the first layout; None where the metric was not measured."""
+    by_name = {result.row.name: result for result in results if result.layout == results[0].layout}
+    found = [by_name[name].numbers.get(bar.metric) for name in bar.rows]
+    means = [number.mean for number in found if number is not None and number.mean is not None]
+    if len(means) < len(bar.rows):
+        return None
+    label, factor, _ = UNITS[bar.metric]
+    shown = ", ".join(f"{mean * factor:.4g}" for mean in means)
+    first, last = bar.rows[0], bar.rows[-1]
+    match bar.kind:
+        case "falls":
+            falls = all(a > b for a, b in pairwise(means))
+            return Verdict(f"{label} falls from {first} to {last} without a rise", falls, shown)
+        case "drops":
+            drop = 1 - means[-1] / means[0]
+            claim = f"{label} of {last} is at least {bar.least:.0%} below {first}"
+            return Verdict(claim, drop >= bar.least, f"{drop:.1%} ({shown})")
+        case "keeps" | "fails_to_keep":
+            gain = means[0] - means[-1]
+            kept = (means[0] - means[1]) / gain if gain else math.nan
+            most = bar.kind == "fails_to_keep"
+            claim = (
+                f"{label}: {bar.rows[1]} has {'less than' if most else 'at least'} "
+                f"{bar.least:.0%} of the gain from {first} to {last}"
+            )
+            holds = kept < bar.least if most else kept >= bar.least
+            return Verdict(claim, gain > 0 and holds, f"{kept:.0%} ({shown})")
+        case "stays":
+            return _stays(bar, by_name[first], by_name[last], label, factor)
+
+
+def _stays(bar: Bar, first: RowResult, last: RowResult, label: str, factor: float) -> Verdict:
+    change = paired(last.scores[bar.metric], first.scores[bar.metric])
+    claim = f"{label} of {last.row.name} is within its standard error of {first.row.name}"
+    if change is None or change.error is None:
+        return Verdict(claim, False, "there are no pairs to tell")
+    holds = change.mean >= -change.error
+    return Verdict(claim, holds, f"{change.mean * factor:+.4g} ± {change.error * factor:.2g}")

@@ -1,0 +1,209 @@
+"""What an experiment is: rows of settings over prompts and seeds, as YAML. No torch.
+
+The files are in configs/experiments/; docs/reproduce.md explains their keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+from syncpano.batch import parse_prompts
+from syncpano.config import PanoramaConfig, Value, preset_folder
+from syncpano.errors import SyncPanoError, suggestion
+from syncpano.layers import resolve, values_layer
+from syncpano.metrics.settings import key_of
+from syncpano.presets import read_yaml
+
+Kind = Literal["table", "lines", "grid"]
+BarKind = Literal["falls", "drops", "keeps", "fails_to_keep", "stays"]
+Published = tuple[float | str, float]  # mean (or "<0.01") and standard deviation
+FIRST_REFERENCE_SEED = 10_000  # no row paints these seeds
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One shape in which every row of a comparison is painted."""
+
+    name: str
+    config: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table, or one strip of a comparison.
+
+    Attributes:
+        config: settings besides the experiment's `base`.
+        x: its place on the axis of a line plot.
+        against: the row it is compared with, prompt by prompt and seed by seed.
+        paper: metric key (or "seconds") -> what the paper has, in the units of `UNITS`.
+    """
+
+    name: str
+    config: Mapping[str, Value] = field(default_factory=dict)
+    x: float | None = None
+    against: str | None = None
+    paper: Mapping[str, Published] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A claim that the rows must bear out.
+
+    Attributes:
+        kind: "falls": the metric falls from row to row; "drops": the last row is lower than the
+            first by at least the share `least`; "keeps" (or "fails_to_keep"): of the drop from the
+            first to the last row the middle one has at least (or less than) the share `least`;
+            "stays": the mean paired difference of the last row to the first is at least minus its
+            standard error.
+    """
+
+    kind: BarKind
+    metric: str
+    rows: tuple[str, ...]
+    least: float = 0.0
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table or figure of the paper.
+
+    Attributes:
+        base: settings of all rows.
+        prompts: how many prompts of the list are measured.
+        samples: seeds 0, 1, ... of every prompt, the same in every row.
+        pictures: how many prompts are shown with seed 0, measured or not.
+        references: seeds of every prompt in the reference set of independent windows.
+        x_label: of a line plot.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    rows: tuple[Row, ...]
+    base: Mapping[str, Value] = field(default_factory=dict)
+    layouts: tuple[Layout, ...] = (Layout("horizontal"),)
+    prompts: int = 6
+    samples: int = 3
+    pictures: int = 0
+    references: int = 0
+    x_label: str = "w"
+    bars: tuple[Bar, ...] = ()
+
+
+def experiments() -> dict[str, Path]:
+    """Name -> file of every experiment that comes along."""
+    return {path.stem: path for path in sorted((preset_folder() / "experiments").glob("*.yaml"))}
+
+
+def paper_prompts() -> list[str]:
+    """The paper's 18 prompts; the first six are those of its tables."""
+    path = preset_folder() / "experiments" / "prompts.txt"
+    return parse_prompts(path.read_text(encoding="utf-8"), str(path))
+
+
+def find_experiment(name: str) -> Experiment:
+    """An experiment by its name, or from a YAML file.
+
+    Raises:
+        SyncPanoError: there is none, or a key or value in it cannot be used.
+    """
+    known = experiments()
+    path = known.get(name) or Path(name)
+    if name not in known and path.suffix not in (".yaml", ".yml"):
+        raise SyncPanoError(
+            f"unknown experiment {name!r}",
+            hint=suggestion(name, known) or f"experiments: {', '.join(known)}",
+        )
+    return parse_experiment(read_yaml(path), path.stem)
+
+
+def parse_experiment(content: Mapping[str, Any], name: str) -> Experiment:
+    """Check an experiment read from YAML.
+
+    Raises:
+        SyncPanoError: a key or value in it cannot be used.
+    """
+    values = {**content, "name": name}
+    values["rows"] = _each(Row, content.get("rows"), f"rows of {name}")
+    if "layouts" in content:
+        values["layouts"] = _each(Layout, content["layouts"], f"layouts of {name}")
+    if "bars" in content:
+        values["bars"] = _each(Bar, content["bars"], f"bars of {name}")
+    experiment = _make(Experiment, values, name)
+    if experiment.kind not in get_args(Kind):
+        raise _wrong(f"kind {experiment.kind!r} of {name}", f"one of {', '.join(get_args(Kind))}")
+    for number in ("prompts", "samples", "pictures", "references"):
+        if not isinstance(getattr(experiment, number), int):
+            raise _wrong(f"{number} of {name}", "a whole number")
+    names = [row.name for row in experiment.rows]
+    if not names or len(set(names)) < len(names):
+        raise _wrong(f"rows of {name}", "rows with different names")
+    _check_references(experiment, names)
+    bars = tuple(
+        replace(bar, rows=tuple(bar.rows), metric=key_of(bar.metric)) for bar in experiment.bars
+    )
+    return replace(experiment, bars=bars)
+
+
+def config_of(
+    experiment: Experiment,
+    row: Row,
+    layout: Layout,
+    prompt: str,
+    seed: int,
+    overrides: Mapping[str, Value],
+) -> PanoramaConfig:
+    """The config of one panorama: overrides > row > layout > base > defaults.
+
+    Raises:
+        SyncPanoError: a setting is unknown or of the wrong type.
+    """
+    layers = [
+        values_layer("--set", overrides),
+        values_layer(f"row {row.name!r} of {experiment.name}", row.config),
+        values_layer(f"layout {layout.name!r} of {experiment.name}", layout.config),
+        values_layer(f"base of {experiment.name}", experiment.base),
+    ]
+    return resolve(layers).config(prompt=prompt, seed=seed)
+
+
+def _check_references(experiment: Experiment, names: Sequence[str]) -> None:
+    mentioned = [row.against for row in experiment.rows if row.against is not None]
+    for bar in experiment.bars:
+        if bar.kind not in get_args(BarKind):
+            raise _wrong(f"bar {bar.kind!r} of {experiment.name}", ", ".join(get_args(BarKind)))
+        mentioned += bar.rows
+    for mention in mentioned:
+        if mention not in names:
+            raise _wrong(f"{mention!r} in {experiment.name}", "the name of a row")
+
+
+def _each(made: type[Made], items: object, where: str) -> tuple[Made, ...]:
+    if not isinstance(items, list):
+        raise _wrong(where, "a list")
+    return tuple(_make(made, item, where) for item in items)
+
+
+def _make(made: type[Made], values: object, where: str) -> Made:
+    if not isinstance(values, Mapping):
+        raise _wrong(where, "a mapping")
+    known = [item.name for item in fields(made)]  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise SyncPanoError(
+                f"{key!r} in {where} is no key of an experiment",
+                hint=suggestion(str(key), known) or f"keys: {', '.join(known)}",
+            )
+    try:
+        return made(**values)
+    except TypeError as error:
+        raise _wrong(where, "all of its required keys") from error
+
+
+def _wrong(what: str, wanted: str) -> SyncPanoError:
+    return SyncPanoError(f"{what} cannot be used", hint=f"expected: {wanted}")

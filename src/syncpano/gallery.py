@@ -1,0 +1,191 @@
+"""Panoramas that an experiment needs: each painted once, kept under the hash of what decides it.
+
+No torch but inside `paint`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from syncpano import runlog
+from syncpano.config import MACHINE, PanoramaConfig, Value, settings
+from syncpano.config import SYNC as SYNC_PANEL
+from syncpano.errors import SyncPanoError
+from syncpano.experiments import FIRST_REFERENCE_SEED, Experiment, Layout, Row, config_of
+from syncpano.models.folder import content_hash
+from syncpano.models.source import ModelSource
+from syncpano.plan import count_calls, plan
+
+if TYPE_CHECKING:
+    from syncpano.pipeline import Studio
+
+# A gradient costs about two further passes of the UNet and the decoder's three.
+GRADIENT_COST = 3.0
+REFERENCE = Row("reference", {"method": "independent"})
+
+
+@dataclass(frozen=True)
+class Painting:
+    """One panorama of an experiment.
+
+    Attributes:
+        path: where it is kept.
+        cost: about how long it takes, in predictions of one window.
+        num_reports: steps that painting reports.
+    """
+
+    config: PanoramaConfig
+    path: Path
+    cost: float
+    num_reports: int
+
+    def is_there(self) -> bool:
+        """Whether it was painted and saved whole; a damaged file is not."""
+        if not self.path.is_file():
+            return False
+        try:
+            return runlog.read(self.path).get("status") == "done"
+        except SyncPanoError:
+            return False
+
+    def seconds(self) -> float:
+        """What painting took: synchronising, denoising and decoding, without loading and saving."""
+        timings = runlog.read(self.path)["timings"]
+        return float(timings["sync"] + timings["denoise"] + timings["decode"])
+
+
+@dataclass(frozen=True)
+class Exhibition:
+    """All panoramas of one experiment.
+
+    Attributes:
+        measured: layout and row name -> panoramas, by prompt and seed, in the same order in all.
+        shown: layout and row name -> panoramas of seed 0, one a prompt.
+        references: pictures of independent windows; empty where nothing is compared with them.
+    """
+
+    measured: Mapping[tuple[str, str], Sequence[Painting]]
+    shown: Mapping[tuple[str, str], Sequence[Painting]]
+    references: Sequence[Painting]
+
+    def all(self) -> list[Painting]:
+        """Every panorama once."""
+        groups = [*self.measured.values(), *self.shown.values(), self.references]
+        return list({painting.path: painting for group in groups for painting in group}.values())
+
+
+@dataclass(frozen=True)
+class Curator:
+    """Lays an experiment out for one model and one folder.
+
+    Attributes:
+        overrides: settings of every panorama, the model among them.
+        loss_weights: trunk for the rows whose loss is LPIPS or the style loss.
+    """
+
+    source: ModelSource
+    folder: Path
+    overrides: Mapping[str, Value]
+    loss_weights: Path | None = None
+
+    def lay_out(
+        self, experiment: Experiment, measured: Sequence[str], shown: Sequence[str], samples: int
+    ) -> Exhibition:
+        """Which panoramas are needed for these prompts; every config is checked.
+
+        Raises:
+            SyncPanoError: a row cannot work with the model.
+        """
+        model = content_hash(self.source.folder) if self.source.folder else self.source.id
+
+        def made(
+            row: Row, layout: Layout, prompts: Sequence[str], seeds: Sequence[int]
+        ) -> list[Painting]:
+            return [
+                self._painting(
+                    config_of(experiment, row, layout, prompt, seed, self.overrides), model
+                )
+                for prompt in prompts
+                for seed in seeds
+            ]
+
+        places = [(layout, row) for layout in experiment.layouts for row in experiment.rows]
+        references = range(FIRST_REFERENCE_SEED, FIRST_REFERENCE_SEED + experiment.references)
+        return Exhibition(
+            {(at.name, row.name): made(row, at, measured, range(samples)) for at, row in places},
+            {(at.name, row.name): made(row, at, shown, [0]) for at, row in places},
+            made(REFERENCE, experiment.layouts[0], measured, references),
+        )
+
+    def _painting(self, config: PanoramaConfig, model: str) -> Painting:
+        config = self._with_weights(config)
+        layout = plan(config, self.source)
+        calls = count_calls(layout)
+        cost = calls.predictions + GRADIENT_COST * calls.decodes
+        path = self.folder / f"{identity(config, model)}.png"
+        return Painting(config, path, cost, layout.num_reports)
+
+    def _with_weights(self, config: PanoramaConfig) -> PanoramaConfig:
+        by_default = config.loss == "auto" and self.source.family == "pocket"
+        takes_weights = config.loss != "pocket" and not by_default
+        if self.loss_weights is None or not takes_weights:
+            return config
+        return replace(config, loss_weights=str(self.loss_weights))
+
+
+def identity(config: PanoramaConfig, model: str) -> str:
+    """16 hexadecimal digits of all that decides the pixels, and of nothing else.
+
+    Settings without effect do not count, so that w = 0 and MultiDiffusion, or f = 50 of 50 steps
+    and a descent every step, are one panorama in every table.
+    """
+    values = asdict(config) | {"model": model}
+    known = settings()
+    for name, item in known.items():
+        without_effect = item.panel == MACHINE and name != "dtype"
+        if config.method != "sync" or config.sync_weight == 0:
+            without_effect |= item.panel == SYNC_PANEL
+        if without_effect:
+            values[name] = item.default
+    if values["method"] == "sync" and config.sync_weight == 0:
+        values["method"] = "multi"
+    if values["sync_freq"] == config.steps:
+        values["sync_freq"] = None
+    if values["initial_steps"] is not None and values["initial_steps"] >= config.steps:
+        values["initial_steps"] = None
+    if values["loss_weights"] is not None:
+        content = Path(values["loss_weights"]).read_bytes()
+        values["loss_weights"] = hashlib.sha256(content).hexdigest()
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def paint(
+    paintings: Sequence[Painting],
+    studio: Studio,
+    *,
+    on_cost: Callable[[float], None] = lambda _: None,
+    on_done: Callable[[Painting], None] = lambda _: None,
+) -> None:
+    """Paint and save one panorama after the other.
+
+    Args:
+        on_cost: called with parts of a panorama's cost while it is painted.
+
+    Raises:
+        SyncPanoError: a panorama could not be painted; those before it are kept.
+    """
+    for painting in paintings:
+        step = partial(_advance, on_cost, painting.cost / painting.num_reports)
+        panorama = studio.generate(painting.config, on_step=step)
+        panorama.save(painting.path, overwrite=True)
+        on_done(painting)
+
+
+def _advance(on_cost: Callable[[float], None], part: float, _: object) -> None:
+    on_cost(part)

@@ -1,0 +1,30 @@
+"""Comparison grids: the panoramas of all rows under one prompt in one picture. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+GAP = 12  # pixels between strips
+LABEL_SIZE = 28
+
+
+def compare(pictures: Sequence[Image.Image], labels: Sequence[str], title: str) -> Image.Image:
+    """Wide pictures one below the other, tall ones side by side, each under its label."""
+    font = ImageFont.load_default(LABEL_SIZE)
+    band = LABEL_SIZE + GAP
+    tall = pictures[0].height > pictures[0].width
+    columns = len(pictures) if tall else 1
+    rows = 1 if tall else len(pictures)
+    width = max(picture.width for picture in pictures) + GAP
+    height = max(picture.height for picture in pictures) + band + GAP
+    sheet = Image.new("RGB", (columns * width + GAP, band + GAP + rows * height), "white")
+    draw = ImageDraw.Draw(sheet)
+    draw.text((GAP, GAP // 2), title, "black", font)
+    for index, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+        left = GAP + (index * width if tall else 0)
+        top = band + GAP + (0 if tall else index * height)
+        draw.text((left, top), label, "#333333", font)
+        sheet.paste(picture, (left, top + band))
+    return sheet

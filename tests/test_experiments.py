@@ -1,0 +1,217 @@
+"""The experiments that come along, their statistics and the claims held against them."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncpano.comparison import (
+    Difference,
+    Number,
+    RowResult,
+    check_features,
+    judge,
+    paired,
+    summarise,
+)
+from syncpano.config import PanoramaConfig
+from syncpano.errors import SyncPanoError
+from syncpano.experiments import (
+    Bar,
+    Row,
+    config_of,
+    experiments,
+    find_experiment,
+    paper_prompts,
+    parse_experiment,
+)
+from syncpano.gallery import identity
+from syncpano.models.source import resolve_source
+from syncpano.plan import plan
+
+SHARED = Path(__file__).parents[2] / "shared" / "paper"
+NAMES = [f"figure-s{n}" for n in (1, 2, 3, 5, 8)] + ["table-s2", "table-s3"]
+MINIMAL = {"title": "t", "kind": "table", "rows": [{"name": "a"}]}
+
+
+def test_every_table_and_figure_is_there() -> None:
+    assert sorted(experiments()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_of_every_experiment_can_be_painted(name: str) -> None:
+    source = resolve_source("sd2", download=False)
+    experiment = find_experiment(name)
+    for layout in experiment.layouts:
+        for row in experiment.rows:
+            plan(config_of(experiment, row, layout, "a waterfall", 0, {"model": "sd2"}), source)
+
+
+def test_the_prompts_and_numbers_are_the_papers() -> None:
+    if not SHARED.exists():
+        pytest.skip("no ../shared/paper")
+    assert paper_prompts() == (SHARED / "prompts.txt").read_text().splitlines()
+    tables = json.loads((SHARED / "tables.json").read_text())
+    for name in ("table_s2", "table_s3"):
+        rows = find_experiment(name.replace("_", "-")).rows
+        for row, published in zip(rows, tables[name], strict=True):
+            ours = [
+                row.paper[key]
+                for key in ("intra_lpips", "intra_style", "giqa", "fid", "kid", "clip")
+            ]
+            assert ours == published["values"], row.name
+    for row in find_experiment("table-s3").rows:
+        assert row.paper["seconds"] == tables["table_s3_seconds"][row.name]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sampels": 3}, "did you mean"),
+        ({"rows": []}, "different names"),
+        ({"rows": [{"name": "a"}, {"name": "a"}]}, "different names"),
+        ({"rows": [{"config": {}}]}, "required keys"),
+        ({"rows": 3}, "a list"),
+        ({"rows": [{"name": "a", "against": "b"}]}, "the name of a row"),
+        ({"kind": "pie"}, "table, lines, grid"),
+        ({"samples": "three"}, "a whole number"),
+        ({"bars": [{"kind": "flies", "metric": "fid", "rows": ["a"]}]}, "falls"),
+        ({"bars": [{"kind": "falls", "metric": "fid", "rows": ["z"]}]}, "the name of a row"),
+    ],
+)
+def test_a_wrong_experiment_says_what_to_do(change: dict[str, object], message: str) -> None:
+    with pytest.raises(SyncPanoError) as caught:
+        parse_experiment(MINIMAL | change, "x")
+    assert message in caught.value.hint
+
+
+def test_an_unknown_experiment_has_a_suggestion() -> None:
+    with pytest.raises(SyncPanoError) as caught:
+        find_experiment("table-s1")
+    assert "table-s" in caught.value.hint
+
+
+def test_settings_of_a_row_win_over_the_base_and_flags_over_both() -> None:
+    experiment = parse_experiment(
+        MINIMAL
+        | {"base": {"steps": 9, "width": 1024}, "rows": [{"name": "a", "config": {"steps": 7}}]},
+        "x",
+    )
+    config = config_of(
+        experiment, experiment.rows[0], experiment.layouts[0], "p", 3, {"height": 64}
+    )
+    assert (config.steps, config.width, config.height, config.seed) == (7, 1024, 64, 3)
+    config = config_of(experiment, experiment.rows[0], experiment.layouts[0], "p", 3, {"steps": 2})
+    assert config.steps == 2
+
+
+SAME = [
+    (PanoramaConfig("p", sync_weight=0), PanoramaConfig("p", method="multi")),
+    (PanoramaConfig("p", method="multi", sync_freq=3), PanoramaConfig("p", method="multi")),
+    (PanoramaConfig("p", sync_freq=50), PanoramaConfig("p")),
+    (PanoramaConfig("p", initial_steps=60), PanoramaConfig("p")),
+    (PanoramaConfig("p", device="cuda", window_batch=3), PanoramaConfig("p")),
+]
+DIFFERENT = [
+    PanoramaConfig("q"),
+    PanoramaConfig("p", seed=1),
+    PanoramaConfig("p", sync_weight=5),
+    PanoramaConfig("p", initial_steps=3),
+    PanoramaConfig("p", method="bld"),
+    PanoramaConfig("p", dtype="float16"),
+    PanoramaConfig("p", negative_prompt="x"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_settings_without_effect_do_not_make_another_panorama(
+    one: PanoramaConfig, other: PanoramaConfig
+) -> None:
+    assert identity(one, "m") == identity(other, "m")
+
+
+def test_every_setting_with_an_effect_makes_another_panorama() -> None:
+    names = {identity(config, "m") for config in [PanoramaConfig("p"), *DIFFERENT]}
+    names.add(identity(PanoramaConfig("p"), "retrained"))
+    assert len(names) == len(DIFFERENT) + 2
+
+
+VALUES = st.lists(st.floats(0.1, 10), min_size=2, max_size=9)
+
+
+@given(VALUES)
+def test_a_constant_shift_has_no_error(values: list[float]) -> None:
+    found = paired([v + 1 for v in values], values)
+    assert found is not None
+    assert found.mean == pytest.approx(1)
+    assert found.error == pytest.approx(0, abs=1e-12)
+
+
+def test_paired_differences_by_hand() -> None:
+    found = paired([1.0, 2.0, 6.0], [1.0, 1.0, 1.0])
+    assert found == Difference(2.0, pytest.approx(math.sqrt(7) / math.sqrt(3)), 2.0, 3)
+
+
+def test_pictures_without_a_value_are_left_out_of_pairs_and_means() -> None:
+    found = paired([1.0, None, 3.0], [0.5, 2.0, None])
+    assert found == Difference(0.5, None, 1.0, 1)
+    assert paired([None], [1.0]) is None
+    assert summarise([1.0, None, 3.0]) == Number(2.0, pytest.approx(math.sqrt(2)), 2)
+
+
+def results(**rows: list[float | None]) -> list[RowResult]:
+    return [
+        RowResult(
+            Row(name),
+            "horizontal",
+            {"clip": summarise(scores)},
+            {"clip": scores},
+            {"clip": "x"},
+            {},
+        )
+        for name, scores in rows.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bar", "rows", "holds"),
+    [
+        (Bar("falls", "clip", ("a", "b", "c")), {"a": 3, "b": 2, "c": 1}, True),
+        (Bar("falls", "clip", ("a", "b", "c")), {"a": 3, "b": 1, "c": 2}, False),
+        (Bar("drops", "clip", ("a", "b"), 0.19), {"a": 1, "b": 0.8}, True),
+        (Bar("drops", "clip", ("a", "b"), 0.19), {"a": 1, "b": 0.82}, False),
+        (Bar("keeps", "clip", ("a", "b", "c"), 0.5), {"a": 1, "b": 0.7, "c": 0.5}, True),
+        (Bar("keeps", "clip", ("a", "b", "c"), 0.5), {"a": 1, "b": 0.8, "c": 0.5}, False),
+        (Bar("keeps", "clip", ("a", "b", "c"), 0.5), {"a": 1, "b": 2, "c": 3}, False),
+        (Bar("fails_to_keep", "clip", ("a", "b", "c"), 0.2), {"a": 1, "b": 0.95, "c": 0.5}, True),
+    ],
+)
+def test_claims_are_held_against_the_means(bar: Bar, rows: dict[str, float], holds: bool) -> None:
+    verdict = judge(bar, results(**{name: [value] for name, value in rows.items()}))
+    assert verdict is not None
+    assert verdict.holds is holds
+
+
+def test_prompt_fit_stays_if_it_falls_by_less_than_its_standard_error() -> None:
+    bar = Bar("stays", "clip", ("a", "b"))
+    little = judge(bar, results(a=[1.0, 2.0, 3.0], b=[0.9, 2.1, 2.95]))
+    much = judge(bar, results(a=[1.0, 2.0, 3.0], b=[0.5, 1.4, 2.5]))
+    assert little is not None
+    assert much is not None
+    assert (little.holds, much.holds) == (True, False)
+
+
+def test_a_claim_about_what_was_not_measured_is_left_out() -> None:
+    assert judge(Bar("falls", "fid", ("a",)), results(a=[1.0])) is None
+
+
+def test_numbers_of_two_networks_never_share_a_column() -> None:
+    ours = results(a=[1.0])[0]
+    theirs = RowResult(ours.row, ours.layout, ours.numbers, ours.scores, {"clip": "y"}, {})
+    with pytest.raises(AssertionError, match="two networks"):
+        check_features([ours, theirs])

@@ -1,0 +1,35 @@
+"""What the command line says about the embedded model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from syncpano.models.source import POCKET_FOLDER
+from tests.conftest import Outcome
+
+pytestmark = pytest.mark.skipif(
+    not (POCKET_FOLDER / "model_index.json").is_file(),
+    reason="this checkout carries no trained pocket model",
+)
+QUICK = ("--width", 512, "--steps", 1, "--device", "cpu")
+
+
+def test_one_line_says_who_painted_and_what_paints_photographs(
+    cli: Callable[..., Outcome],
+) -> None:
+    done = cli("generate", "A waterfall", *QUICK, "--seeds", "1,2")
+    assert done.code == 0, done.err
+    (line,) = [line for line in done.err.splitlines() if line.startswith("painted by pocket")]
+    assert "`--model sd2` paints photographs (5.2 GB download, GPU advised)" in line
+
+
+def test_words_that_pocket_does_not_know_are_named_once(cli: Callable[..., Outcome]) -> None:
+    done = cli("generate", "A waterfall with a xylophone", *QUICK, "--seeds", "1,2")
+    assert done.code == 0, done.err
+    assert done.err.count("pocket does not know: xylophone") == 1
+
+
+def test_quiet_is_quiet(cli: Callable[..., Outcome]) -> None:
+    assert cli("generate", "A xylophone", *QUICK, "--quiet").err == ""

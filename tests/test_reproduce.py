@@ -1,0 +1,266 @@
+"""`syncpano reproduce` from the outside, on a tiny checkpoint: the whole way in seconds."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from syncpano import runlog
+from syncpano.experiments import FIRST_REFERENCE_SEED
+from tests.chromium import needs_chromium, run_in_page
+from tests.conftest import Outcome
+from tests.pictures import tiny_judge
+
+Cli = Callable[..., Outcome]
+METRICS = "colour,edges,intra-pocket,giqa,fid,kid"
+TABLE = """
+title: "A small table"
+kind: table
+prompts: 2
+samples: 2
+pictures: 3
+references: 2
+base: {width: 128, height: 64, steps: 2, dtype: float32, loss: lpips-squeeze}
+rows:
+  - name: "apart"
+    config: {method: independent}
+    against: "MD"
+  - name: "MD"
+    config: {method: multi}
+    paper: {intra_lpips: [0.69, 0.09], kid: ["<0.01", 0.13]}
+  - name: "w=2000"
+    config: {sync_weight: 2000}
+    against: "MD"
+    paper: {intra_lpips: [0.56, 0.06]}
+bars:
+  - {kind: drops, metric: colour, rows: ["MD", "w=2000"], least: 0.99}
+"""
+GRID = """
+title: "A small figure"
+kind: grid
+prompts: 1
+samples: 1
+base: {steps: 1, dtype: float32}
+layouts:
+  - {name: horizontal, config: {width: 128, height: 64}}
+  - {name: vertical, config: {width: 64, height: 96}}
+rows:
+  - {name: "BLD", config: {method: bld}}
+  - {name: "MD", config: {method: multi}}
+"""
+PANORAMAS = 3 * (2 * 2 + 1) + 2 * 2  # rows x (measured + one more prompt), references
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.tiny import tiny_checkpoint
+
+    folder = tiny_checkpoint(tmp_path_factory.mktemp("model"))
+    tiny_judge(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def flags(model: Path, squeeze_trunk: Path) -> list[str]:
+    flags = ["--model", model, "--judge", model, "--loss-weights", squeeze_trunk]
+    return [str(flag) for flag in [*flags, "--device", "cpu", "--features", "pocket"]]
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory: pytest.TempPathFactory, flags: list[str]) -> Path:
+    """The panoramas of TABLE, painted once for all tests."""
+    from syncpano.cli import run
+
+    folder = tmp_path_factory.mktemp("painted")
+    (folder / "small.yaml").write_text(TABLE)
+    request = ["reproduce", str(folder / "small.yaml"), *flags, "--metrics", "none"]
+    assert run([*request, "--out", str(folder)]) == 0
+    return folder / "panoramas"
+
+
+@pytest.fixture
+def run(cli: Cli, flags: list[str], painted: Path) -> Callable[..., Outcome]:
+    def call(text: str, *more: object, name: str = "small") -> Outcome:
+        Path(f"{name}.yaml").write_text(text)
+        if not Path("out").exists():
+            shutil.copytree(painted, "out/panoramas")
+        metrics = [] if "--metrics" in more else ["--metrics", METRICS]
+        return cli("reproduce", f"{name}.yaml", *flags, "--out", "out", *metrics, *more)
+
+    return call
+
+
+def table(name: str = "small") -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(Path(f"out/{name}/table.json").read_text())
+    return content
+
+
+def test_a_table_comes_with_everything(run: Callable[..., Outcome]) -> None:
+    outcome = run(TABLE)
+    assert outcome.code == 0, outcome.err
+    written = {Path(line).name for line in outcome.out.splitlines()}
+    assert written == {"table.md", "table.csv", "table.json", "plot.png", "report.html"}
+    assert len(list(Path("out/panoramas").glob("*.png"))) == PANORAMAS
+    rows = {row["name"]: row for row in table()["rows"]}
+    assert list(rows) == ["apart", "MD", "w=2000"]
+    for row in rows.values():
+        assert row["metrics"]["colour"]["n"] == 4
+        assert row["metrics"]["seconds"]["mean"] > 0
+        assert row["metrics"]["fid"]["features"].startswith("pocket-judge@")
+    assert rows["MD"]["differences"] == {}
+    ours, theirs = (rows[name]["scores"]["colour"] for name in ("w=2000", "MD"))
+    mean = sum(a - b for a, b in zip(ours, theirs, strict=True)) / 4
+    assert rows["w=2000"]["differences"]["colour"]["mean"] == pytest.approx(mean)
+
+
+def test_the_table_in_words_has_ours_the_papers_and_the_claims(run: Callable[..., Outcome]) -> None:
+    run(TABLE)
+    text = Path("out/small/table.md").read_text()
+    assert "## Published (paper, Stable Diffusion 2)" in text
+    assert "| MD | 0.69 ± 0.09 | <0.01 ± 0.13 |" in text
+    assert "pocket-judge@" in text
+    assert "is at least 99% below MD | **no** |" in text
+    with Path("out/small/table.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert float(rows[1]["colour_mean"]) == table()["rows"][1]["metrics"]["colour"]["mean"]
+    assert rows[1]["paper_intra_lpips_mean"] == "0.69"
+
+
+def test_a_second_run_paints_nothing_and_finds_the_same(run: Callable[..., Outcome]) -> None:
+    run(TABLE)
+    first = table()
+    painted = {path: path.stat().st_mtime_ns for path in Path("out/panoramas").iterdir()}
+    outcome = run(TABLE)
+    assert f"0 of {PANORAMAS} panoramas" in outcome.err
+    assert {path: path.stat().st_mtime_ns for path in Path("out/panoramas").iterdir()} == painted
+    assert table() == first
+
+
+def test_a_killed_run_goes_on_where_it_stopped(run: Callable[..., Outcome]) -> None:
+    run(TABLE)
+    first = table()
+    panoramas = sorted(Path("out/panoramas").glob("*.png"))
+    panoramas[0].unlink()
+    panoramas[1].write_bytes(panoramas[1].read_bytes()[:100])  # damaged on the way
+    outcome = run(TABLE)
+    assert f"2 of {PANORAMAS} panoramas" in outcome.err
+    for before, after in zip(first["rows"], table()["rows"], strict=True):
+        assert before["scores"]["colour"] == after["scores"]["colour"]
+
+
+def test_experiments_share_their_panoramas(run: Callable[..., Outcome]) -> None:
+    run(TABLE)
+    outcome = run(TABLE.replace("{method: multi}", "{sync_weight: 0}"), name="other")
+    assert f"0 of {PANORAMAS} panoramas" in outcome.err
+
+
+def test_seeds_are_the_same_in_every_row(run: Callable[..., Outcome]) -> None:
+    run(TABLE, "--metrics", "none")
+    painted: dict[str, set[tuple[str, int]]] = {}
+    for path in Path("out/panoramas").glob("*.json"):
+        config = runlog.read(path)["config"]
+        if config["seed"] >= FIRST_REFERENCE_SEED:
+            continue
+        row = f"{config['method']} {config['sync_weight']}"
+        painted.setdefault(row, set()).add((config["prompt"], config["seed"]))
+    assert len(painted) == 3
+    first, *others = painted.values()
+    assert all(other == first for other in others)
+
+
+def test_samples_prompts_and_settings_can_be_changed(run: Callable[..., Outcome]) -> None:
+    Path("mine.txt").write_text("a waterfall\n# no\n\n")
+    outcome = run(
+        TABLE, "--prompts", "mine.txt", "--samples", 3, "--set", "steps=1", "--metrics", "colour"
+    )
+    assert outcome.code == 0, outcome.err
+    content = table()
+    assert content["prompts"] == ["a waterfall"]
+    assert content["rows"][0]["metrics"]["colour"]["n"] == 3
+    assert content["settings"]["overrides"]["steps"] == 1
+
+
+def test_times_alone_need_no_network(run: Callable[..., Outcome]) -> None:
+    assert run(TABLE, "--metrics", "none").code == 0
+    assert list(table()["rows"][0]["metrics"]) == ["seconds"]
+
+
+def test_lines_are_drawn_over_x(run: Callable[..., Outcome]) -> None:
+    text = TABLE.replace("kind: table", "kind: lines").replace(
+        "    config: {method: multi}", "    x: 0\n    config: {method: multi}"
+    )
+    text = text.replace(
+        "    config: {sync_weight: 2000}", "    x: 1\n    config: {sync_weight: 2000}"
+    )
+    assert run(text, "--metrics", "colour").code == 0
+    with Image.open("out/small/plot.png") as plot:
+        assert plot.width > 400
+
+
+def test_a_figure_is_a_grid_for_each_shape(run: Callable[..., Outcome]) -> None:
+    outcome = run(GRID)
+    assert outcome.code == 0, outcome.err
+    names = sorted(Path(line).name for line in outcome.out.splitlines())
+    assert len(names) == 3
+    assert names[0].startswith("grid-horizontal-")
+    assert names[1].startswith("grid-vertical-")
+    with Image.open(f"out/small/{names[0]}") as wide, Image.open(f"out/small/{names[1]}") as tall:
+        assert wide.width > 128
+        assert wide.height > 2 * 64
+        assert tall.width > 2 * 64
+
+
+def test_the_report_needs_nothing_but_itself(run: Callable[..., Outcome]) -> None:
+    run(TABLE)
+    page = Path("out/small/report.html").read_text()
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert "{{" not in page
+    assert page.count("<img") == 1 + 3 * 3  # the plot, three prompts in three rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--set", "stepz=3"), "--set steps=25"),
+        (("--set", "seed=3"), "--set steps=25"),
+        (("--set", "steps=many"), "--set steps"),
+        (("--metrics", "colr"), "did you mean"),
+        (("--prompts", "nowhere.txt"), "nowhere.txt"),
+        (("--set", "width=100"), "multiple of"),
+    ],
+)
+def test_bad_requests_say_what_to_do(
+    run: Callable[..., Outcome], arguments: tuple[str, ...], message: str
+) -> None:
+    outcome = run(TABLE, *arguments)
+    assert outcome.code == 2
+    assert outcome.err.startswith("error:")
+    assert message in outcome.err
+    assert not Path("out/small").exists()
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_in_a_browser_pictures_load_and_wide_ones_scroll(run: Callable[..., Outcome]) -> None:
+    run(TABLE, "--set", "width=640", "--references", 0, "--metrics", "colour")
+    script = """(() => {
+      const wide = [...document.querySelectorAll("section .wide")];
+      return {
+        loaded: [...document.images].every((image) => image.naturalWidth > 0),
+        pictures: wide.length,
+        scrolls: wide.every((box) => box.scrollWidth > box.clientWidth
+          && getComputedStyle(box).overflowX === "auto"),
+        page: document.documentElement.scrollWidth <= window.innerWidth,
+        rows: document.querySelectorAll("table")[0].rows.length,
+      };
+    })()"""
+    found = run_in_page(Path("out/small/report.html").absolute(), script)
+    assert found == {"loaded": True, "pictures": 9, "scrolls": True, "page": True, "rows": 4}
