@@ -53,7 +53,7 @@ DEFAULTS = {name: item.default for name, item in settings().items() if name != "
     "command", [c for c in readme_commands() if not c.startswith("syncpano gen")]
 )
 def test_another_command_of_the_readme_exists(cli: Callable[..., Outcome], command: str) -> None:
-    words = [word for word in shlex.split(command)[1:]]
+    words = shlex.split(command)[1:]
     names = words[:2] if words[0] in ("models", "config", "study") else words[:1]
     names = [name for name in names if not name.startswith("-")]
     assert cli(*names, "--help").code == 0

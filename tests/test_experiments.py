@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +32,7 @@ from syncpano.experiments import (
     paper_prompts,
     parse_experiment,
 )
-from syncpano.gallery import identity
+from syncpano.gallery import identity, model_identity
 from syncpano.models.source import resolve_source
 from syncpano.plan import plan
 
@@ -139,6 +141,19 @@ def test_every_setting_with_an_effect_makes_another_panorama() -> None:
     names = {identity(config, "m") for config in [PanoramaConfig("p"), *DIFFERENT]}
     names.add(identity(PanoramaConfig("p"), "retrained"))
     assert len(names) == len(DIFFERENT) + 2
+
+
+def test_retrained_networks_beside_the_model_make_other_panoramas(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "copy")
+    source = replace(resolve_source(str(folder), download=False), family="pocket")
+    found = {model_identity(source)}
+    (folder / "perceptual").mkdir()
+    for name in ("perceptual/model.safetensors", "pocket.json"):
+        (folder / name).write_text("{}")
+        found.add(model_identity(source))
+    assert len(found) == 3
 
 
 VALUES = st.lists(st.floats(0.1, 10), min_size=2, max_size=9)

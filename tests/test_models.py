@@ -299,6 +299,7 @@ def test_a_tiny_decoder_in_the_folder_serves_the_gradient_alone(
     tiny_model: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(tiny_model, tmp_path / "copied"))
+    torch.manual_seed(0)  # some random networks of this size are dead behind their ReLUs
     AutoencoderTiny(
         encoder_block_out_channels=(8,) * 4,
         decoder_block_out_channels=(8,) * 4,
@@ -322,13 +323,13 @@ def test_a_tiny_decoder_that_cannot_be_had_is_an_error(tiny: LatentDiffusion) ->
 def test_default_batches_grow_with_the_device_and_never_reach_zero(tiny: LatentDiffusion) -> None:
     estimate = memory.estimate_memory(tiny.source, 4)
     sizes = [memory.default_batches(estimate, "cuda", total) for total in (0, 2**28, 2**40)]
-    assert sizes[0] == (1, 1)
+    assert sizes[0] == (1, 1, 1)
     assert sizes[0] <= sizes[1] <= sizes[2]
     assert all(size >= 1 for size in tiny.default_batches())
 
 
 def test_stable_diffusion_2_is_estimated_as_measured() -> None:
     estimate = memory.estimate_memory(resolve_source("sd2", download=False), 4)
-    measured = (5.03 + 2.85 + 0.21) * 2**30
-    assert estimate.sync_window == pytest.approx(measured, rel=0.02)
+    assert estimate.sync_window == pytest.approx(5.03 * 2**30, rel=0.02)
+    assert estimate.decode_window == pytest.approx((2.85 + 0.21) * 2**30, rel=0.02)
     assert memory.default_batches(estimate, "cpu", 16 * 2**30)[1] == 1

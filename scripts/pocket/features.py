@@ -85,8 +85,9 @@ def train_features(
         for group in optimiser.param_groups:
             group["lr"] = recipe["learning_rate"] * (1.01 - stage.progress)
         images, labels = train.batch(rng, recipe["batch"])
-        logits = model(images.to(device))
-        losses = {n: F.cross_entropy(logits[n], y.to(device)) for n, y in labels.items()}
+        with torch.autocast(device, torch.bfloat16):
+            logits = model(images.to(device))
+        losses = {n: F.cross_entropy(logits[n].float(), y.to(device)) for n, y in labels.items()}
         optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         optimiser.step()

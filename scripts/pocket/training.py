@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -71,6 +72,8 @@ class Stage:
     def steps(self, state: dict[str, Any]) -> Iterator[int]:
         """Count steps until the budget is used, saving now and then and at the end."""
         self._started = self._saved = time.monotonic()
+        stopped: list[int] = []
+        signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
         columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
         with Progress(*columns, transient=True) as bar:
             task = bar.add_task(self.name, total=1.0)
@@ -78,8 +81,10 @@ class Stage:
                 yield self.step
                 self.step += 1
                 bar.update(task, completed=self.progress)
-                if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+                if stopped or time.monotonic() - self._saved > CHECKPOINT_SECONDS:
                     self.save(state)
+                if stopped:
+                    raise SystemExit(128 + signal.SIGTERM)
         self.save(state)
 
     def log(self, **values: float | int | str) -> None:

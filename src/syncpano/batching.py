@@ -14,7 +14,7 @@ Result = TypeVar("Result", bound=tuple[Tensor, ...])
 
 
 class Batcher:
-    """Splits N windows into batches of at most `size`, halved for good when memory runs out."""
+    """Splits N windows into even batches of at most `size`, halved for good when memory runs out."""
 
     def __init__(self, size: int) -> None:
         assert size >= 1
@@ -29,7 +29,8 @@ class Batcher:
         results: list[Result] = []
         start = 0
         while start < len(views):
-            batch = views[start : start + self.size]
+            left = len(views) - start
+            batch = views[start : start + -(-left // -(-left // self.size))]  # 20 by 16: 10 and 10
             try:
                 result = function(batch)
             except RuntimeError as error:

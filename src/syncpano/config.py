@@ -20,7 +20,7 @@ Method = Literal["sync", "multi", "bld", "independent"]
 Windows = Literal["overlapping", "shifted"]
 Compare = Literal["foreseen", "noisy"]
 Gradient = Literal["exact", "cond", "x0"]
-GradientDecoder = Literal["full", "tiny"]
+GradientDecoder = Literal["auto", "full", "tiny"]
 LossName = Literal["auto", "lpips-vgg", "lpips-alex", "lpips-squeeze", "style", "pocket"]
 SchedulerName = Literal["ddim", "dpmsolver++", "unipc"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -78,8 +78,8 @@ class PanoramaConfig:
     """What is decoded and compared: foreseen observations (Eq. 14) or noisy views (Eq. 13)."""
     gradient: Gradient = setting("exact", SYNC)
     """The UNet's Jacobian in the gradient: whole, of the conditional branch alone, or none."""
-    gradient_decoder: GradientDecoder = setting("full", SYNC)
-    """Decoder in the gradient's path: the VAE's own, or a tiny one."""
+    gradient_decoder: GradientDecoder = setting("auto", SYNC)
+    """Decoder in the gradient's path: the VAE's own, or a tiny one; auto is tiny for pocket alone."""
     loss: LossName = setting("auto", SYNC)
     """Perceptual loss L; auto is the embedded one for pocket and lpips-vgg for others."""
     loss_weights: str | None = setting(None, SYNC)

@@ -12,6 +12,7 @@ from syncpano.checks import stride_of
 from syncpano.config import PanoramaConfig
 from syncpano.losses.load import resolve_loss
 from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.models.tiny_decoder import resolve_gradient_decoder
 from syncpano.plan import Plan
 from syncpano.sampler import StepReport
 
@@ -32,6 +33,7 @@ def resolved(
     }
     if synchronises:
         found["loss"] = resolve_loss(config.loss, source.family)
+        found["gradient_decoder"] = resolve_gradient_decoder(config.gradient_decoder, source)
     return replace(config, **found)
 
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,7 +102,7 @@ class Curator:
         Raises:
             SyncPanoError: a row cannot work with the model.
         """
-        model = content_hash(self.source.folder) if self.source.folder else self.source.id
+        model = model_identity(self.source)
 
         def made(
             row: Row, layout: Layout, prompts: Sequence[str], seeds: Sequence[int]
@@ -139,6 +139,16 @@ class Curator:
         return replace(config, loss_weights=str(self.loss_weights))
 
 
+def model_identity(source: ModelSource) -> str:
+    """A hash of the model's weights and configs, and of the networks that the pocket model adds."""
+    assert source.folder is not None, "the source was resolved without a download"
+    extra = list(source.folder.rglob("*.json"))
+    if source.family == "pocket":  # its perceptual loss and small decoder lie in the folder too
+        extra += source.folder.rglob("*.safetensors")
+    lines = [f"{path.relative_to(source.folder)} {_digest(path)}" for path in sorted(extra)]
+    return hashlib.sha256("\n".join([content_hash(source.folder), *lines]).encode()).hexdigest()
+
+
 def identity(config: PanoramaConfig, model: str) -> str:
     """16 hexadecimal digits of all that decides the pixels, and of nothing else.
 
@@ -160,9 +170,14 @@ def identity(config: PanoramaConfig, model: str) -> str:
     if values["initial_steps"] is not None and values["initial_steps"] >= config.steps:
         values["initial_steps"] = None
     if values["loss_weights"] is not None:
-        content = Path(values["loss_weights"]).read_bytes()
-        values["loss_weights"] = hashlib.sha256(content).hexdigest()
+        values["loss_weights"] = _digest(Path(values["loss_weights"]))
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@cache
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def paint(

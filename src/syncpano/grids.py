@@ -17,9 +17,11 @@ def compare(pictures: Sequence[Image.Image], labels: Sequence[str], title: str) 
     tall = pictures[0].height > pictures[0].width
     columns = len(pictures) if tall else 1
     rows = 1 if tall else len(pictures)
-    width = max(picture.width for picture in pictures) + GAP
+    texts = labels if tall else ()  # a wide strip has room for its label
+    width = max([p.width for p in pictures] + [round(font.getlength(t)) for t in texts]) + GAP
     height = max(picture.height for picture in pictures) + band + GAP
-    sheet = Image.new("RGB", (columns * width + GAP, band + GAP + rows * height), "white")
+    total = max(columns * width, round(font.getlength(title)) + GAP) + GAP
+    sheet = Image.new("RGB", (total, band + GAP + rows * height), "white")
     draw = ImageDraw.Draw(sheet)
     draw.text((GAP, GAP // 2), title, "black", font)
     for index, (picture, label) in enumerate(zip(pictures, labels, strict=True)):

@@ -17,7 +17,7 @@ from syncpano.values import coerce
 
 DEFAULT = "default"
 CONFIG, FROM = "config ", "from "
-OF_THE_MODEL = ("revision", "stride", "loss", "device", "dtype")
+OF_THE_MODEL = ("revision", "stride", "loss", "gradient_decoder", "device", "dtype")
 TYPED = ("flag", "environment", "python")
 
 

@@ -24,6 +24,7 @@ from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models.load import load_model
 from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.models.tiny_decoder import resolve_gradient_decoder
 from syncpano.plan import Plan, plan
 from syncpano.sampler import Batches, StepReport, Synchronization, sample
 
@@ -215,10 +216,10 @@ def _sample(
         sync = Synchronization(
             loss, layout.weights, config.compare, config.gradient, config.sync_every
         )
-    denoise, gradient = model.default_batches()
-    batches = Batches(
-        Batcher(config.window_batch or denoise), Batcher(config.window_batch or gradient)
-    )
+    sizes = model.default_batches(resolve_gradient_decoder(config.gradient_decoder, model.source))
+    if config.window_batch is not None:
+        sizes = (config.window_batch,) * 3
+    batches = Batches(*(Batcher(size) for size in sizes))
     return sample(noise, denoiser, layout.grid, sync, batches, report)
 
 

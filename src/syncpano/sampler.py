@@ -60,10 +60,11 @@ class StepReport:
 
 @dataclass(frozen=True)
 class Batches:
-    """How many windows go through the model at once, with and without a gradient."""
+    """How many windows go at once through the UNet without and with a gradient, and the decoder."""
 
     denoise: Batcher = field(default_factory=lambda: Batcher(1))
     sync: Batcher = field(default_factory=lambda: Batcher(1))
+    decode: Batcher = field(default_factory=lambda: Batcher(1))
 
 
 @torch.no_grad()
@@ -142,7 +143,8 @@ def synchronize(
     if not chosen:  # a panorama of one window has nothing to synchronise
         return Pulled(views, latent, (), anchor_prediction)
     gradients, distances = batches.sync(
-        lambda batch: distance_gradient(batch, target, t, denoiser, sync), views[chosen]
+        lambda batch: distance_gradient(batch, target, t, denoiser, sync, batches.decode),
+        views[chosen],
     )
     moves = torch.zeros_like(views)
     moves[chosen] = -weight * gradients
@@ -157,16 +159,41 @@ def synchronize(
 
 
 def distance_gradient(
-    views: Tensor, target: Sequence[Tensor], t: Tensor, denoiser: Denoiser, sync: Synchronization
+    views: Tensor,
+    target: Sequence[Tensor],
+    t: Tensor,
+    denoiser: Denoiser,
+    sync: Synchronization,
+    decode_batches: Batcher | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Gradient (N C h w) of L(D(phi(x, t)), target) by the views x, and L itself (N)."""
+    """Gradient (N C h w) of L(D(phi(x, t)), target) with respect to the views x, and L itself (N).
+
+    The chain rule in two stages, decoder and loss first: each has its own batch size, and only one
+    of them keeps its activations at a time.
+    """
+    decode_batches = decode_batches or Batcher(len(views))
     with torch.enable_grad():
         views = views.detach().requires_grad_()
-        image = views
+        compared = views
         if sync.compare == "foreseen":
-            image = denoiser.foresee(views, denoiser.predict(views, t, sync.gradient), t)
-        distance = sync.loss.distance(sync.loss.features(denoiser.decode(image)), target)
-        (gradient,) = torch.autograd.grad(distance.sum(), views)
+            compared = denoiser.foresee(views, denoiser.predict(views, t, sync.gradient), t)
+    pull, distance = decode_batches(
+        lambda batch: _image_gradient(batch, target, denoiser, sync.loss), compared.detach()
+    )
+    if compared is views:
+        return pull, distance
+    (gradient,) = torch.autograd.grad(compared, views, pull)
+    return gradient, distance
+
+
+def _image_gradient(
+    latents: Tensor, target: Sequence[Tensor], denoiser: Denoiser, loss: PerceptualLoss
+) -> tuple[Tensor, Tensor]:
+    """Gradient (N C h w) of L(D(x0), target) with respect to the latents x0, and L itself (N)."""
+    with torch.enable_grad():
+        latents = latents.detach().requires_grad_()
+        distance = loss.distance(loss.features(denoiser.decode(latents)), target)
+        (gradient,) = torch.autograd.grad(distance.sum(), latents)
     return gradient, distance.detach()
 
 

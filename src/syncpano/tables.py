@@ -12,7 +12,8 @@ from syncpano.comparison import UNITS, Number, RowResult, Verdict, check_feature
 from syncpano.experiments import Experiment, Published
 
 SCHEMA = "syncpano.table/1"
-PAPER_FEATURES = "paper, Stable Diffusion 2"
+PAPER = "(paper)"
+PAPER_FEATURES = "the paper's own numbers for Stable Diffusion 2"
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,14 @@ class Report:
 
 
 def to_markdown(report: Report) -> str:
-    """Our numbers, the paper's, the paired differences and the claims, one table each."""
+    """Our numbers beside the paper's, the paired differences, and the claims."""
     made_by = check_features(report.results)
     parts = [f"# {report.experiment.title}", _how(report)]
-    if report.metrics:
-        parts += ["## Measured", _measured(report), "Made by: " + _legend(report, made_by)]
+    parts += ["## Numbers", _numbers(report), "Made by: " + _legend(report, made_by)]
     if report.published:
-        parts += [f"## Published ({PAPER_FEATURES})", _published(report)]
         parts.append(
-            "Other networks, another model and another GPU: only the course from row to row "
-            "can be compared with ours."
+            f'Columns "{PAPER}" are {PAPER_FEATURES}: another model, other networks, another GPU. '
+            "Only the course from row to row can be compared with ours."
         )
     if any(result.differences for result in report.results):
         parts += ["## Paired differences", _differences(report)]
@@ -145,27 +144,23 @@ def _legend(report: Report, made_by: Mapping[str, str]) -> str:
     return "; ".join([*named, "seconds: run logs, without loading and saving"]) + "."
 
 
-def _measured(report: Report) -> str:
-    header = ["row", *(_arrow(metric) for metric in report.metrics)]
-    return _table(
-        header,
-        [
-            [_name(result, report), *(show(result.numbers.get(m), m) for m in report.metrics)]
-            for result in report.results
-        ],
-    )
-
-
-def _published(report: Report) -> str:
-    rows = [result for result in report.results if result.row.paper]
-    header = ["row", *(_arrow(metric) for metric in report.published)]
-    return _table(
-        header,
-        [
-            [result.row.name, *(_paper(result.row.paper.get(m)) for m in report.published)]
-            for result in rows
-        ],
-    )
+def _numbers(report: Report) -> str:
+    """Ours and the paper's side by side, each metric in its own columns."""
+    shown = [m for m in UNITS if m in report.metrics or m in report.published]
+    header = ["row"]
+    for metric in shown:
+        header += [_arrow(metric)] if metric in report.metrics else []
+        header += [f"{_arrow(metric)} {PAPER}"] if metric in report.published else []
+    lines = []
+    for result in report.results:
+        cells = [_name(result, report)]
+        for metric in shown:
+            if metric in report.metrics:
+                cells.append(show(result.numbers.get(metric), metric))
+            if metric in report.published:
+                cells.append(_paper(result.row.paper.get(metric)))
+        lines.append(cells)
+    return _table(header, lines)
 
 
 def _differences(report: Report) -> str:

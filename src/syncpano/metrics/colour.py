@@ -24,6 +24,8 @@ _TO_XYZ = np.array(
     ]
 )
 _WHITE = _TO_XYZ.sum(axis=1)
+_SRGB = np.arange(256) / 255
+_LINEAR = np.where(_SRGB <= 0.04045, _SRGB / 12.92, ((_SRGB + 0.055) / 1.055) ** 2.4)
 
 
 def colour_distance(crops: Sequence[Pixels]) -> list[float]:
@@ -48,9 +50,7 @@ def palette_distance(crops: Sequence[Pixels]) -> list[float]:
 
 def to_lab(pixels: Pixels) -> Array:
     """sRGB h w 3 of 8 bits -> L* in [0, 100], a*, b*."""
-    srgb = pixels.astype(np.float64) / 255
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    relative = linear @ _TO_XYZ.T / _WHITE
+    relative = _LINEAR[pixels] @ _TO_XYZ.T / _WHITE
     f = np.where(relative > (6 / 29) ** 3, np.cbrt(relative), relative * (29 / 6) ** 2 / 3 + 4 / 29)
     x, y, z = f[..., 0], f[..., 1], f[..., 2]
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from syncpano.errors import SyncPanoError
+from syncpano.models.attention import speed_up_attention
 from syncpano.models.card import read_card
 from syncpano.models.folder import read_json
 from syncpano.models.parts import load_autoencoder, load_part
@@ -51,6 +52,8 @@ def _load_parts(
     unet = load_part(UNet2DConditionModel, folder / "unet", source.id, device, dtype)
     if device.type == "cuda":  # on a CPU channels-last slows the UNet's backward pass down
         unet = unet.to(memory_format=torch.channels_last)
+    if device.type == "cpu":
+        speed_up_attention(unet)
     return Parts(
         unet=unet,
         vae=load_autoencoder(folder / "vae", source.id, device, dtype),

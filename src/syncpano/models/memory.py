@@ -17,12 +17,16 @@ from syncpano.models.source import ModelSource
 
 _GIB = 2**30
 _UNET_KEPT, _UNET_LIVE = 515, 40
-_DECODER_KEPT, _DECODER_LIVE = 23, 5
+_DECODER_KEPT = 23
 _LOSS_KEPT_PER_PIXEL = int(0.21 * _GIB) // 512**2
+POCKET_LOSS_SIDE = 64  # pixels at which the pocket loss looks at a window
 _CPU_BUDGET = 2 * _GIB  # more windows than this at once only leave the caches
 _UNKNOWN_TOTAL = 8 * _GIB
-_CPU_LIMIT = (32, 8)
-_GPU_LIMIT = (64, 16)
+# Windows at once: denoised, under the UNet's gradient, under the decoder's. A CPU's caches hold one
+# decoded window at most, unless the decoder is a tiny one (benchmarks/levers.md).
+_CPU_LIMIT = (21, 10, 1)
+_GPU_LIMIT = (64, 16, 16)
+_TINY_DECODER_LIMIT = 10
 _GPU_SHARE = 0.8
 
 
@@ -33,14 +37,14 @@ class MemoryEstimate:
     Attributes:
         weights: all parts, loaded.
         denoise_window: activations of one window without a gradient, both guidance branches.
-        sync_window: activations kept for one window's gradient through decoder, guidance and UNet.
-        checkpointed_window: the same with activation checkpointing.
+        sync_window: activations kept for one window's gradient through guidance and UNet.
+        decode_window: the same through the decoder and the loss.
     """
 
     weights: int
     denoise_window: int
     sync_window: int
-    checkpointed_window: int
+    decode_window: int
 
 
 def estimate_memory(source: ModelSource, bytes_per_number: int) -> MemoryEstimate:
@@ -52,19 +56,19 @@ def estimate_memory(source: ModelSource, bytes_per_number: int) -> MemoryEstimat
     unet_map = _base_width(source, "unet", 320) * source.window**2 * bytes_per_number * 2
     pixels = (source.window * source.vae_factor) ** 2
     decoder_map = _decoder_map(source, pixels) * bytes_per_number
-    loss = _LOSS_KEPT_PER_PIXEL * pixels
-    kept = _UNET_KEPT * unet_map + _DECODER_KEPT * decoder_map + loss
-    live = max(_UNET_LIVE * unet_map, _DECODER_LIVE * decoder_map)
+    loss = _LOSS_KEPT_PER_PIXEL * (POCKET_LOSS_SIDE**2 if source.family == "pocket" else pixels)
     return MemoryEstimate(
         weights=_weight_bytes(source, bytes_per_number),
         denoise_window=_UNET_LIVE * unet_map,
-        sync_window=kept,
-        checkpointed_window=2 * live + loss,
+        sync_window=_UNET_KEPT * unet_map,
+        decode_window=_DECODER_KEPT * decoder_map + loss,
     )
 
 
-def default_batches(estimate: MemoryEstimate, device: str, total_bytes: int) -> tuple[int, int]:
-    """Windows at once without and with a gradient.
+def default_batches(
+    estimate: MemoryEstimate, device: str, total_bytes: int, gradient_decoder: str = "full"
+) -> tuple[int, int, int]:
+    """Windows at once: through the UNet without and with a gradient, and through the decoder.
 
     From the memory that the device has, not from what is free just now: the batch moves the last
     bits of a result, and a run must repeat.
@@ -73,11 +77,18 @@ def default_batches(estimate: MemoryEstimate, device: str, total_bytes: int) -> 
         budget, limits = min(_CPU_BUDGET, total_bytes // 4), _CPU_LIMIT
     else:
         budget, limits = max(int(_GPU_SHARE * total_bytes) - estimate.weights, 0), _GPU_LIMIT
-    needs = (estimate.denoise_window, estimate.sync_window)
-    denoise, sync = (
-        min(max(budget // need, 1), limit) for need, limit in zip(needs, limits, strict=True)
-    )
-    return denoise, sync
+    denoise_limit, sync_limit, decode_limit = limits
+    if gradient_decoder == "tiny":
+        decode_limit = max(decode_limit, _TINY_DECODER_LIMIT)
+    denoise = _fitting(budget, estimate.denoise_window, denoise_limit)
+    # Both are there at once: the UNet waits with its activations for the decoder's gradient.
+    sync = _fitting(budget - estimate.decode_window, estimate.sync_window, sync_limit)
+    decode = _fitting(budget - sync * estimate.sync_window, estimate.decode_window, decode_limit)
+    return denoise, sync, decode
+
+
+def _fitting(budget: int, need: int, limit: int) -> int:
+    return min(max(budget // need, 1), limit)
 
 
 def total_host_bytes() -> int:

@@ -143,9 +143,11 @@ class LatentDiffusion:
         beyond = ids[tokenizer.model_max_length - 1 : -1]
         return list(tokenizer.decode(beyond, skip_special_tokens=True).split())
 
-    def default_batches(self) -> tuple[int, int]:
-        """Windows at once without and with a gradient, from the memory that the device has."""
-        return memory.default_batches(self._memory_estimate(), self.device.type, self._total())
+    def default_batches(self, gradient_decoder: str = "full") -> tuple[int, int, int]:
+        """Windows at once: through the UNet without and with a gradient, through the decoder."""
+        return memory.default_batches(
+            self._memory_estimate(), self.device.type, self._total(), gradient_decoder
+        )
 
     def checkpoint_activations(self) -> None:
         """Trade time for memory in the gradient: recompute activations block by block."""
@@ -174,7 +176,8 @@ class LatentDiffusion:
             free = torch.cuda.mem_get_info(self.device)[0]
         else:
             free = memory.free_host_bytes() // 2
-        return self._memory_estimate().sync_window > 0.8 * free
+        estimate = self._memory_estimate()
+        return estimate.sync_window + estimate.decode_window > 0.8 * free
 
     def _memory_estimate(self) -> memory.MemoryEstimate:
         return memory.estimate_memory(self.source, self.dtype.itemsize)

@@ -15,6 +15,13 @@ from syncpano.models.source import ModelSource
 TAESD = "madebyollin/taesd"  # MIT
 
 
+def resolve_gradient_decoder(name: str, source: ModelSource) -> str:
+    """`auto` is full, the paper's; tiny for pocket, whose own loss sees no more than it draws."""
+    if name != "auto":
+        return name
+    return "tiny" if source.family == "pocket" else "full"
+
+
 def tiny_decoder_folder(source: ModelSource, *, download: bool) -> Path | None:
     """The folder of the small decoder; None where it is not cached and `download` is False.
 
