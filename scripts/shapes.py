@@ -93,6 +93,20 @@ def make(kind: str, folder: Path, seed: int = 0) -> Path:
     return folder
 
 
+def trunk(path: Path, net: str, seed: int = 0) -> Path:
+    """Random weights for `--loss-weights`: the convolutions of a torchvision network."""
+    from safetensors.torch import save_file
+    from torchvision import models
+
+    made = {"vgg": models.vgg16, "alex": models.alexnet, "squeeze": models.squeezenet1_1}[net]
+    path = path.with_suffix(".safetensors")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        tensors = made(weights=None).features.state_dict()
+    save_file({f"features.{key}": value for key, value in tensors.items()}, path)
+    return path
+
+
 def _stable_diffusion(
     folder: Path,
     *,

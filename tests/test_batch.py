@@ -78,6 +78,15 @@ def test_prompts_are_read_from_standard_input(
     assert cli("generate", "-", *tiny_flags).out.split() == ["out/a-lake-0.png", "out/a-cave-0.png"]
 
 
+def test_standard_input_that_is_not_utf8_is_an_error(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\xff"), encoding="utf-8"))
+    done = cli("generate", "-", "--model", "sd2")
+    assert done.code == 2
+    assert "standard input cannot be read" in done.err
+
+
 def test_json_prints_one_log_a_line(cli: Cli, tiny_flags: list[str]) -> None:
     lines = cli("generate", "A lake", "--seeds", "1,2", *tiny_flags, "--json").out.splitlines()
     assert [json.loads(line)["config"]["seed"] for line in lines] == [1, 2]

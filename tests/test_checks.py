@@ -33,6 +33,7 @@ GOOD = PanoramaConfig(prompt="A waterfall")
     [
         ({"prompt": ""}, "the prompt is empty", "say what to paint"),
         ({"prompt": " \n\t"}, "the prompt is empty", "say what to paint"),
+        ({"prompt": "a\udcff"}, "the prompt is not valid text at character 1", "UTF-8"),
         ({"width": 504}, "width 504 is smaller than a window of 512", "`--width 512`"),
         ({"height": 0}, "height 0 is smaller", "`--height 512`"),
         ({"height": -512}, "height -512 is smaller", "`--height 512`"),

@@ -26,6 +26,8 @@ def validate(config: PanoramaConfig, source: ModelSource) -> None:
     check_types(config)
     if not config.prompt.strip():
         raise SyncPanoError("the prompt is empty", hint='say what to paint: "A waterfall"')
+    _check_text(config.prompt)
+    _check_text(config.negative_prompt)
     _check_ranges(config)
     for name, length in (("width", config.width), ("height", config.height)):
         _check_side(name, length, source)
@@ -85,6 +87,15 @@ def without_effect(config: PanoramaConfig, explicit: Collection[str]) -> list[st
     if config.initial_steps is not None and config.initial_steps >= config.steps:
         note("initial_steps", f"with {config.steps} steps")
     return found
+
+
+def _check_text(prompt: str) -> None:
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:  # bytes of another encoding, as the shell passed them on
+        raise SyncPanoError(
+            f"the prompt is not valid text at character {error.start}", hint="write it in UTF-8"
+        ) from error
 
 
 def _check_ranges(config: PanoramaConfig) -> None:

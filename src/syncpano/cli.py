@@ -10,6 +10,7 @@ import typer
 
 from syncpano import __version__
 from syncpano.commands import config, models, study
+from syncpano.commands.bench import bench
 from syncpano.commands.evaluate import evaluate
 from syncpano.commands.generate import generate
 from syncpano.commands.info import info
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(generate)
 app.command()(info)
 app.command()(evaluate)
+app.command()(bench)
 app.command()(reproduce)
 app.add_typer(models.app, name="models")
 app.add_typer(config.app, name="config")

@@ -79,7 +79,7 @@ class PanoramaConfig:
     gradient: Gradient = setting("exact", SYNC)
     """The UNet's Jacobian in the gradient: whole, of the conditional branch alone, or none."""
     gradient_decoder: GradientDecoder = setting("auto", SYNC)
-    """Decoder in the gradient's path: the VAE's own, or a tiny one; auto is tiny for pocket alone."""
+    """Decoder in the gradient's path: the VAE's own or a tiny one; auto is tiny for pocket only."""
     loss: LossName = setting("auto", SYNC)
     """Perceptual loss L; auto is the embedded one for pocket and lpips-vgg for others."""
     loss_weights: str | None = setting(None, SYNC)

@@ -111,6 +111,18 @@ class Studio:
             clock.stop()
             log["memory"] = machine.peak_memory()
 
+    def loaded(
+        self, config: PanoramaConfig
+    ) -> tuple[ModelSource, LatentDiffusion, PerceptualLoss | None]:
+        """The model of a config and its loss, where it synchronises; kept for the next panorama.
+
+        Raises:
+            SyncPanoError: the config cannot work, or something cannot be loaded.
+        """
+        source = resolve_source(config.model, config.revision, download=True)
+        model = self._model(config, source)
+        return source, model, self._loss(config, model) if plan(config, source).weights else None
+
     def _generate(
         self, config: PanoramaConfig, watcher: Watcher, log: runlog.Log, clock: runlog.Clock
     ) -> Panorama:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from syncpano import files, runlog
+from syncpano import files
 from syncpano.comparison import Number, RowResult, judge, paired, summarise
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.experiments import Experiment
@@ -94,21 +93,6 @@ def assemble(
         [verdict for verdict in verdicts if verdict is not None],
         settings,
     )
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where the panoramas were painted, from the run logs."""
-
-    devices: tuple[str, ...]
-    versions: Mapping[str, str]
-
-    @classmethod
-    def of(cls, paintings: Sequence[Painting]) -> Machine:
-        """All devices, and the versions of the last panorama."""
-        logs = [runlog.read(painting.path)["environment"] for painting in paintings]
-        devices = dict.fromkeys(f"{log['device_name']} ({log['dtype']})" for log in logs)
-        return cls(tuple(devices), logs[-1]["versions"] if logs else {})
 
 
 def _measure(

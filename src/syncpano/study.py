@@ -113,15 +113,19 @@ def build(
         _section(question, images) for question, (*_, images) in zip(listed, shown, strict=True)
     ]
     study = hashlib.sha256("".join(sections).encode()).hexdigest()[:16]
-    key = {"schema": KEY_SCHEMA, "study": study, "seed": seed}
-    key["questions"] = [asdict(question) for question in listed]
+    asked = [asdict(question) for question in listed]
+    key = {"schema": KEY_SCHEMA, "study": study, "seed": seed, "questions": asked}
     form = fill("study.html", QUESTIONS="\n".join(sections), STUDY=study)
+    return _write(folder, form, json.dumps(key, indent=2) + "\n", overwrite=overwrite)
+
+
+def _write(folder: Path, form: str, key: str, *, overwrite: bool) -> tuple[Path, Path]:
     paths = folder / "form.html", folder / "key.json"
     for path in paths:
         if path.exists() and not overwrite:
             raise files.exists_error(path)
-    files.write_atomic(paths[0], form.encode(), overwrite=overwrite)
-    files.write_atomic(paths[1], json.dumps(key, indent=2).encode() + b"\n", overwrite=overwrite)
+    for path, text in zip(paths, (form, key), strict=True):
+        files.write_atomic(path, text.encode(), overwrite=overwrite)
     return paths
 
 

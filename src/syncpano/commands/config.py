@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
-from syncpano.commands.generate import resolve_settings
 from syncpano.commands.options import show_help
+from syncpano.commands.request import resolve_settings
 from syncpano.config import settings
 from syncpano.console import print_result
 from syncpano.presets import presets

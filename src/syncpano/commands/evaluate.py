@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,21 @@ import typer
 from syncpano.console import Voice, print_result, quiet_libraries
 from syncpano.counting import counting
 from syncpano.errors import RUN_FAILED, SyncPanoError
-from syncpano.metrics.settings import CLIP_MODEL, EXTRACTORS, METRICS, OF_PAIRS, Settings, key_of
+from syncpano.metrics.settings import (
+    CLIP_MODEL,
+    EXTRACTORS,
+    METRICS,
+    OF_PAIRS,
+    Settings,
+    key_of,
+    versions,
+)
 
 if TYPE_CHECKING:
     from syncpano.metrics.evaluation import Evaluation
 
 SCHEMA = "syncpano.evaluation/1"
 OFFLINE = "intra-pocket,colour,palette,edges"  # the default: nothing has to be downloaded
-VERSIONS = ("syncpano", "torch", "torchvision", "lpips", "torch-fidelity", "transformers", "numpy")
 
 
 def evaluate(
@@ -195,17 +201,6 @@ def _measure(
     described = asdict(settings) | {"reference": reference, "features_by": evaluator.features}
     described = {k: str(v) if isinstance(v, Path) else v for k, v in described.items()}
     return evaluation, described | {"versions": versions()}
-
-
-def versions() -> dict[str, str]:
-    """Installed versions of what makes the numbers."""
-    found = {}
-    for name in VERSIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _one_of(flag: str, value: str, choices: tuple[str, ...]) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +12,15 @@ import typer
 from syncpano import batch, layers, runlog
 from syncpano.checks import without_effect
 from syncpano.commands.dry_run import print_dry_run
-from syncpano.commands.options import given_flags, takes_settings
-from syncpano.config import PanoramaConfig
+from syncpano.commands.options import takes_settings
+from syncpano.commands.request import (
+    Request,
+    name_configs,
+    place_jobs,
+    read_prompts,
+    read_seeds,
+    resolve_settings,
+)
 from syncpano.console import Bar, Voice, print_result, quiet_libraries
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.models.aliases import ALIASES
@@ -26,17 +30,6 @@ from syncpano.plan import plan
 if TYPE_CHECKING:
     from syncpano.pipeline import Watcher
     from syncpano.sampler import StepReport
-
-OUTPUT_FOLDER = Path("out")
-
-
-@dataclass(frozen=True)
-class Request:
-    """Which pictures a command line asks for."""
-
-    resolved: layers.Resolved
-    jobs: list[batch.Job]
-    options: batch.Options
 
 
 @takes_settings
@@ -87,15 +80,15 @@ def generate(
     Settings come from flags, then SYNCPANO_* variables, then --config, then --from.
     """
     voice = Voice(quiet=quiet, verbosity=2 if debug else int(verbose))
-    texts, numbers = _prompts(prompt, prompts), _seeds(seeds, flags)
+    texts, numbers = read_prompts(prompt, prompts), read_seeds(seeds, flags)
     if texts:
         flags["prompt"] = texts[0]
     if numbers:
         flags["seed"] = str(numbers[0])
     resolved = resolve_settings(flags, config_name, from_log)
     options = batch.Options(overwrite=overwrite, resume=resume, save_steps=save_steps)
-    configs = _configs(resolved, texts, numbers)
-    request = Request(resolved, _jobs(configs, output, output_dir), options)
+    configs = name_configs(resolved, texts, numbers)
+    request = Request(resolved, place_jobs(configs, output, output_dir), options)
     _warn_unknown_variables(voice)
     if dry_run:
         for job in request.jobs:
@@ -105,69 +98,6 @@ def generate(
     earlier = runlog.read(from_log) if from_log else None
     with voice.logging():
         _paint(request, voice, earlier, as_json=as_json)
-
-
-def resolve_settings(
-    flags: Mapping[str, Any], config_name: str | None, from_log: Path | None
-) -> layers.Resolved:
-    """Flags over SYNCPANO_* over --config over --from over defaults."""
-    found = [layers.flag_layer(given_flags(flags)), layers.environment_layer(os.environ)]
-    if config_name is not None:
-        found.append(layers.config_layer(config_name))
-    if from_log is not None:
-        same_model = not any("model" in layer.values for layer in found)
-        found.append(layers.log_layer(from_log, same_model=same_model))
-    return layers.resolve(found)
-
-
-def _prompts(prompt: str | None, file: Path | None) -> list[str]:
-    """The prompts of the command line; none where another layer may have one."""
-    if prompt is not None and file is not None:
-        raise SyncPanoError("there is a PROMPT and a `--prompts` file", hint="give one of them")
-    if file is not None:
-        try:
-            return batch.parse_prompts(file.read_text(encoding="utf-8"), str(file))
-        except (OSError, UnicodeDecodeError) as error:
-            raise SyncPanoError(
-                f"{file} cannot be read: {error}", hint="`--prompts` takes a UTF-8 text file"
-            ) from error
-    if prompt == "-":
-        return batch.parse_prompts(sys.stdin.read(), "standard input")
-    return [] if prompt is None else [prompt]
-
-
-def _seeds(seeds: str | None, flags: Mapping[str, Any]) -> list[int]:
-    if seeds is None:
-        return []
-    if flags.get("seed") is not None:
-        raise SyncPanoError("there is `--seed` and `--seeds`", hint="give one of them")
-    return batch.parse_seeds(seeds)
-
-
-def _configs(
-    resolved: layers.Resolved, prompts: list[str], seeds: list[int]
-) -> list[PanoramaConfig]:
-    texts = [resolved.config(prompt=prompt) for prompt in prompts] or [resolved.config()]
-    return [replace(config, seed=seed) for config in texts for seed in (seeds or [config.seed])]
-
-
-def _jobs(
-    configs: list[PanoramaConfig], output: Path | None, folder: Path | None
-) -> list[batch.Job]:
-    if output is None:
-        return batch.name_jobs(configs, folder or OUTPUT_FOLDER)
-    if folder is not None:
-        raise SyncPanoError("there is `--output` and `--output-dir`", hint="give one of them")
-    if len(configs) > 1:
-        raise SyncPanoError(
-            f"`--output` names one file, but there are {len(configs)} pictures",
-            hint="use `--output-dir`",
-        )
-    if output.suffix.lower() != ".png":
-        raise SyncPanoError(
-            f"{output} is not a .png file", hint=f"use `--output {output.with_suffix('.png')}`"
-        )
-    return [batch.Job(configs[0], output)]
 
 
 def _warn_unknown_variables(voice: Voice) -> None:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from syncpano.batch import parse_prompts
-from syncpano.commands.evaluate import versions
 from syncpano.config import Value
 from syncpano.console import Voice, print_result, quiet_libraries
 from syncpano.counting import counting
 from syncpano.errors import SyncPanoError
 from syncpano.experiments import Experiment, find_experiment, paper_prompts
 from syncpano.metrics.settings import CLIP_MODEL, OF_SETS, Settings
+from syncpano.request import Request, describe
 
 if TYPE_CHECKING:
     from syncpano.gallery import Exhibition
     from syncpano.metrics.evaluation import Evaluator
-    from syncpano.models.source import ModelSource
 
 # What is measured unless one says otherwise. The pocket model paints no photographs, so its own
 # judge stands for CLIP and Inception.
@@ -30,20 +28,6 @@ OF_FAMILY = {
     "pocket": (f"{COMMON},intra-pocket,giqa,fid,kid,pocket-fit", "pocket"),
     "sd": (f"{COMMON},giqa,fid,kid,clip", "inception"),
 }
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a command line asks for, checked."""
-
-    experiment: Experiment
-    source: ModelSource
-    measured: Sequence[str]
-    shown: Sequence[str]
-    samples: int
-    folder: Path
-    settings: Settings
-    overrides: dict[str, Value]
 
 
 def reproduce(
@@ -187,7 +171,7 @@ def _measure_and_write(
     with counting("measuring", count, quiet=voice.quiet) as advance:
         results = measure_rows(experiment, exhibition, evaluator, lambda _: advance(1))
     report = assemble(
-        experiment, request.measured, request.samples, results, _described(request, exhibition)
+        experiment, request.measured, request.samples, results, describe(request, exhibition)
     )
     write(
         request.folder / experiment.name,
@@ -195,36 +179,6 @@ def _measure_and_write(
         exhibition,
         on_file=lambda path: print_result(str(path)),
     )
-
-
-def _described(request: Request, exhibition: Exhibition) -> dict[str, Any]:
-    from syncpano.models.folder import content_hash
-    from syncpano.reproduce import Machine
-
-    assert request.source.folder is not None
-    machine = Machine.of(exhibition.all())
-    settings = request.settings
-    weights = f" --loss-weights {settings.loss_weights.name}" if settings.loss_weights else ""
-    changed = "".join(
-        f" --{name} {value}" if name in ("model", "device") else f" --set {name}={value}"
-        for name, value in request.overrides.items()
-    )
-    return {
-        "command": f"syncpano reproduce {request.experiment.name} --samples {request.samples}"
-        f" --references {request.experiment.references}{weights}{changed}",
-        "model": request.source.id,
-        "model_hash": content_hash(request.source.folder),
-        "revision": request.source.revision,
-        "device": ", ".join(machine.devices),
-        "metrics": list(settings.metrics),
-        "features": settings.features,
-        "reduction": settings.reduction,
-        "giqa_form": settings.giqa_form,
-        "base": dict(request.experiment.base),
-        "overrides": request.overrides,
-        "references": request.experiment.references,
-        "versions": {**machine.versions, **versions()},
-    }
 
 
 def _metrics(experiment: Experiment, listed: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,7 @@ from syncpano.errors import SyncPanoError, suggestion
 Reduction = Literal["mean", "sum"]
 Form = Literal["code", "paper"]
 CLIP_MODEL = "openai/clip-vit-base-patch16"
+VERSIONS = ("syncpano", "torch", "torchvision", "lpips", "torch-fidelity", "transformers", "numpy")
 EXTRACTORS = ("inception", "vgg16", "pocket")
 
 # Metric -> what it is, in one phrase; `docs/metrics.md` has the whole story.
@@ -85,3 +87,14 @@ class Settings:
 def key_of(metric: str) -> str:
     """`intra-lpips` -> `intra_lpips`: the metric's name in JSON and CSV."""
     return metric.replace("-", "_")
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what makes the numbers."""
+    found = {}
+    for name in VERSIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

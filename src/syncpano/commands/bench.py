@@ -1,0 +1,112 @@
+"""`syncpano bench`: how long presets take, in turns on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from syncpano import layers
+from syncpano.commands.options import given_flags, takes_settings
+from syncpano.console import Voice, print_result
+from syncpano.counting import counting
+from syncpano.errors import SyncPanoError
+
+if TYPE_CHECKING:
+    from syncpano.bench import Case
+
+PRESETS = "multidiffusion,exact,balanced,fast,draft"
+PROMPT = "A waterfall"
+
+
+@takes_settings
+def bench(
+    presets: str = typer.Option(
+        PRESETS, "--presets", metavar="LIST", help="Named configs or YAML files; ratios: the first."
+    ),
+    widths: str | None = typer.Option(
+        None, "--widths", metavar="LIST", help="Such as 1024,3072,12288.", show_default="--width"
+    ),
+    prompt: str = typer.Option(PROMPT, "--prompt", metavar="TEXT", help="What to paint."),
+    repeats: int = typer.Option(3, "--repeats", min=1, help="Rounds; each runs every case once."),
+    markdown: Path | None = typer.Option(
+        None, "--markdown", metavar="FILE", help="Write the table as a page too."
+    ),
+    title: str = typer.Option("Speed", "--title", metavar="TEXT", help="Of that page."),
+    as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="Nothing on stderr but errors."),
+    **flags: Any,
+) -> None:
+    """Time presets against each other: seconds, memory, model calls and operations.
+
+    Every case runs in its own process, after a warm-up. Flags of settings hold for all cases.
+    """
+    from syncpano import bench as benchmark
+    from syncpano import files
+    from syncpano.models.source import resolve_source
+
+    cases = _cases(presets, widths, prompt, flags)
+    first = cases[0].config
+    source = resolve_source(first.model, first.revision, download=True, progress=not quiet)
+    timed = benchmark.lay_out(cases, source)
+    if markdown is not None:
+        files.check_writable(markdown.parent)
+    with counting("timing", repeats * len(timed), quiet=quiet) as advance:
+        benchmark.time_in_turns(timed, repeats, on_run=lambda _: advance(1))
+    command = _command(presets, widths, prompt, repeats, flags)
+    report = benchmark.summarise(timed, command)
+    page = benchmark.to_markdown(report, title)
+    if markdown is not None:
+        files.write_atomic(markdown, page.encode(), overwrite=True)
+        Voice(quiet=quiet).say(f"{markdown} written")
+    print_result(json.dumps(report, indent=2) if as_json else page)
+
+
+def _cases(presets: str, widths: str | None, prompt: str, flags: Mapping[str, Any]) -> list[Case]:
+    """Every preset at every width, widths outermost."""
+    from syncpano.bench import Case
+
+    names = list(dict.fromkeys(name.strip() for name in presets.split(",") if name.strip()))
+    if not names:
+        raise SyncPanoError("there is no preset to time", hint=f"use `--presets {PRESETS}`")
+    if widths is not None and flags.get("width") is not None:
+        raise SyncPanoError("there is `--width` and `--widths`", hint="give one of them")
+    given = layers.flag_layer(given_flags(flags))
+    environment = layers.environment_layer(os.environ)
+    cases = []
+    for width in [None] if widths is None else _numbers(widths):
+        for name in names:
+            resolved = layers.resolve([given, environment, layers.config_layer(name)])
+            overrides = {} if width is None else {"width": width}
+            cases.append(Case(name, resolved.config(prompt=prompt, **overrides)))
+    return cases
+
+
+def _numbers(widths: str) -> list[int]:
+    numbers = [text.strip() for text in widths.split(",")]
+    if not all(text.isdecimal() and len(text) < 8 for text in numbers):
+        raise SyncPanoError(
+            f"widths {widths[:40]!r} are not whole numbers", hint="write `--widths 1024,3072`"
+        )
+    return [int(text) for text in dict.fromkeys(numbers)]
+
+
+def _command(
+    presets: str, widths: str | None, prompt: str, repeats: int, flags: Mapping[str, Any]
+) -> str:
+    """The command line that repeats the run, folders by their names alone."""
+    parts = [f"syncpano bench --presets {presets}"]
+    parts += [f"--widths {widths}"] if widths else []
+    parts += [f"--prompt {prompt!r}"] if prompt != PROMPT else []
+    parts.append(f"--repeats {repeats}")
+    for name, value in given_flags(flags).items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            parts.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            parts.append(f"--{flag} {Path(value).name if '/' in value else value}")
+    return " ".join(parts)

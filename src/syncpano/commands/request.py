@@ -1,0 +1,97 @@
+"""Which pictures a command line asks for: settings, prompts, seeds and places."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from syncpano import batch, layers
+from syncpano.commands.options import given_flags
+from syncpano.config import PanoramaConfig
+from syncpano.errors import SyncPanoError
+
+OUTPUT_FOLDER = Path("out")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which pictures a command line asks for."""
+
+    resolved: layers.Resolved
+    jobs: list[batch.Job]
+    options: batch.Options
+
+
+def resolve_settings(
+    flags: Mapping[str, Any], config_name: str | None, from_log: Path | None
+) -> layers.Resolved:
+    """Flags over SYNCPANO_* over --config over --from over defaults."""
+    found = [layers.flag_layer(given_flags(flags)), layers.environment_layer(os.environ)]
+    if config_name is not None:
+        found.append(layers.config_layer(config_name))
+    if from_log is not None:
+        same_model = not any("model" in layer.values for layer in found)
+        found.append(layers.log_layer(from_log, same_model=same_model))
+    return layers.resolve(found)
+
+
+def read_prompts(prompt: str | None, file: Path | None) -> list[str]:
+    """The prompts of the command line; none where another layer may have one."""
+    if prompt is not None and file is not None:
+        raise SyncPanoError("there is a PROMPT and a `--prompts` file", hint="give one of them")
+    if file is not None:
+        try:
+            return batch.parse_prompts(file.read_text(encoding="utf-8"), str(file))
+        except (OSError, UnicodeDecodeError) as error:
+            raise SyncPanoError(
+                f"{file} cannot be read: {error}", hint="`--prompts` takes a UTF-8 text file"
+            ) from error
+    if prompt == "-":
+        try:
+            return batch.parse_prompts(sys.stdin.read(), "standard input")
+        except UnicodeDecodeError as error:
+            raise SyncPanoError(
+                f"standard input cannot be read: {error}", hint="write prompts in UTF-8"
+            ) from error
+    return [] if prompt is None else [prompt]
+
+
+def read_seeds(seeds: str | None, flags: Mapping[str, Any]) -> list[int]:
+    """The seeds of the command line; none where another layer has one."""
+    if seeds is None:
+        return []
+    if flags.get("seed") is not None:
+        raise SyncPanoError("there is `--seed` and `--seeds`", hint="give one of them")
+    return batch.parse_seeds(seeds)
+
+
+def name_configs(
+    resolved: layers.Resolved, prompts: list[str], seeds: list[int]
+) -> list[PanoramaConfig]:
+    """The config of every picture: each prompt with each seed."""
+    texts = [resolved.config(prompt=prompt) for prompt in prompts] or [resolved.config()]
+    return [replace(config, seed=seed) for config in texts for seed in (seeds or [config.seed])]
+
+
+def place_jobs(
+    configs: list[PanoramaConfig], output: Path | None, folder: Path | None
+) -> list[batch.Job]:
+    """Where every picture goes."""
+    if output is None:
+        return batch.name_jobs(configs, folder or OUTPUT_FOLDER)
+    if folder is not None:
+        raise SyncPanoError("there is `--output` and `--output-dir`", hint="give one of them")
+    if len(configs) > 1:
+        raise SyncPanoError(
+            f"`--output` names one file, but there are {len(configs)} pictures",
+            hint="use `--output-dir`",
+        )
+    if output.suffix.lower() != ".png":
+        raise SyncPanoError(
+            f"{output} is not a .png file", hint=f"use `--output {output.with_suffix('.png')}`"
+        )
+    return [batch.Job(configs[0], output)]

@@ -1,0 +1,73 @@
+"""What `syncpano reproduce` was asked for, and how that is written down. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from syncpano import runlog
+from syncpano.config import Value
+from syncpano.experiments import Experiment
+from syncpano.gallery import Exhibition, Painting
+from syncpano.metrics.settings import Settings, versions
+from syncpano.models.folder import content_hash
+from syncpano.models.source import ModelSource
+
+
+@dataclass(frozen=True)
+class Request:
+    """An experiment, the model and the pictures that it needs."""
+
+    experiment: Experiment
+    source: ModelSource
+    measured: Sequence[str]
+    shown: Sequence[str]
+    samples: int
+    folder: Path
+    settings: Settings
+    overrides: dict[str, Value]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where the panoramas were painted, from the run logs."""
+
+    devices: tuple[str, ...]
+    versions: Mapping[str, str]
+
+    @classmethod
+    def of(cls, paintings: Sequence[Painting]) -> Machine:
+        """All devices, and the versions of the last panorama."""
+        logs = [runlog.read(painting.path)["environment"] for painting in paintings]
+        devices = dict.fromkeys(f"{log['device_name']} ({log['dtype']})" for log in logs)
+        return cls(tuple(devices), logs[-1]["versions"] if logs else {})
+
+
+def describe(request: Request, exhibition: Exhibition) -> dict[str, Any]:
+    """All that one needs to repeat the experiment, for the table and the report."""
+    assert request.source.folder is not None
+    machine = Machine.of(exhibition.all())
+    settings = request.settings
+    weights = f" --loss-weights {settings.loss_weights.name}" if settings.loss_weights else ""
+    changed = "".join(
+        f" --{name} {value}" if name in ("model", "device") else f" --set {name}={value}"
+        for name, value in request.overrides.items()
+    )
+    return {
+        "command": f"syncpano reproduce {request.experiment.name} --samples {request.samples}"
+        f" --references {request.experiment.references}{weights}{changed}",
+        "model": request.source.id,
+        "model_hash": content_hash(request.source.folder),
+        "revision": request.source.revision,
+        "device": ", ".join(machine.devices),
+        "metrics": list(settings.metrics),
+        "features": settings.features,
+        "reduction": settings.reduction,
+        "giqa_form": settings.giqa_form,
+        "base": dict(request.experiment.base),
+        "overrides": request.overrides,
+        "references": request.experiment.references,
+        "versions": {**machine.versions, **versions()},
+    }

@@ -1,0 +1,202 @@
+"""Presets, and what `syncpano bench` measures: properties, never times."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import jsonschema
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from syncpano import bench
+from syncpano.bench import Case
+from syncpano.bench_case import OperationCounter, count_flops, matmul_flops_per_second, measure
+from syncpano.config import PanoramaConfig
+from syncpano.errors import SyncPanoError
+from syncpano.models.source import resolve_source
+from syncpano.pipeline import Studio
+from syncpano.presets import presets
+from tests.conftest import Outcome
+
+Cli = Callable[..., Outcome]
+SPEED_PRESETS = ("multidiffusion", "exact", "balanced", "fast", "draft")
+
+
+def config(model: Path, trunk: Path, **changes: object) -> PanoramaConfig:
+    values = {
+        "prompt": "A waterfall",
+        "model": str(model),
+        "width": 96,
+        "height": 64,
+        "steps": 2,
+        "device": "cpu",
+        "dtype": "float32",
+        "loss": "lpips-squeeze",
+        "loss_weights": str(trunk),
+        **changes,
+    }
+    return PanoramaConfig(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", SPEED_PRESETS)
+def test_every_preset_is_a_valid_plan(cli: Cli, name: str) -> None:
+    done = cli("generate", "a", "--config", name, "--model", "sd2", "--dry-run", "--json")
+    assert (done.code, done.err) == (0, "")
+    planned = json.loads(done.out)
+    assert all(origin in ("default", "flag", f"config {name}") for origin in planned["source"].values())
+
+
+def test_presets_cost_less_and_less(cli: Cli) -> None:
+    def passes(name: str) -> int:
+        done = cli("generate", "a", "--config", name, "--model", "sd2", "--dry-run", "--json")
+        calls = json.loads(done.out)["calls"]
+        return int(calls["predictions"] + 2 * calls["gradients"])
+
+    exact, balanced, fast, draft = map(passes, SPEED_PRESETS[1:])
+    assert exact > balanced > fast > draft
+    assert fast < passes("multidiffusion") / 2
+
+
+def test_exact_is_the_papers_plan(cli: Cli) -> None:
+    plans = [
+        json.loads(
+            cli("generate", "a", "--config", name, "--model", "sd2", "--dry-run", "--json").out
+        )
+        for name in ("exact", "paper")
+    ]
+    for key in ("windows", "sync", "calls"):
+        assert plans[0][key] == plans[1][key]
+
+
+def test_a_measured_case_follows_the_schema(tiny_model: Path, squeeze_trunk: Path) -> None:
+    case = Case("two", config(tiny_model, squeeze_trunk))
+    source = resolve_source(str(tiny_model), download=False)
+    timed = bench.lay_out([case, Case("none", config(tiny_model, squeeze_trunk, sync_weight=0.0))], source)
+    for item in timed:
+        item.runs += [measure(item.case.config)] * 2
+    report = bench.summarise(timed, "syncpano bench")
+    report = json.loads(json.dumps(report))
+    jsonschema.validate(report, bench.json_schema(), cls=jsonschema.Draft202012Validator)
+    first, second = report["cases"]
+    assert first["ratio_to_first"] == {"median": 1, "least": 1, "most": 1}
+    assert first["flops"] > second["flops"] > 0
+    assert first["config"] == asdict(case.config)
+    page = bench.to_markdown(report)
+    assert "| two | 96 x 64 | 3 |" in page
+
+
+def test_measuring_paints_what_generate_paints(tiny_model: Path, squeeze_trunk: Path) -> None:
+    wanted = config(tiny_model, squeeze_trunk)
+    painted = Studio().generate(wanted)
+    assert measure(wanted)["pixels"] == painted.log["image"]["sha256"]
+
+
+def test_operations_add_up_to_those_of_a_counted_run(
+    tiny_model: Path, squeeze_trunk: Path
+) -> None:
+    for changes in (
+        {},
+        {"sync_weight": 0.0},
+        {"gradient": "cond"},
+        {"gradient": "x0"},
+        {"compare": "noisy"},
+        {"sync_every": 2, "stride": 8},
+        {"guidance_scale": 1.0},
+    ):
+        wanted = config(tiny_model, squeeze_trunk, **changes)
+        studio = Studio()
+        studio.loaded(wanted)  # the text is encoded under the counter, the weights are not read
+        with OperationCounter() as counted:
+            painted = studio.generate(wanted)
+        estimate = count_flops(studio, wanted, painted)
+        assert estimate == pytest.approx(counted.total, rel=0.01), changes
+
+
+def test_a_failing_case_fails_with_its_own_words(tiny_model: Path) -> None:
+    wanted = PanoramaConfig("A waterfall", model=str(tiny_model), width=40)
+    with pytest.raises(SyncPanoError, match="width 40"):
+        bench.lay_out([Case("narrow", wanted)], resolve_source(str(tiny_model), download=False))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--presets", ","], "no preset"),
+        (["--presets", "exat"], "'exat' is no named config"),
+        (["--widths", "wide"], "widths 'wide'"),
+        (["--widths", "96", "--width", "96"], "`--width` and `--widths`"),
+        (["--presets", "exact", "--widths", "8"], "width 8"),
+    ],
+)
+def test_bad_input_ends_before_anything_is_timed(
+    cli: Cli, tiny_model: Path, arguments: list[str], said: str
+) -> None:
+    done = cli("bench", "--model", tiny_model, "--height", 64, "--stride", 16, *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
+@pytest.mark.slow
+def test_bench_from_the_command_line(cli: Cli, tiny_flags: list[str]) -> None:
+    done = cli(
+        *("bench", "--presets", "multidiffusion,first3", "--repeats", 2, "--json"),
+        *("--markdown", "speed/page.md", "--quiet", *tiny_flags),
+    )
+    assert (done.code, done.err) == (0, "")
+    report = json.loads(done.out)
+    jsonschema.validate(report, bench.json_schema(), cls=jsonschema.Draft202012Validator)
+    assert [case["preset"] for case in report["cases"]] == ["multidiffusion", "first3"]
+    assert all(case["peak_bytes"]["process"] > 2**20 for case in report["cases"])
+    assert "syncpano bench --presets multidiffusion,first3" in Path("speed/page.md").read_text()
+
+
+def test_the_matmul_peak_is_a_rate() -> None:
+    assert matmul_flops_per_second(torch.device("cpu"), torch.float32) > 1e9
+
+
+@hypothesis_settings(max_examples=25)
+@given(
+    st.fixed_dictionaries(
+        {
+            "method": st.sampled_from(["sync", "multi", "bld", "independent"]),
+            "windows": st.sampled_from(["overlapping", "shifted"]),
+            "compare": st.sampled_from(["foreseen", "noisy"]),
+            "gradient": st.sampled_from(["exact", "cond", "x0"]),
+            "scheduler": st.sampled_from(["ddim", "dpmsolver++", "unipc"]),
+            "loop": st.booleans(),
+            "sync_every": st.integers(1, 3),
+            "sync_freq": st.sampled_from([None, 1, 2]),
+            "initial_steps": st.sampled_from([None, 1]),
+            "guidance_scale": st.sampled_from([1.0, 7.5]),
+            "loss_size": st.sampled_from([None, 32]),
+            "window_batch": st.sampled_from([None, 2]),
+            "gradient_decoder": st.sampled_from(["auto", "full", "tiny"]),
+            "width": st.sampled_from([64, 96, 104, 128]),
+            "stride": st.sampled_from([None, 16, 24, 64]),
+        }
+    )
+)
+def test_every_combination_of_options_paints_or_is_refused(
+    studio: Studio, tiny_model: Path, squeeze_trunk: Path, changes: dict[str, object]
+) -> None:
+    try:
+        painted = studio.generate(config(tiny_model, squeeze_trunk, **changes))
+    except SyncPanoError as error:
+        assert error.hint  # noqa: PT017
+    else:
+        assert painted.image.size == (changes["width"], 64)
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    return Studio()
+
+
+def test_presets_are_listed_by_name() -> None:
+    assert set(SPEED_PRESETS) <= set(presets())
