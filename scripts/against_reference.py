@@ -18,15 +18,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
-import shapes
 from tests.reference import Reference
 
+import shapes
 from syncpano import machine
 from syncpano.batching import Batcher
 from syncpano.losses.load import load_loss

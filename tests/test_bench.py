@@ -49,7 +49,9 @@ def test_every_preset_is_a_valid_plan(cli: Cli, name: str) -> None:
     done = cli("generate", "a", "--config", name, "--model", "sd2", "--dry-run", "--json")
     assert (done.code, done.err) == (0, "")
     planned = json.loads(done.out)
-    assert all(origin in ("default", "flag", f"config {name}") for origin in planned["source"].values())
+    assert all(
+        origin in ("default", "flag", f"config {name}") for origin in planned["source"].values()
+    )
 
 
 def test_presets_cost_less_and_less(cli: Cli) -> None:
@@ -77,7 +79,9 @@ def test_exact_is_the_papers_plan(cli: Cli) -> None:
 def test_a_measured_case_follows_the_schema(tiny_model: Path, squeeze_trunk: Path) -> None:
     case = Case("two", config(tiny_model, squeeze_trunk))
     source = resolve_source(str(tiny_model), download=False)
-    timed = bench.lay_out([case, Case("none", config(tiny_model, squeeze_trunk, sync_weight=0.0))], source)
+    timed = bench.lay_out(
+        [case, Case("none", config(tiny_model, squeeze_trunk, sync_weight=0.0))], source
+    )
     for item in timed:
         item.runs += [measure(item.case.config)] * 2
     report = bench.summarise(timed, "syncpano bench")
@@ -97,9 +101,7 @@ def test_measuring_paints_what_generate_paints(tiny_model: Path, squeeze_trunk: 
     assert measure(wanted)["pixels"] == painted.log["image"]["sha256"]
 
 
-def test_operations_add_up_to_those_of_a_counted_run(
-    tiny_model: Path, squeeze_trunk: Path
-) -> None:
+def test_operations_add_up_to_those_of_a_counted_run(tiny_model: Path, squeeze_trunk: Path) -> None:
     for changes in (
         {},
         {"sync_weight": 0.0},

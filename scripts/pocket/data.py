@@ -35,7 +35,7 @@ class Render:
 def render_all(
     cache: Path, subjects: Sequence[str], count: int, width: int, *, held_out: bool = False
 ) -> Iterator[Render]:
-    """Yield `count` renders of every subject, subject by subject in turn, drawing what is missing."""
+    """Yield `count` renders of every subject, subject by subject, drawing what is missing."""
     folders = {subject: _folder(cache, subject, width) for subject in subjects}
     first = HELD_OUT if held_out else 0
     for seed in range(first, first + count):

@@ -109,7 +109,11 @@ def train_diffusion(stage: Stage, data: Windows, recipe: dict[str, Any], device:
     torch.manual_seed(recipe["seed"])
     model = TextToImage(stage.folder, data.latents.shape[1], recipe).to(device)
     optimiser = torch.optim.AdamW(
-        model.parameters(), recipe["learning_rate"], betas=(0.9, 0.99), weight_decay=1e-2, fused=True
+        model.parameters(),
+        recipe["learning_rate"],
+        betas=(0.9, 0.99),
+        weight_decay=1e-2,
+        fused=True,
     )
     average = Average(model, recipe["ema"])
     state = {"model": model, "optimiser": optimiser, "average": average}

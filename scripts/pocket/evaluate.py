@@ -144,7 +144,7 @@ def coherence(bench: Bench) -> dict[str, Any]:
 
 
 def diversity(bench: Bench) -> dict[str, Any]:
-    """Mean LPIPS between the centres of panoramas of one prompt and eight seeds, at w = 0 and 20."""
+    """Mean LPIPS between the centres of panoramas of one prompt and 8 seeds, at w = 0 and 20."""
     found = {}
     for weight in (0.0, 20.0):
         distances = []
@@ -174,7 +174,7 @@ def autoencoder(bench: Bench) -> dict[str, Any]:
 
 
 def fidelity(bench: Bench) -> dict[str, Any]:
-    """Frechet distance of VGG-16 features: 500 windows to held-out renders, and renders to renders."""
+    """Frechet distance of VGG-16 features to held-out renders: of 500 windows, of other renders."""
     extractor = Vgg16Features("cpu", bench.weights)
     renders = [crops(r.load())[:2] for r in bench.held_out(12)]
     one, other = ([pair[i] for pair in renders] for i in range(2))

@@ -1,6 +1,6 @@
 """Write a run's weights as the embedded model: fp16 safetensors in the diffusers layout.
 
-    python scripts/pocket/export.py --folder runs/pocket --loss-scale 0.1
+python scripts/pocket/export.py --folder runs/pocket --loss-scale 0.1
 """
 
 from __future__ import annotations

@@ -69,8 +69,7 @@ def main() -> None:
     ]
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % arguments.columns)
     rows = [
-        np.hstack(tiles[i : i + arguments.columns])
-        for i in range(0, len(tiles), arguments.columns)
+        np.hstack(tiles[i : i + arguments.columns]) for i in range(0, len(tiles), arguments.columns)
     ]
     cv2.imwrite(str(arguments.out), np.vstack(rows)[..., ::-1])
 

@@ -15,7 +15,9 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 _PIECES = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
-def train_tokenizer(folder: Path, captions: Iterable[str], vocabulary: int, max_length: int) -> None:
+def train_tokenizer(
+    folder: Path, captions: Iterable[str], vocabulary: int, max_length: int
+) -> None:
     """Learn a byte-level BPE that splits unknown words instead of losing them; write it."""
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=END))
     tokenizer.normalizer = normalizers.Sequence(

@@ -56,9 +56,7 @@ class Training:
         shape = self.recipe["renders"]
         count = shape["held_out_per_subject" if held_out else "per_subject"]
         cache = self.folder / "renders"
-        return list(
-            render_all(cache, self.subjects, count, shape["width"], held_out=held_out)
-        )
+        return list(render_all(cache, self.subjects, count, shape["width"], held_out=held_out))
 
     def run_renders(self) -> None:
         """Draw what is missing."""
@@ -73,9 +71,7 @@ class Training:
             caption(rng, sample_attributes(rng, subject)) for _ in range(3000) for subject in NOUNS
         )
         text = self.recipe["diffusion"]["text"]
-        train_tokenizer(
-            self.folder / "tokenizer", captions, text["vocabulary"], text["max_length"]
-        )
+        train_tokenizer(self.folder / "tokenizer", captions, text["vocabulary"], text["max_length"])
 
     def run_transform(self) -> None:
         """Fit the closed forms of the autoencoder."""

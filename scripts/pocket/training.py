@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -67,7 +66,7 @@ class Stage:
         }
         partial = self.checkpoint.with_suffix(".partial")
         torch.save(saved, partial)
-        os.replace(partial, self.checkpoint)
+        partial.replace(self.checkpoint)
 
     def steps(self, state: dict[str, Any]) -> Iterator[int]:
         """Count steps until the budget is used, saving now and then and at the end."""

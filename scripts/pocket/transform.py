@@ -89,7 +89,8 @@ def fit_linear_decoder(
         gram = inputs.T @ inputs if gram is None else gram.addmm_(inputs.T, inputs)
         moment = inputs.T @ targets if moment is None else moment.addmm_(inputs.T, targets)
         count += len(inputs)
-    assert gram is not None and moment is not None
+    assert gram is not None
+    assert moment is not None
     eye = torch.eye(len(gram)) * ridge * count
     solution = torch.linalg.solve((gram + eye).double(), moment.double()).float()  # (9C + 1) 3qq
     channels = (len(gram) - 1) // 9

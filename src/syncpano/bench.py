@@ -162,9 +162,9 @@ def to_markdown(report: Mapping[str, Any], title: str = "Speed") -> str:
     versions = environment["versions"]
     header = (
         "preset|size|windows|predictions, gradients|TFLOP|seconds (least to most)|"
-        "times the first|of the matmul peak|peak memory GiB"
+        "times the first|processor seconds|of the matmul peak|peak memory GiB"
     )
-    rows = [header.split("|"), ["---"] * 9, *(_row(case) for case in cases)]
+    rows = [header.split("|"), ["---"] * 10, *(_row(case) for case in cases)]
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     made = ", ".join(f"{name} {versions[name]}" for name in ("syncpano", "torch", "diffusers"))
     return (
@@ -191,6 +191,7 @@ def _row(case: Mapping[str, Any]) -> list[str]:
         f"{case['flops'] / 1e12:.3g}",
         f"{seconds['median']:.2f} ({seconds['least']:.2f} to {seconds['most']:.2f})",
         f"{ratio['median']:.3f}",
+        f"{case['cpu_seconds']:.2f}",
         f"{case['share_of_peak']:.0%}",
         f"{memory / 2**30:.2f}",
     ]

@@ -31,14 +31,12 @@ SUBJECTS: dict[str, str] = {
 }
 
 
-def module(subject: str):  # noqa: ANN201
+def module(subject: str):
     """Return the module that draws `subject`."""
     return import_module(f"{__name__}.subjects.{SUBJECTS.get(subject, subject)}")
 
 
-def render(
-    seed: int, subject: str, width: int = 1024, attrs: Attributes | None = None
-) -> tuple[np.ndarray, Attributes]:
+def render(seed: int, subject: str, width: int = 1024, attrs: Attributes | None = None) -> tuple[np.ndarray, Attributes]:
     """Return a render (512, width, 3) uint8 and its attributes, the same for the same arguments."""
     rng = np.random.default_rng([seed, *subject.encode()])
     mod = module(subject)

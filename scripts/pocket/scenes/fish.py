@@ -13,9 +13,7 @@ from .light import Light
 _FISH = (("#f8c820", "#2a2e48"), ("#f47a1e", "#fff4e8"), ("#2a6ef0", "#f8d83c"), ("#f4f0e8", "#3a3440"), ("#e83a5a", "#ffd0a0"), ("#30c8d8", "#f48a30"))
 
 
-def shoal(
-    rng: Generator, canvas: np.ndarray, light: Light, count: int, size: float, depth: float, band: tuple[float, float]
-) -> None:
+def shoal(rng: Generator, canvas: np.ndarray, light: Light, count: int, size: float, depth: float, band: tuple[float, float]) -> None:
     """Let schools of `count` fish of about `size` px swim between the rows of `band`, two schools to each 512 px."""
     width = canvas.shape[1]
     for k in range(max(round(width / 256), 2)):

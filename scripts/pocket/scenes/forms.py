@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import cv2
@@ -47,7 +48,7 @@ def body(height: int, width: int, limbs: Iterable[Limb], fillet: float = 0.0) ->
 def chain(points: Iterable[tuple[float, float, float]]) -> list[Limb]:
     """Return the limbs that join successive (x, y, r) points."""
     p = list(points)
-    return [(*a, *b) for a, b in zip(p[:-1], p[1:], strict=True)]
+    return [(*a, *b) for a, b in itertools.pairwise(p)]
 
 
 def solid(light: Light, mask: Array, bulge: Array, albedo: Array, depth: float = 0.0, soft: float = 2.0, bias: float = 0.0) -> Array:

@@ -13,9 +13,7 @@ from .light import Light
 Array = np.ndarray
 
 
-def ridge(
-    rng: Generator, canvas: Array, light: Light, base: float, rise: float, depth: float, albedo: Array, snow: float = 0.0, cell: float = 220.0
-) -> Array:
+def ridge(rng: Generator, canvas: Array, light: Light, base: float, rise: float, depth: float, albedo: Array, snow: float = 0.0, cell: float = 220.0) -> Array:
     """Paint one range of mountains with lit and shaded faces; return its skyline (W,).
 
     Summits reach `rise` px above row `base`; `depth` 0 near ... 1 far hazes it; `snow` 0 ... 1 caps it.

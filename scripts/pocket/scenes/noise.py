@@ -26,9 +26,7 @@ def value(rng: Generator, height: int, width: int, cell: float, stretch: float =
     return fit(rng.random((gh, gw), dtype=np.float32), height, width)
 
 
-def fbm(
-    rng: Generator, height: int, width: int, cell: float, octaves: int = 5, gain: float = 0.5, stretch: float = 1.0
-) -> Array:
+def fbm(rng: Generator, height: int, width: int, cell: float, octaves: int = 5, gain: float = 0.5, stretch: float = 1.0) -> Array:
     """Return fractal noise (H, W) in [0, 1], mean 0.5; largest forms `cell` px high, `stretch` times as wide.
 
     Octaves whose cells would be finer than 3 px are left out.

@@ -168,9 +168,7 @@ def _cover(below: Array, above: Array) -> Array:
     return above + below * (1 - above[..., 3:])
 
 
-def forest(
-    rng: Generator, canvas: Array, sprites: list[Array], line: Array, count: int, size: tuple[float, float], sink: float = 0.06
-) -> None:
+def forest(rng: Generator, canvas: Array, sprites: list[Array], line: Array, count: int, size: tuple[float, float], sink: float = 0.06) -> None:
     """Paste `count` random sprites with their feet on the line (W,) of y values, of heights within `size`, far ones first."""
     w = canvas.shape[1]
     xs = (np.arange(count) + rng.random(count)) * (w + 40) / count - 20

@@ -139,9 +139,7 @@ def shooting_stars(rng: Generator, canvas: Array, horizon: float, count: int, co
     screen(canvas, (np.clip(soft * 1.2, 0, 1) + 0.7 * blur(soft, 6.0))[..., None] * light)
 
 
-def paint_clouds(
-    rng: Generator, canvas: Array, light: Light, attrs: Attributes, horizon: float, cover: float | None = None
-) -> None:
+def paint_clouds(rng: Generator, canvas: Array, light: Light, attrs: Attributes, horizon: float, cover: float | None = None) -> None:
     """Paint clouds lit from the sun's side: a wispy or broken layer in perspective, and heaps of cumulus."""
     if cover is None:
         base = {"clear": 0.28, "cloudy": 0.72, "fog": 0.5, "snow": 0.8}[attrs.weather]

@@ -101,9 +101,7 @@ def _grain(rng: Generator, light: Light, height: int, width: int) -> Array:
 def _massif(rng: Generator, rows: int, cols: int, cell: float, sharp: float) -> Array:
     """Return elevations (rows, cols), about [0, 1]: warped pyramids of uneven height with ridged arms."""
     big = noise.fbm(rng, rows, cols, cell * 1.5, 3)
-    cones = sum(
-        (_cones(rng, rows, cols, cell * k) * a for k, a in ((1.0, 0.6), (0.5, 0.26), (0.27, 0.14))), np.zeros((), np.float32)
-    )
+    cones = sum((_cones(rng, rows, cols, cell * k) * a for k, a in ((1.0, 0.6), (0.5, 0.26), (0.27, 0.14))), np.zeros((), np.float32))
     arms = noise.ridged(rng, rows, cols, cell * 0.5, 3, 0.5)
     field = noise.warp(rng, cones**sharp, cell * 0.1, cell * 0.45) * (0.5 + 0.8 * big)
     field = field * (0.5 + 0.75 * arms) + 0.22 * arms * big
@@ -144,9 +142,7 @@ def _project(ys: Array, height: int) -> tuple[Array, Array]:
     return (k - 1 + t).astype(np.float32), seen[-1]
 
 
-def rock_and_snow(
-    rng: Generator, terrain: Terrain, light: Light, rock: Array, snow: float, green: Array | None = None
-) -> Array:
+def rock_and_snow(rng: Generator, terrain: Terrain, light: Light, rock: Array, snow: float, green: Array | None = None) -> Array:
     """Return slice colours (D, W, 3), shaded and hazed: meadow or forest below, rock, and snow above.
 
     `snow` 0 none ... 1 down to the valley; `green` is the colour of the lower slopes.

@@ -53,9 +53,7 @@ def reflect(
     over(canvas, image, np.broadcast_to(edge, (n, w)) if mask is None else mask * edge, top, 0)
 
 
-def sea(
-    rng: Generator, canvas: Array, horizon: float, light: Light, color: Array, bottom: float | None = None, chop: float = 0.6
-) -> None:
+def sea(rng: Generator, canvas: Array, horizon: float, light: Light, color: Array, bottom: float | None = None, chop: float = 0.6) -> None:
     """Paint the open sea from `horizon` down to `bottom` (default the lower border) with waves and the sun's road."""
     h, w = canvas.shape[:2]
     top, end = int(horizon), int(h if bottom is None else bottom)
@@ -96,9 +94,7 @@ def surf(rng: Generator, canvas: Array, line: Array, light: Light, width: float 
         over(canvas, white, band * noise.smoothstep(tex + 0.35 * (1 + d) - 0.1 * k, 0.4, 0.62) * alpha)
 
 
-def fall(
-    rng: Generator, canvas: Array, light: Light, x: float, top: float, bottom: float, width: float, spread: float = 1.25
-) -> None:
+def fall(rng: Generator, canvas: Array, light: Light, x: float, top: float, bottom: float, width: float, spread: float = 1.25) -> None:
     """Paint one waterfall, its lip centred at (x, top), `width` px wide, falling to row `bottom`, in place."""
     h = int(bottom - top)
     if h < 8:

@@ -49,7 +49,7 @@ class PocketAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     config_name = "config.json"
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
         latent_channels: int = 48,
@@ -87,8 +87,9 @@ class _Residual(nn.Module):
             if next_width:
                 layers += [nn.Conv2d(width, 4 * next_width, 1), nn.PixelShuffle(2)]
         last = nn.Conv2d(channels[-1], 3 * shuffle**2, 3, padding=1)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias if last.bias is not None else torch.empty(0))
+        with torch.no_grad():  # training starts at the linear optimum
+            for parameter in last.parameters():
+                parameter.zero_()
         self.layers = nn.Sequential(*layers, nn.SiLU(), last, nn.PixelShuffle(shuffle))
 
     def forward(self, latents: Tensor) -> Tensor:
@@ -102,9 +103,9 @@ class _Block(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.bias if self.second.bias is not None else torch.empty(0))
         with torch.no_grad():
             self.second.weight.mul_(0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.silu(self.first(F.silu(x))))
+        moved: Tensor = self.second(F.silu(self.first(F.silu(x))))
+        return x + moved

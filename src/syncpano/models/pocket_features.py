@@ -28,7 +28,7 @@ class PocketFeatureNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     config_name = "config.json"
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
         size: int = 64,
@@ -47,7 +47,7 @@ class PocketFeatureNet(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def feature_maps(self, images: Tensor) -> list[Tensor]:
         """N 3 H W -> one N c h w a stage, from S x S down."""
         x = F.interpolate(images, (self.config.size, self.config.size), mode="area")
-        maps = []
+        maps: list[Tensor] = []
         for stage in self.stages:
             x = stage(F.avg_pool2d(x, 2) if maps else x)
             maps.append(x)

@@ -232,7 +232,15 @@ def market(rng: Generator, canvas: np.ndarray, town: Town, y: float) -> None:
     x = float(rng.uniform(-20, 60))
     while x < width + 40:
         if rng.random() < 0.68:
-            parasol(rng, canvas, town.light, town.cloths[int(rng.integers(len(town.cloths)))], x, y + town.lane * float(rng.uniform(0.78, 0.9)), float(rng.uniform(25, 34)))
+            parasol(
+                rng,
+                canvas,
+                town.light,
+                town.cloths[int(rng.integers(len(town.cloths)))],
+                x,
+                y + town.lane * float(rng.uniform(0.78, 0.9)),
+                float(rng.uniform(25, 34)),
+            )
         else:
             pot(rng, canvas, town.light, x, y + town.lane * 0.86, float(rng.uniform(14, 20)))
         x += float(rng.uniform(62, 110))

@@ -34,7 +34,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     meadow = hue(rgb(_MEADOWS["winter" if white else attrs.season][int(rng.integers(3))]), float(rng.uniform(-10, 10)))
     wood = [hue(plants.leaf_color(rng, attrs), 0, 1.15, 1.1) if not white else rgb("#dde8f0") for _ in range(3)]
     trees = [plants.tree(rng, light, 170, c) for c in wood] + [plants.tree(rng, light, 170, wood[0])]
-    if attrs.season != "spring" and rng.random() < 0.4 or white:
+    if (attrs.season != "spring" and rng.random() < 0.4) or white:
         trees = [plants.conifer(rng, light, 190, 0.7 * white) for _ in range(3)] + trees[:1]
     line = np.full(width, horizon, np.float32)
     for k in range(3):

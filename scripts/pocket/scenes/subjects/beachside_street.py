@@ -179,7 +179,9 @@ def lamp(canvas: np.ndarray, attrs: Attributes, st: Street, x: float, drop: floa
     """Raise one street lamp with an arm over the road; it shines in the dusk."""
     n, w, c = int(tall) + 14, 90, 26
     arm = np.array([[c, 40], [c + 3, 20], [c + 14, 11], [c + 40, 9]])
-    mask = blur(polygon(n, w, taper(np.array([[c, n], [c, n / 2], [c, 38]]), 8, 5), taper(arm, 5, 4), [(c + 30, 7), (c + 56, 9), (c + 54, 15), (c + 32, 14)]), 0.6)
+    mask = blur(
+        polygon(n, w, taper(np.array([[c, n], [c, n / 2], [c, 38]]), 8, 5), taper(arm, 5, 4), [(c + 30, 7), (c + 56, 9), (c + 54, 15), (c + 32, 14)]), 0.6
+    )
     top, left = int(st.at(x, drop)) - n, int(x) - c
     st.put(canvas, st.light.tint(rgb("#4c5058"), 0.35), mask, top, left)
     if attrs.time != "noon":
@@ -203,8 +205,23 @@ def car(rng: Generator, canvas: np.ndarray, attrs: Attributes, st: Street, x: fl
     light, n, bw = st.light, int(w * 0.44) + 8, int(w) + 12
     van = rng.random() < 0.25
     hood = 0.02 if van else float(rng.uniform(0.16, 0.26))
-    roof = np.array([(0.0, 0.24), (0.0 + 0.02, 0.2), (0.16, 0.2), (0.24 if not van else 0.05, 0.4), (0.62 if not van else 0.82, 0.4), (0.84 - hood * 0.3, 0.235), (0.97, 0.2), (1.0, 0.14), (1.0, 0.05), (0.0, 0.05)])
-    glass = np.array([(0.25 if not van else 0.1, 0.235), (0.29 if not van else 0.1, 0.365), (0.59 if not van else 0.8, 0.365), (0.73 if not van else 0.86, 0.235)])
+    roof = np.array(
+        [
+            (0.0, 0.24),
+            (0.0 + 0.02, 0.2),
+            (0.16, 0.2),
+            (0.24 if not van else 0.05, 0.4),
+            (0.62 if not van else 0.82, 0.4),
+            (0.84 - hood * 0.3, 0.235),
+            (0.97, 0.2),
+            (1.0, 0.14),
+            (1.0, 0.05),
+            (0.0, 0.05),
+        ]
+    )
+    glass = np.array(
+        [(0.25 if not van else 0.1, 0.235), (0.29 if not van else 0.1, 0.365), (0.59 if not van else 0.8, 0.365), (0.73 if not van else 0.86, 0.235)]
+    )
 
     def place(p: np.ndarray) -> np.ndarray:
         q = p.copy()

@@ -60,9 +60,7 @@ def finish(canvas: np.ndarray, attrs: Attributes) -> np.ndarray:
     return np.clip(cv2.GaussianBlur(canvas, (0, 0), 0.7), 0.0, 1.0)
 
 
-def heaven(
-    rng: Generator, attrs: Attributes, light: Light, colors: list[np.ndarray], width: int, height: int, horizon: float
-) -> np.ndarray:
+def heaven(rng: Generator, attrs: Attributes, light: Light, colors: list[np.ndarray], width: int, height: int, horizon: float) -> np.ndarray:
     """Return the sky (H, W, 3): gradient, rings of light about the disc, flat puffy clouds."""
     t = np.clip(np.arange(height, dtype=np.float32) / horizon, 0, 1)[:, None, None] ** 1.2
     canvas = np.repeat(mix(colors[0], colors[1], np.broadcast_to(t, (height, 1, 3))), width, axis=1)

@@ -114,7 +114,17 @@ def keep(rng: Generator, canvas: np.ndarray, m: Masonry, c: float, line: np.ndar
         tower(rng, canvas, m, x, foot, float(rng.uniform(20, 30)) * size, float(rng.uniform(120, 190)) * size, 0.3, True)
     for x in (c + float(rng.uniform(-70, -20)), c + float(rng.uniform(20, 70))):
         hall(rng, canvas, m, x, foot, float(rng.uniform(70, 110)) * size, float(rng.uniform(60, 95)) * size, 0.22)
-    tower(rng, canvas, m, c + float(rng.uniform(-25, 25)), foot, float(rng.uniform(44, 62)) * size, float(rng.uniform(150, 200)) * size, 0.18, bool(rng.random() < 0.75))
+    tower(
+        rng,
+        canvas,
+        m,
+        c + float(rng.uniform(-25, 25)),
+        foot,
+        float(rng.uniform(44, 62)) * size,
+        float(rng.uniform(150, 200)) * size,
+        0.18,
+        bool(rng.random() < 0.75),
+    )
     for side in (-1, 1):
         x = c + side * float(rng.uniform(60, 105))
         tower(rng, canvas, m, x, foot + 8, float(rng.uniform(28, 40)) * size, float(rng.uniform(85, 140)) * size, 0.14, bool(rng.random() < 0.8))
@@ -165,7 +175,11 @@ def cone(rng: Generator, canvas: np.ndarray, m: Masonry, x: float, foot: float, 
     u = (xx - c) / (2 + w / 2 * yy / h)
     bands = 0.5 + 0.5 * np.sin(yy * 2 * np.pi / 9.0 + u * u * -2)
     lit = np.clip(0.45 + 0.6 * u * m.light.dx - 0.1 * u * u + 0.1 * (bands - 0.5), 0.03, 1)
-    albedo = m.roof if not m.snow else mix(m.roof, np.float32([0.94, 0.96, 1.0]), noise.smoothstep(0.5 - 0.35 * u * m.light.dx + 0.3 * (m.texture(rng, n, bw) - 0.5), 0.3, 0.6) * 0.9)
+    albedo = (
+        m.roof
+        if not m.snow
+        else mix(m.roof, np.float32([0.94, 0.96, 1.0]), noise.smoothstep(0.5 - 0.35 * u * m.light.dx + 0.3 * (m.texture(rng, n, bw) - 0.5), 0.3, 0.6) * 0.9)
+    )
     m.put(canvas, m.light.shade(albedo, lit), polygon(n, bw, pts), int(foot) - h, int(x - c), depth)
     if rng.random() < 0.55:
         k = int(24 + 6 * rng.random())
@@ -208,7 +222,14 @@ def hall(rng: Generator, canvas: np.ndarray, m: Masonry, x: float, foot: float, 
     n, bw, inset = int(h + rise), int(w) + 12, w * float(rng.uniform(0.1, 0.3))
     c = bw / 2
     lit = np.clip(0.5 + 0.2 * m.light.dx * float(rng.choice([-1, 1])) + 0.5 * (m.texture(rng, n, bw) - 0.5), 0, 1)
-    m.put(canvas, m.light.shade(m.wall, lit), polygon(n, bw, [(c - w / 2, rise), (c + w / 2, rise), (c + w / 2, n), (c - w / 2, n)]), int(foot) - n, int(x - c), depth)
+    m.put(
+        canvas,
+        m.light.shade(m.wall, lit),
+        polygon(n, bw, [(c - w / 2, rise), (c + w / 2, rise), (c + w / 2, n), (c - w / 2, n)]),
+        int(foot) - n,
+        int(x - c),
+        depth,
+    )
     cover = polygon(n, bw, [(c - w / 2 - 4, rise + 3), (c - w / 2 + inset, 0), (c + w / 2 - inset, 0), (c + w / 2 + 4, rise + 3)])
     albedo = np.float32([0.92, 0.95, 1.0]) if m.snow else m.roof
     m.put(canvas, m.light.shade(albedo, np.clip(0.6 + 0.4 * (m.texture(rng, n, bw) - 0.5), 0, 1)), cover, int(foot) - n, int(x - c), depth)
@@ -237,7 +258,10 @@ def slope(rng: Generator, canvas: np.ndarray, m: Masonry, attrs: Attributes, lin
     lake = height - float(rng.uniform(45, 80)) if rng.random() < 0.45 else 0.0
     leaves = [hue(plants.leaf_color(rng, attrs), 0, 0.9, 0.8) for _ in range(3)]
     fir = rng.random() < 0.5 or white
-    sprites = [plants.conifer(rng, light, 110, 0.35 if white else 0.0, None, 0.05) if fir or k == 2 else plants.tree(rng, light, 110, leaves[k], 0.05) for k in range(3)]
+    sprites = [
+        plants.conifer(rng, light, 110, 0.35 if white else 0.0, None, 0.05) if fir or k == 2 else plants.tree(rng, light, 110, leaves[k], 0.05)
+        for k in range(3)
+    ]
     bottom = lake or height + 20.0
     for k in range(3):
         t = (k + 1) / 3

@@ -145,12 +145,18 @@ def outline(rng: Generator, n: int, bw: int, w: float, head: int) -> np.ndarray:
         if rng.random() < 0.5:
             shapes += [[(c - s, head * 0.3), (c + s, head * 0.3), (c + s, head), (c - s, head)]]
     elif kind == "spire":
-        shapes += [[(a + w * 0.08, head + 1), (c - 2, head * 0.25), (c + 2, head * 0.25), (b - w * 0.08, head + 1)], [(c - 2, 0), (c + 2, 0), (c + 2, head), (c - 2, head)]]
+        shapes += [
+            [(a + w * 0.08, head + 1), (c - 2, head * 0.25), (c + 2, head * 0.25), (b - w * 0.08, head + 1)],
+            [(c - 2, 0), (c + 2, 0), (c + 2, head), (c - 2, head)],
+        ]
     elif kind == "slant":
         lift = min(w * 0.7, head * 0.9)
         shapes += [[(a, head + 1), (a, head - lift), (b, head + 1)]] if rng.random() < 0.5 else [[(a, head + 1), (b, head - lift), (b, head + 1)]]
     elif kind == "mast":
-        shapes += [[(c - w * 0.3, head * 0.75), (c + w * 0.3, head * 0.75), (c + w * 0.3, head + 1), (c - w * 0.3, head + 1)], [(c - 1.8, head * 0.1), (c + 1.8, head * 0.1), (c + 2.4, head), (c - 2.4, head)]]
+        shapes += [
+            [(c - w * 0.3, head * 0.75), (c + w * 0.3, head * 0.75), (c + w * 0.3, head + 1), (c - w * 0.3, head + 1)],
+            [(c - 1.8, head * 0.1), (c + 1.8, head * 0.1), (c + 2.4, head), (c - 2.4, head)],
+        ]
     elif kind == "round":
         u = np.linspace(np.pi, 0, 16)
         arc = np.stack([c + np.cos(u) * w / 2, head + 1 - np.sin(u) * min(w * 0.5, head - 2)], 1)

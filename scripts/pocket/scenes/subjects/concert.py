@@ -1,6 +1,5 @@
 """A rock concert: beams of coloured light through haze, a stage with its band, speaker stacks, a crowd with raised hands."""
 
-# ruff: noqa: RUF005 (arrays are added, not joined)
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -227,7 +226,18 @@ def crowd(rng: Generator, canvas: np.ndarray, mask: np.ndarray, st: Stage) -> No
         for x in np.arange(-r, width + 2 * r, r * 2.9):
             cx, cy = x + float(rng.uniform(-0.5, 0.5)) * r, y + float(rng.uniform(-0.7, 0.5)) * r
             shapes.append(np.stack([cx + r * 0.82 * np.cos(a), cy + r * np.sin(a)], 1))
-            shapes.append(np.array([[cx - r * 1.7, cy + r * 9], [cx - r * 1.55, cy + r * 1.9], [cx - r * 0.5, cy + r * 0.8], [cx + r * 0.5, cy + r * 0.8], [cx + r * 1.55, cy + r * 1.9], [cx + r * 1.7, cy + r * 9]]))
+            shapes.append(
+                np.array(
+                    [
+                        [cx - r * 1.7, cy + r * 9],
+                        [cx - r * 1.55, cy + r * 1.9],
+                        [cx - r * 0.5, cy + r * 0.8],
+                        [cx + r * 0.5, cy + r * 0.8],
+                        [cx + r * 1.55, cy + r * 1.9],
+                        [cx + r * 1.7, cy + r * 9],
+                    ]
+                )
+            )
             for side in (-1, 1):
                 if rng.random() < 0.22 + 0.12 * t:
                     tip = np.array([cx + side * r * float(rng.uniform(0.8, 2.2)), cy - r * float(rng.uniform(2.0, 4.2))])

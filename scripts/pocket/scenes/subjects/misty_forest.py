@@ -63,9 +63,7 @@ def shafts(rng: Generator, canvas: np.ndarray, light: Light, strength: float) ->
     screen(canvas, (m * strength)[..., None] * np.clip(mix(light.glow, light.sun, 0.3), 0, 1))
 
 
-def interior(
-    rng: Generator, canvas: np.ndarray, base: np.ndarray, attrs: Attributes, light: Light, white: bool, mask: np.ndarray | None
-) -> None:
+def interior(rng: Generator, canvas: np.ndarray, base: np.ndarray, attrs: Attributes, light: Light, white: bool, mask: np.ndarray | None) -> None:
     """Paint the inside of a wood: five layers of trunks with leaves above and undergrowth below."""
     width = canvas.shape[1]
     bark = hue(rgb(_BARKS[int(rng.integers(len(_BARKS)))]), float(rng.uniform(-8, 8)))
@@ -74,9 +72,7 @@ def interior(
     firs = rng.random() < 0.45
     spread = float(rng.uniform(0.85, 1.2))
     ray = float(rng.uniform(0.55, 0.85)) * {"clear": 1.0, "cloudy": 0.6, "fog": 0.55, "snow": 0.5}[attrs.weather] * (0.6 if attrs.dark else 1)
-    for k, (fog, ground, thick, gap) in enumerate(
-        ((0.86, 318, 9, 30), (0.72, 334, 14, 44), (0.52, 358, 22, 66), (0.28, 396, 36, 120), (0.06, 462, 62, 260))
-    ):
+    for k, (fog, ground, thick, gap) in enumerate(((0.86, 318, 9, 30), (0.72, 334, 14, 44), (0.52, 358, 22, 66), (0.28, 396, 36, 120), (0.06, 462, 62, 260))):
         before = canvas.copy() if mask is not None else None
         line = (ground + (6 + 6 * k) * noise.profile(rng, width, 120.0 + 40 * k, 3)).astype(np.float32)
         trunks(rng, canvas, base, light, bark, line, thick, gap * spread, fog)
@@ -134,9 +130,7 @@ def limb(rng: Generator, m: np.ndarray, box: int, h: int, w: float) -> np.ndarra
     return np.maximum(m, polygon(h, box, *snags))
 
 
-def canopy(
-    rng: Generator, canvas: np.ndarray, base: np.ndarray, light: Light, leaf: np.ndarray, reach: float, cell: float, fog: float
-) -> None:
+def canopy(rng: Generator, canvas: np.ndarray, base: np.ndarray, light: Light, leaf: np.ndarray, reach: float, cell: float, fog: float) -> None:
     """Hang foliage from the upper border, about `reach` px down, in clumps of `cell` px."""
     width, h = canvas.shape[1], int(reach * 1.8)
     t = np.arange(h, dtype=np.float32)[:, None] / reach
@@ -148,9 +142,7 @@ def canopy(
     over(canvas, veil(color, base[:h], fog), cv2.GaussianBlur(m, (0, 0), 0.8))
 
 
-def saplings(
-    rng: Generator, canvas: np.ndarray, base: np.ndarray, light: Light, line: np.ndarray, size: float, count: int, fog: float, white: bool
-) -> None:
+def saplings(rng: Generator, canvas: np.ndarray, base: np.ndarray, light: Light, line: np.ndarray, size: float, count: int, fog: float, white: bool) -> None:
     """Stand firs between the trunks of one layer."""
     width = canvas.shape[1]
     veil_color = base[330, :: max(width // 8, 1)].mean(axis=0)
@@ -168,9 +160,7 @@ def sprite_fog(image: np.ndarray, color: np.ndarray, fog: float) -> np.ndarray:
     return out
 
 
-def floor(
-    rng: Generator, canvas: np.ndarray, base: np.ndarray, light: Light, line: np.ndarray, moss: np.ndarray, fog: float, k: int
-) -> None:
+def floor(rng: Generator, canvas: np.ndarray, base: np.ndarray, light: Light, line: np.ndarray, moss: np.ndarray, fog: float, k: int) -> None:
     """Paint the ground of one layer below the line (W,)."""
     height = canvas.shape[0]
     if k >= 3:
@@ -193,9 +183,7 @@ def growth(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, 
             paste(canvas, kinds[int(rng.integers(2))], float(x), height + 10, 26 + 50 * level)
 
 
-def slopes(
-    rng: Generator, canvas: np.ndarray, base: np.ndarray, attrs: Attributes, light: Light, white: bool, mask: np.ndarray | None
-) -> None:
+def slopes(rng: Generator, canvas: np.ndarray, base: np.ndarray, attrs: Attributes, light: Light, white: bool, mask: np.ndarray | None) -> None:
     """Paint wooded slopes of firs, one behind another, with fog between them."""
     height, width = canvas.shape[:2]
     tone = hue(rgb("#2f5640"), float(rng.uniform(-25, 20)), float(rng.uniform(0.8, 1.1)))

@@ -23,9 +23,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     snow = {"winter": 0.9, "spring": 0.62, "autumn": 0.5, "summer": 0.4}[attrs.season] * float(rng.uniform(0.75, 1.15))
     if attrs.weather == "snow":
         snow = 0.95
-    t = terrain.make(
-        rng, width, height, light, horizon, float(rng.uniform(170, 260)), float(rng.uniform(2.5, 4.5)), float(rng.uniform(3.4, 5.4))
-    )
+    t = terrain.make(rng, width, height, light, horizon, float(rng.uniform(170, 260)), float(rng.uniform(2.5, 4.5)), float(rng.uniform(3.4, 5.4)))
     green = hue(plants.grass_color(attrs), 10, 0.8, 0.6)
     t.paint(canvas, terrain.rock_and_snow(rng, t, light, rock, snow, green))
     mask = t.mask * 0.82
@@ -53,9 +51,9 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     return style.finish(canvas, attrs, light, mask)
 
 
-def meadow(rng: Generator, canvas: np.ndarray, attrs: Attributes, light, horizon: float, snow: float) -> None:  # noqa: ANN001
+def meadow(rng: Generator, canvas: np.ndarray, attrs: Attributes, light, horizon: float, snow: float) -> None:
     """Paint wooded foothills and a meadow before the range."""
-    height, width = canvas.shape[:2]
+    width = canvas.shape[1]
     color = hue(plants.grass_color(attrs), float(rng.uniform(-10, 10)), 0.9, 0.85)
     land.hills(rng, canvas, light, horizon + 60, 50, 0.35, rgb("#34543a") if attrs.season != "winter" else rgb("#9aa8b0"), woods=9.0)
     water.fog_bank(rng, canvas, light, horizon + 62, 34, 0.55)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .. import noise, sky, style, water
+from .. import noise, sky, water
 from ..attributes import Allowed, Attributes
 from ..canvas import below, blur, discs, hue, lines, mix, over, polygon, rgb, screen, taper
 from ..light import Light
@@ -245,7 +245,6 @@ def deer(m: np.ndarray, x: float, y: float, k: float) -> None:
 def swing(m: np.ndarray, x: float, y: float, k: float) -> None:
     """A child on a swing that hangs from a bough."""
     bough = [[-62, 0], [-56, 100], [-50, 128], [50, 122], [50, 116], [-40, 118], [-46, 90], [-48, 0]]
-    body = [[0, 24], [-4, 44], [8, 48], [14, 26]]
     ropes = ((3, [[-2, 118], [4, 24]]), (3, [[24, 116], [20, 24]]))
     _shape(m, x, y, k, (bough,), (*ropes, (5, [[-2, 24], [24, 24]]), (6, [[10, 26], [30, 30]]), (5, [[30, 30], [36, 14]])), ((4, 57, 8),))
 

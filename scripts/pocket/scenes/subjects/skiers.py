@@ -25,9 +25,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     canvas, light = paint_sky(rng, attrs, width, height, horizon)
     light.haze_density *= 0.75
     rock = hue(rgb(_ROCKS[int(rng.integers(len(_ROCKS)))]), float(rng.uniform(-10, 10)))
-    t = terrain.make(
-        rng, width, height, light, horizon, float(rng.uniform(175, 245)), float(rng.uniform(2.2, 3.6)), float(rng.uniform(3.6, 5.0)), bottom=430
-    )
+    t = terrain.make(rng, width, height, light, horizon, float(rng.uniform(175, 245)), float(rng.uniform(2.2, 3.6)), float(rng.uniform(3.6, 5.0)), bottom=430)
     t.paint(canvas, terrain.rock_and_snow(rng, t, light, rock, float(rng.uniform(0.84, 1.05))))
     mask = t.mask * 0.7
     white = 0.8 if attrs.season == "winter" or attrs.weather == "snow" else 0.35

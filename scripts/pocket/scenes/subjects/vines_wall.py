@@ -145,9 +145,7 @@ def leaf(rng: Generator, light: Light, color: np.ndarray, white: bool, flat: boo
     return out
 
 
-def hang(
-    rng: Generator, canvas: np.ndarray, light: Light, paths: list[np.ndarray], leaves: list[np.ndarray], cover: np.ndarray, attrs: Attributes
-) -> None:
+def hang(rng: Generator, canvas: np.ndarray, light: Light, paths: list[np.ndarray], leaves: list[np.ndarray], cover: np.ndarray, attrs: Attributes) -> None:
     """Grow leaves along the stems, in three layers with shadows between them, in place; `cover` (64, 128) thins them."""
     h, w = canvas.shape[:2]
     bare = 0.45 if attrs.season == "winter" else 1.0
@@ -155,7 +153,7 @@ def hang(
     for layer in range(2):
         sheet = np.zeros((h, w, 4), np.float32)
         for p in paths:
-            for k in range(int(len(p) * 1.25 * density)):
+            for _ in range(int(len(p) * 1.25 * density)):
                 at = p[int(rng.integers(len(p)))] + rng.normal(0, 16, 2)
                 x, y = float(at[0]), float(at[1])
                 c = cover[int(min(max(y / h, 0), 0.99) * 64), int(min(max(x / w, 0), 0.99) * 128)]
@@ -197,7 +195,7 @@ def shine(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light) -
         warm = hue(rgb("#ffb860"), float(rng.uniform(-14, 14)))
         pool = np.zeros_like(xx)
         for x in np.arange(float(rng.uniform(40, 220)), w + 150, float(rng.uniform(300, 420))):
-            pool += np.exp(-np.hypot((xx - x) / 150, (yy + 10) / 260) ** 2)
+            pool += np.exp(-(np.hypot((xx - x) / 150, (yy + 10) / 260) ** 2))
         pool = cv2.resize(pool, (w, h))[..., None]
         canvas *= 1 + 1.5 * pool * warm
         screen(canvas, np.clip(pool * 0.10, 0, 1) * warm)

@@ -157,9 +157,7 @@ def pour(rng: Generator, canvas: np.ndarray, light: Light, f: Fall, rock: np.nda
             paste(canvas, growth.bushes[int(rng.integers(len(growth.bushes)))], f.x + side * (f.width * 0.75 + s * 0.9 + 4), y + s, s)
 
 
-def banks(
-    rng: Generator, canvas: np.ndarray, light: Light, growth: Growth, falls: list[Fall], foot: float, rock: np.ndarray, white: bool
-) -> None:
+def banks(rng: Generator, canvas: np.ndarray, light: Light, growth: Growth, falls: list[Fall], foot: float, rock: np.ndarray, white: bool) -> None:
     """Heap scree, boulders, bushes and trees along the cliffs' foot between the falls."""
     width = canvas.shape[1]
     albedo = rgb("#dce6ee") if white else rock * 0.8

@@ -1,0 +1,188 @@
+"""What every lever of the exact gradient gives on a CPU, one at a time and in turns.
+
+    python scripts/bench_levers.py --markdown benchmarks/levers.md
+
+A synchronised step's gradient (UNet under guidance, decoder, loss, forward and backward) on models
+of random weights with the shapes of the embedded model and of a small Stable Diffusion. Every
+number is processor time of all threads per window, the least of the rounds: it does not see what
+else the machine does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import shapes
+
+from syncpano import files, machine
+from syncpano.batching import Batcher
+from syncpano.losses.load import load_loss
+from syncpano.losses.perceptual import PerceptualLoss
+from syncpano.models.attention import SizedAttention
+from syncpano.models.load import load_model
+from syncpano.models.source import resolve_source
+from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.sampler import Synchronization, distance_gradient
+
+STEP = 10
+
+
+@dataclass(frozen=True)
+class Lever:
+    """One variant of the gradient; `dtype` "" is the model's own choice."""
+
+    name: str
+    attention: str = "sized"
+    memory_format: str = "channels_last"  # of the decoder
+    unet_format: str = "contiguous"
+    sync_batch: int = 10
+    decode_batch: int = 1
+    decoder: str = "full"
+    gradient: str = "exact"
+    dtype: str = "bfloat16"
+
+
+POCKET = (
+    Lever("as shipped"),
+    Lever("float32", dtype="float32"),
+    Lever("torch's fused attention", attention="fused"),
+    Lever("plain attention everywhere", attention="plain"),
+    Lever("UNet in channels-last", unet_format="channels_last"),
+    Lever("decoder not in channels-last", memory_format="contiguous"),
+    Lever("one window at a time", sync_batch=1),
+    Lever("4 windows at a time", sync_batch=4),
+    Lever("20 windows at a time", sync_batch=20),
+    Lever("decoder with the UNet's batch of 10", decode_batch=10),
+    Lever("decoder in twos", decode_batch=2),
+    Lever("tiny decoder, one window", decoder="tiny"),
+    Lever("tiny decoder, ten windows", decoder="tiny", decode_batch=10),
+    Lever("tiny decoder, conditional branch", decoder="tiny", decode_batch=10, gradient="cond"),
+    Lever("tiny decoder, no Jacobian", decoder="tiny", decode_batch=10, gradient="x0"),
+)
+STABLE_DIFFUSION = (
+    Lever("as shipped", dtype="float32", sync_batch=2),
+    Lever("plain attention everywhere", attention="plain", dtype="float32", sync_batch=2),
+    Lever("bfloat16", sync_batch=2),
+    Lever("bfloat16, torch's fused attention", attention="fused", sync_batch=2),
+    Lever("UNet in channels-last", unet_format="channels_last", dtype="float32", sync_batch=2),
+    Lever(
+        "decoder not in channels-last", memory_format="contiguous", dtype="float32", sync_batch=2
+    ),
+    Lever("one window at a time", dtype="float32", sync_batch=1),
+    Lever("four at a time, decoded together", dtype="float32", sync_batch=4, decode_batch=4),
+    Lever("tiny decoder", decoder="tiny", dtype="float32", sync_batch=2, decode_batch=2),
+)
+PROCESSORS: dict[str, Callable[[], Any]] = {
+    "sized": SizedAttention,
+    "fused": AttnProcessor2_0,
+    "plain": AttnProcessor,
+}
+
+
+class Bench:
+    """A model of every number format, and the gradient under a lever."""
+
+    def __init__(self, folder: Path, loss: str, weights: Path | None, windows: int) -> None:
+        self.source = resolve_source(str(folder), download=False)
+        self.windows = windows
+        self._loss, self._weights = loss, weights
+        self._models: dict[tuple[str, str, str], tuple[LatentDiffusion, PerceptualLoss]] = {}
+
+    def run(self, lever: Lever) -> Callable[[], object]:
+        """A function that computes the gradient of all windows once."""
+        model, loss = self._model(lever)
+        model._parts.unet.set_attn_processor(PROCESSORS[lever.attention]())  # type: ignore[operator]
+        denoiser = model.bind("A waterfall", gradient_decoder=lever.decoder)
+        size = model.window
+        views = torch.randn(self.windows, model.latent_channels, size, size)
+        t = denoiser.timesteps[STEP]
+        with torch.no_grad():
+            target = loss.features(denoiser.decode(views[:1]))
+        sync = Synchronization(loss, {0: 20.0}, "foreseen", lever.gradient)  # type: ignore[arg-type]
+        decode = Batcher(lever.decode_batch)
+
+        def gradient(batch: Tensor) -> tuple[Tensor, Tensor]:
+            return distance_gradient(batch, target, t, denoiser, sync, decode)
+
+        return lambda: Batcher(lever.sync_batch)(gradient, views)
+
+    def _model(self, lever: Lever) -> tuple[LatentDiffusion, PerceptualLoss]:
+        key = (lever.dtype, lever.unet_format, lever.memory_format)
+        if key not in self._models:
+            model = load_model(self.source, "cpu", lever.dtype)
+            formats = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+            model._parts.unet.to(memory_format=formats[lever.unet_format])
+            model._parts.vae.to(memory_format=formats[lever.memory_format])
+            loss = load_loss(self._loss, device="cpu", weights=self._weights, model=model)
+            self._models[key] = model, loss
+        return self._models[key]
+
+
+def measure(bench: Bench, levers: tuple[Lever, ...], rounds: int) -> dict[str, float]:
+    """Lever -> least processor milliseconds per window, all levers once a round."""
+    least: dict[str, float] = {}
+    for number in range(rounds + 1):  # the first round warms up
+        for lever in levers:
+            run = bench.run(lever)
+            started = time.process_time()
+            run()
+            taken = 1e3 * (time.process_time() - started) / bench.windows
+            if number:
+                least[lever.name] = min(taken, least.get(lever.name, taken))
+    return least
+
+
+def table(found: dict[str, float]) -> str:
+    """The levers against the first one."""
+    shipped = next(iter(found.values()))
+    rows = ["| variant | ms per window | times as shipped |", "| --- | --- | --- |"]
+    rows += [f"| {name} | {ms:.1f} | {ms / shipped:.2f} |" for name, ms in found.items()]
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Measure both models and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--windows", type=int, default=20, help="of the pocket shape")
+    parser.add_argument("--markdown", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as kept:
+        pocket = Bench(
+            shapes.make("pocket", Path(kept) / "pocket"), "pocket", None, arguments.windows
+        )
+        of_pocket = measure(pocket, POCKET, arguments.rounds)
+        trunk = shapes.trunk(Path(kept) / "vgg", "vgg")
+        small = Bench(shapes.make("sd-small", Path(kept) / "sd"), "lpips-vgg", trunk, 4)
+        of_small = measure(small, STABLE_DIFFUSION, arguments.rounds)
+    environment = machine.environment(torch.device("cpu"), torch.float32)
+    versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
+    text = (
+        "# Levers of the exact gradient on a CPU\n\n"
+        f"Made by `python scripts/bench_levers.py --rounds {arguments.rounds}`: one gradient of "
+        f"{arguments.windows} windows (pocket) or 4 (small Stable Diffusion), processor time of all "
+        f"threads, the least of {arguments.rounds} rounds in turns. {environment['platform']}, "
+        f"{environment['device_name']}, {environment['threads']} threads; {versions}.\n\n"
+        f"## Pocket's shape\n\n{table(of_pocket)}\n\n"
+        f"## A small Stable Diffusion, windows of 256 px, LPIPS with VGG-16\n\n{table(of_small)}\n"
+    )
+    if arguments.markdown:
+        files.write_atomic(arguments.markdown, text.encode(), overwrite=True)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
