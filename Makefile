@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BUDGET ?= 180
+DEVICE ?= cpu
 
 .PHONY: help setup demo test test-slow test-gpu check format docs build pocket ci clean
 
@@ -47,8 +49,10 @@ docs: setup  ## write docs/cli.md from the help texts
 build: setup  ## build the wheel and the source archive into dist/
 	$(BIN)/python -m build
 
-pocket: setup  ## train the embedded model from nothing (hours without a GPU)
-	$(BIN)/python scripts/pocket/train.py
+pocket: setup  ## train the embedded model for BUDGET minutes (resumes) and embed it
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[pocket]"
+	$(BIN)/python scripts/pocket/train.py --budget-minutes $(BUDGET) --device $(DEVICE)
+	$(BIN)/python scripts/pocket/export.py --loss-scale 1.0
 
 ci:  ## what continuous integration runs
 	.ci/run

@@ -21,7 +21,7 @@ from typing import Any
 from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for tests.reference
 
 from tests.reference import Reference
 
@@ -130,8 +130,8 @@ def page(found: dict[str, Any], command: str) -> str:
         + "\n".join(lines)
         + f"\n\nReference over ours, median of the rounds' ratios: **{median(ratios):.2f}** "
         f"({min(ratios):.2f} to {max(ratios):.2f}); in processor time {median(cpu_ratios):.2f}.\n\n"
-        f"Largest difference of the final latents: {found['difference']:.2g}, where synchronisation "
-        f"itself moves them by {found['synchronisation']:.2g}.\n\n"
+        f"Largest difference of the final latents: {found['difference']:.2g}, where "
+        f"synchronisation itself moves them by {found['synchronisation']:.2g}.\n\n"
         f"{environment['platform']}, {environment['device_name']}, {environment['threads']} "
         f"threads; {versions}.\n"
     )

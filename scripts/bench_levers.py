@@ -11,7 +11,6 @@ else the machine does.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,10 +22,7 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import shapes
-
 from syncpano import files, machine
 from syncpano.batching import Batcher
 from syncpano.losses.load import load_loss
@@ -173,8 +169,8 @@ def main() -> None:
     text = (
         "# Levers of the exact gradient on a CPU\n\n"
         f"Made by `python scripts/bench_levers.py --rounds {arguments.rounds}`: one gradient of "
-        f"{arguments.windows} windows (pocket) or 4 (small Stable Diffusion), processor time of all "
-        f"threads, the least of {arguments.rounds} rounds in turns. {environment['platform']}, "
+        f"{arguments.windows} windows (pocket) or 4 (small Stable Diffusion), processor time of "
+        f"all threads, the least of {arguments.rounds} rounds in turns. {environment['platform']}, "
         f"{environment['device_name']}, {environment['threads']} threads; {versions}.\n\n"
         f"## Pocket's shape\n\n{table(of_pocket)}\n\n"
         f"## A small Stable Diffusion, windows of 256 px, LPIPS with VGG-16\n\n{table(of_small)}\n"

@@ -145,7 +145,7 @@ def draw(table: Mapping[str, Any]) -> bytes:
 
 
 def pareto(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Names of the points that no other one beats in both numbers (less is better), by the first."""
+    """Names of the points that no other one beats in both numbers, by the first; less is better."""
     front: list[str] = []
     for name in sorted(points, key=lambda n: points[n]):
         if not front or points[name][1] < points[front[-1]][1]:
@@ -177,8 +177,8 @@ def main() -> None:
     numbers = (arguments.out / "frontier" / "table.md").read_text().split("## Numbers", 1)[1]
     text = (
         "# Coherence against time\n\n"
-        f"Made by `{command}`: {len(table['prompts'])} prompts x {table['samples']} seeds, the same "
-        f"noise in every setting, model {settings['model']} (weights "
+        f"Made by `{command}`: {len(table['prompts'])} prompts x {table['samples']} seeds, the "
+        f"same noise in every setting, model {settings['model']} (weights "
         f"{settings['model_hash'][:12]}), {settings['device']}. Seconds are means over the run "
         "logs, without loading and saving. Gain kept: how much of exact's gain over MultiDiffusion "
         f"a setting has.\n\n{summary(table)}\n\n![metrics against seconds]({plot.name})\n\n"

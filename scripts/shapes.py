@@ -1,4 +1,4 @@
-"""Model folders of random weights with the shapes of real models, for timings: `shapes.py KIND DIR`.
+"""Model folders of random weights with the shapes of real models: `shapes.py KIND DIR`.
 
 Speed does not depend on what the weights are, only on how many there are and how they are used.
 """

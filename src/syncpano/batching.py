@@ -14,7 +14,7 @@ Result = TypeVar("Result", bound=tuple[Tensor, ...])
 
 
 class Batcher:
-    """Splits N windows into even batches of at most `size`, halved for good when memory runs out."""
+    """Splits N windows into even batches of at most `size`, halved when memory runs out."""
 
     def __init__(self, size: int) -> None:
         assert size >= 1

@@ -91,7 +91,7 @@ def count_flops(studio: Studio, config: PanoramaConfig, panorama: Panorama) -> i
         denoiser.predict(view, t)
     with OperationCounter() as decoding:
         model.decode_panorama(panorama.latent, config.loop)
-    total = decoding.total + (calls.predictions - calls.gradients) * predicting.total
+    total: int = decoding.total + (calls.predictions - calls.gradients) * predicting.total
     if loss is None or not layout.weights:
         return total
     sync = Synchronization(loss, layout.weights, config.compare, config.gradient)
@@ -100,18 +100,19 @@ def count_flops(studio: Studio, config: PanoramaConfig, panorama: Panorama) -> i
     with OperationCounter() as descending:
         distance_gradient(view, target, t, denoiser, sync)
     steps = len(layout.weights)
-    return total + steps * looking.total + (calls.decodes - steps) * descending.total
+    total += steps * looking.total + (calls.decodes - steps) * descending.total
+    return total
 
 
-class OperationCounter(TorchDispatchMode):
+class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the operations of matrix products and convolutions, forward and backward.
 
     By torch's own formulas; its `FlopCounterMode` cannot follow `autograd.grad` to a leaf.
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.total = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total: int = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

@@ -226,7 +226,12 @@ def _sample(
     sync = None
     if loss is not None:
         sync = Synchronization(
-            loss, layout.weights, config.compare, config.gradient, config.sync_every
+            loss,
+            layout.weights,
+            config.compare,
+            config.gradient,
+            config.sync_every,
+            gain=model.card.gradient_gains.get(config.gradient, 1.0),
         )
     sizes = model.default_batches(resolve_gradient_decoder(config.gradient_decoder, model.source))
     if config.window_batch is not None:
@@ -243,5 +248,6 @@ def initial_noise(seed: int, channels: int, height: int, width: int) -> Tensor:
 
 def to_image(pixels: Tensor) -> Image.Image:
     """1 3 H W in [-1, 1] -> RGB, rounded to 8 bits once."""
-    levels = ((pixels[0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)  # 3 H W
+    # One copy, then in place: a wide picture is what a run's memory grows by.
+    levels = pixels[0].clamp(-1, 1).add_(1).mul_(127.5).round_().to(torch.uint8)  # 3 H W
     return Image.fromarray(levels.permute(1, 2, 0).contiguous().cpu().numpy(), "RGB")

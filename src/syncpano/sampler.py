@@ -36,6 +36,7 @@ class Synchronization:
         compare: decode and compare the foreseen observations (Eq. 14) or the noisy views (Eq. 13).
         gradient: how much of the UNet's Jacobian the gradient keeps.
         thin: descend for every `thin`-th window only and merge the moves on the canvas; 1 is exact.
+        gain: a cheap gradient times this is as strong as the exact one, so that w keeps its scale.
     """
 
     loss: PerceptualLoss
@@ -43,6 +44,7 @@ class Synchronization:
     compare: Compare = "foreseen"
     gradient: Gradient = "exact"
     thin: int = 1
+    gain: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def synchronize(
         views[chosen],
     )
     moves = torch.zeros_like(views)
-    moves[chosen] = -weight * gradients
+    moves[chosen] = -weight * sync.gain * gradients
     moved = [*chosen, anchor] if sync.thin > 1 else range(len(windows))
     move = average(
         moves[list(moved)], [windows[i] for i in moved], grid.height, grid.width

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncpano.errors import SyncPanoError
@@ -20,11 +22,14 @@ class Card:
         known_words: lower-case words of the captions it was trained on; empty where unlisted.
         loss_scale: factor of its own perceptual loss, which puts the useful strength at w = 20.
         cpu_dtype: the number format that is safe on a CPU that is fast at it.
+        gradient_gains: `--gradient` -> factor that makes it as strong as the exact one (1 where
+            unlisted), measured on the model by scripts/gradient_study.py.
     """
 
     known_words: frozenset[str] = frozenset()
     loss_scale: float = 1.0
     cpu_dtype: str = "float32"
+    gradient_gains: Mapping[str, float] = field(default_factory=dict)
 
     def unknown_words(self, prompt: str) -> list[str]:
         """Words of the prompt that the model has never seen, in order, each once."""
@@ -46,10 +51,14 @@ def read_card(folder: Path) -> Card:
     content = read_json(path)
     words, scale = content.get("known_words", []), content.get("loss_scale", 1.0)
     dtype = content.get("cpu_dtype", "bfloat16")
+    gains = content.get("gradient_gains", {})
     if (
         not isinstance(words, list)
         or not isinstance(scale, int | float)
         or dtype not in ("float32", "bfloat16")
+        or not isinstance(gains, dict)
+        or not all(isinstance(gain, int | float) and 0 < gain < math.inf for gain in gains.values())
     ):
         raise SyncPanoError(f"{path} is damaged", hint="reinstall syncpano")
-    return Card(frozenset(str(word).lower() for word in words), float(scale), str(dtype))
+    known = frozenset(str(word).lower() for word in words)
+    return Card(known, float(scale), str(dtype), {name: float(gains[name]) for name in gains})

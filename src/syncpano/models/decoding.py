@@ -43,7 +43,7 @@ def decode_tiled(
             # A tile that is longer than the ring meets a column twice: add, do not assign.
             image[..., y, :].index_add_(-1, x, tile * weight)
             total[..., y, :].index_add_(-1, x, weight[None, None])
-    return image / total
+    return image.div_(total)  # in place: the picture is what grows with the width
 
 
 def _tiles(length: int, window: int, *, ring: bool) -> list[tuple[int, int, bool, bool]]:

@@ -1,0 +1,232 @@
+"""Levers beside the presets, tried on top of one: what they save and what they do to the picture.
+
+    python scripts/extra_levers.py --preset fast --markdown benchmarks/extra-levers.md
+
+Tried: initial noise with a shared style term (GVCF), reuse of the gradient's noise predictions for
+the denoising step, and reuse of the UNet's deep features in every second step (DeepCache). Each
+paints the same prompts from the same seeds; the pocket model's judge, which guidance never sees,
+measures coherence and prompt fit. A lever that does not pay stays out of the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from syncpano import files, machine, pipeline
+from syncpano.experiments import paper_prompts
+from syncpano.layers import config_layer, resolve, values_layer
+from syncpano.metrics.colour import colour_distance
+from syncpano.metrics.crops import native_boxes
+from syncpano.metrics.pairs import pair_distances
+from syncpano.metrics.pocket_features import PocketFeatures
+from syncpano.models.folder import content_hash
+from syncpano.models.source import resolve_source
+from syncpano.models.stable_diffusion import BoundDiffusion, LatentDiffusion
+from syncpano.pipeline import Studio, initial_noise
+
+Patch = Callable[[], Any]  # a context manager under which panoramas are painted
+
+
+@dataclass(frozen=True)
+class Found:
+    """Means over panoramas."""
+
+    seconds: float
+    cpu_seconds: float
+    coherence: float
+    colour: float
+    fit: float
+
+
+@contextmanager
+def as_it_is() -> Any:
+    """Nothing is changed."""
+    yield
+
+
+def style_noise(share: float, window: int) -> Patch:
+    """z_T as the slerp between the canvas's own noise and one window's noise, repeated."""
+
+    @contextmanager
+    def patched() -> Any:
+        plain = pipeline.initial_noise
+
+        def mixed(seed: int, channels: int, height: int, width: int) -> Tensor:
+            canvas = plain(seed, channels, height, width)
+            style = initial_noise(seed + 1_000_003, channels, height, window)
+            repeated = style.repeat(1, 1, 1, math.ceil(width / window))[..., :width]
+            # Independent noises are orthogonal: their slerp is a rotation by a share of 90 degrees.
+            angle = share * math.pi / 2
+            return math.cos(angle) * canvas + math.sin(angle) * repeated
+
+        pipeline.initial_noise = mixed
+        try:
+            yield
+        finally:
+            pipeline.initial_noise = plain
+
+    return patched
+
+
+@contextmanager
+def reused_predictions() -> Any:
+    """The step takes the predictions of the gradient pass, made before the views were moved."""
+    plain = BoundDiffusion.predict
+    kept: list[Tensor] = []
+
+    def predict(self: BoundDiffusion, views: Tensor, t: Tensor, gradient: Any = "exact") -> Tensor:
+        if torch.is_grad_enabled():
+            prediction = plain(self, views, t, gradient)
+            kept.append(prediction.detach())
+            return prediction
+        if kept:
+            joined = torch.cat(kept)
+            kept.clear()
+            if len(views) < len(joined):
+                kept.append(joined[len(views) :])
+            return joined[: len(views)]
+        return plain(self, views, t, gradient)
+
+    BoundDiffusion.predict = predict  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        BoundDiffusion.predict = plain  # type: ignore[method-assign]
+
+
+def deep_features_reused(every: int, after: int) -> Patch:
+    """From step `after` on, the UNet's inner levels run in every `every`-th step only."""
+
+    @contextmanager
+    def patched() -> Any:
+        plain = LatentDiffusion.predict_once
+        state: dict[str, Any] = {"t": None, "step": -1, "deep": None}
+
+        def predict_once(self: LatentDiffusion, views: Tensor, t: Tensor, embeds: Tensor) -> Tensor:
+            unet: Any = self._parts.unet
+            if state["t"] != int(t):
+                if state["t"] is None or int(t) > state["t"]:
+                    state["step"] = -1
+                state["t"], state["step"] = int(t), state["step"] + 1
+            deep = state["deep"]
+            reuse = state["step"] >= after and (state["step"] - after) % every
+            if torch.is_grad_enabled() or not reuse or deep is None or len(deep) != len(views):
+                hook = unet.up_blocks[-2].register_forward_hook(
+                    lambda module, given, result: state.__setitem__("deep", result.detach())
+                )
+                try:
+                    return plain(self, views, t, embeds)
+                finally:
+                    hook.remove()
+            return shallow(unet, views.to(self.dtype), t, deep).float()
+
+        LatentDiffusion.predict_once = predict_once  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            LatentDiffusion.predict_once = plain  # type: ignore[method-assign]
+
+    return patched
+
+
+def shallow(unet: Any, views: Tensor, t: Tensor, deep: Tensor) -> Tensor:
+    """The UNet's outermost level around deep features of an earlier step (no attention there)."""
+    time_features = unet.get_time_embed(sample=views, timestep=t)
+    embedding = unet.time_embedding(time_features)
+    entered = unet.conv_in(views)
+    _, kept = unet.down_blocks[0](hidden_states=entered, temb=embedding)
+    last = unet.up_blocks[-1]
+    skips = (entered, *kept)[: len(last.resnets)]
+    left = last(hidden_states=deep, temb=embedding, res_hidden_states_tuple=skips)
+    result: Tensor = unet.conv_out(unet.conv_act(unet.conv_norm_out(left)))
+    return result
+
+
+def measure(
+    preset: str, model: str, patch: Patch, prompts: Sequence[str], seeds: int, judge: PocketFeatures
+) -> Found:
+    """Paint every prompt and seed under a patch."""
+    studio, numbers = Studio(), []
+    for prompt in prompts:
+        for seed in range(seeds):
+            layers = [values_layer("script", {"model": model, "seed": seed}), config_layer(preset)]
+            config = resolve(layers).config(prompt=prompt)
+            studio.loaded(config)
+            started, cpu_started = time.perf_counter(), time.process_time()
+            with patch():
+                image = studio.generate(config).image
+            taken = time.perf_counter() - started, time.process_time() - cpu_started
+            pixels = np.asarray(image)
+            boxes = native_boxes(*pixels.shape[:2], pixels.shape[0])
+            crops = [pixels[b.top : b.top + b.size, b.left : b.left + b.size] for b in boxes]
+            tensors = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 127.5 - 1
+            fits = judge.prompt_fit(tensors, prompt) or [math.nan]
+            with torch.no_grad():
+                distance = float(pair_distances(judge, tensors, 4).double().mean())
+            numbers.append((*taken, distance, fmean(colour_distance(crops)), fmean(fits)))
+    return Found(*(fmean(column) for column in zip(*numbers, strict=True)))
+
+
+def main() -> None:
+    """Try every lever and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", default="fast")
+    parser.add_argument("--model", default="pocket")
+    parser.add_argument("--prompts", type=int, default=6, help="of the paper's")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--markdown", type=Path, default=Path("benchmarks/extra-levers.md"))
+    arguments = parser.parse_args()
+    source = resolve_source(arguments.model, download=False)
+    assert source.folder is not None
+    judge = PocketFeatures.of_model(arguments.model, "cpu")
+    prompts = paper_prompts()[: arguments.prompts]
+    trials: dict[str, tuple[str, Patch]] = {
+        "MultiDiffusion": ("multidiffusion", as_it_is),
+        arguments.preset: (arguments.preset, as_it_is),
+    }
+    for share in (0.1, 0.2, 0.3):
+        patch = style_noise(share, source.window)
+        trials[f"shared style noise, {share:.0%}"] = arguments.preset, patch
+    trials["predictions reused"] = arguments.preset, reused_predictions
+    trials["deep features reused"] = arguments.preset, deep_features_reused(2, 6)
+    found = {
+        name: measure(preset, arguments.model, patch, prompts, arguments.seeds, judge)
+        for name, (preset, patch) in trials.items()
+    }
+    rows = [
+        "| setting | seconds | processor seconds | Intra-Pocket | colour distance | prompt fit % |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, f in found.items():
+        rows.append(
+            f"| {name} | {f.seconds:.2f} | {f.cpu_seconds:.2f} | {f.coherence:.3f} "
+            f"| {f.colour:.2f} | {f.fit:.1f} |"
+        )
+    environment = machine.environment(torch.device("cpu"), torch.float32)
+    text = (
+        "# Levers beside the presets\n\n"
+        f"Made by `python scripts/extra_levers.py --preset {arguments.preset} --prompts "
+        f"{arguments.prompts} --seeds {arguments.seeds}`: {len(prompts)} prompts x "
+        f"{arguments.seeds} seeds, the same noise in every row but the style noise's own, model "
+        f"{source.id} (weights {content_hash(source.folder)[:12]}), judged by {judge.name}. "
+        f"{environment['device_name']}, {environment['threads']} threads. Lower is better but for "
+        "prompt fit.\n\n" + "\n".join(rows) + "\n"
+    )
+    files.write_atomic(arguments.markdown, text.encode(), overwrite=True)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
