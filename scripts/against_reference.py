@@ -142,7 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--width", type=int, default=512, help="pixels; a window has 256")
-    parser.add_argument("--net", choices=("vgg", "alex", "squeeze"), default="vgg")
+    parser.add_argument("--net", choices=("vgg", "alex", "squeeze"), default="squeeze")
     parser.add_argument("--loss-weights", type=Path, help="trunk; random weights without it")
     parser.add_argument("--markdown", type=Path)
     arguments = parser.parse_args()

@@ -60,7 +60,7 @@ def test_a_decoded_loop_rotates_with_its_latent(
 
 
 @given(st.integers(8, 60))
-def test_no_tile_is_longer_than_two_windows_however_long_the_panorama(width: int) -> None:
+def test_no_tile_is_longer_than_three_windows_however_long_the_panorama(width: int) -> None:
     sizes: list[int] = []
 
     def decode(tile: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ def test_no_tile_is_longer_than_two_windows_however_long_the_panorama(width: int
 
     for loop in (False, True):
         decode_tiled(latent(8, width), decode, WINDOW, FACTOR, loop=loop)
-    assert max(sizes) <= 2 * WINDOW
+    assert max(sizes) <= 3 * WINDOW
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["without_attention", "with_attention"])
@@ -81,13 +81,19 @@ def model(
     return load_model(resolve_source(str(folder), download=False), "cpu", "float32")
 
 
-def test_the_edge_of_a_decoded_loop_is_no_rougher_than_its_middle(model: LatentDiffusion) -> None:
+def test_the_edge_of_a_decoded_loop_is_as_rough_as_the_same_place_inside(
+    model: LatentDiffusion,
+) -> None:
     z = torch.nn.functional.interpolate(latent(4, 16), scale_factor=2.0, mode="bilinear")
     z = (z + z.roll(16, -1)) / 2
-    image = model.decode_panorama(z, loop=True)
-    steps = (image - image.roll(1, -1)).abs().mean((0, 1, 2))  # W: from every column to the last
-    at_cells = steps[:: model.vae_factor]  # where two latent cells meet
-    assert at_cells[0] < 2 * at_cells.median()
+
+    def step_before(column: int, latent: Tensor, *, loop: bool) -> float:
+        image = model.decode_panorama(latent, loop=loop)
+        return float((image[..., column] - image[..., column - 1]).abs().mean())
+
+    inside = step_before(16 * model.vae_factor, z.roll(16, -1), loop=True)
+    assert step_before(0, z, loop=True) == pytest.approx(inside, rel=0.2)
+    assert step_before(0, z, loop=False) != pytest.approx(inside, rel=0.2)
 
 
 def test_a_real_decoder_rotates_with_its_latent_nearly(model: LatentDiffusion) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 # In windows: side of a tile, overlap of two tiles, and the rim of a tile that is thrown away,
 # where the decoder saw padding instead of the neighbour.
-_TILE, _OVERLAP, _RIM = 2.0, 0.75, 0.25
+_TILE, _OVERLAP, _RIM = 3.0, 0.75, 0.25
 
 
 def decode_tiled(
@@ -23,7 +23,7 @@ def decode_tiled(
 
     Args:
         decode: tile latent (1 C h w) -> image (1 3 f*h f*w).
-        window: the model's native window in cells; tiles are up to two windows long.
+        window: the model's native window in cells; tiles are up to three windows long.
         loop: columns wrap, so that the last one continues in the first.
     """
     height, width = latent.shape[-2:]
@@ -57,6 +57,7 @@ def _tiles(length: int, window: int, *, ring: bool) -> list[tuple[int, int, bool
     if length <= side:
         return [(0, length, False, False)]
     count = math.ceil((length - overlap) / (side - overlap))
+    side = math.ceil((length + (count - 1) * overlap) / count)  # no longer than it takes
     starts = [round(i * (length - side) / (count - 1)) for i in range(count)]
     return [(start, side, start > 0, start + side < length) for start in starts]
 
