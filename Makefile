@@ -52,7 +52,7 @@ build: setup  ## build the wheel and the source archive into dist/
 pocket: setup  ## train the embedded model for BUDGET minutes (resumes) and embed it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[pocket]"
 	$(BIN)/python scripts/pocket/train.py --budget-minutes $(BUDGET) --device $(DEVICE)
-	$(BIN)/python scripts/pocket/export.py --loss-scale 1.0
+	$(BIN)/python scripts/pocket/export.py --loss-scale 0.12
 
 ci:  ## what continuous integration runs
 	.ci/run

@@ -120,6 +120,8 @@ def compared(cheap: Tensor, exact: Tensor) -> dict[str, float]:
     """Cosine and ratio of lengths, over the whole canvas."""
     product = float((cheap * exact).sum())
     lengths = float(cheap.norm()), float(exact.norm())
+    if not min(lengths):  # so few windows that thinning leaves none but the anchor
+        return {"cosine": 0.0, "ratio": 0.0}
     return {"cosine": product / (lengths[0] * lengths[1]), "ratio": lengths[0] / lengths[1]}
 
 
@@ -138,8 +140,9 @@ def page(found: Sequence[Mapping[str, Any]], about: Mapping[str, Any], plot: str
     rows = [header, ["---"] * len(header)]
     for way in ways:
         cells = [means(found, way, step) for step in steps]
-        gain = fmean(cosine / ratio for cosine, ratio in cells)
-        rows.append([way, *(f"{c:.2f}, {r:.2f}" for c, r in cells), f"{gain:.2f}"])
+        gains = [cosine / ratio for cosine, ratio in cells if ratio]
+        gain = f"{fmean(gains):.2f}" if gains else "-"
+        rows.append([way, *(f"{c:.2f}, {r:.2f}" for c, r in cells), gain])
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     return (
         "# Cheap gradients against the exact one\n\n"

@@ -80,8 +80,10 @@ class Training:
         fit_closed_forms(self.folder, self.renders()[:count], recipe)
 
     def run_decoder(self) -> None:
-        """Train the decoder's residual."""
+        """Train the decoder's residual, where the recipe has one."""
         recipe = self.part("autoencoder")
+        if not recipe["decoder_channels"]:
+            return
         weights = self.arguments.perceptual_weights
         perceptual: Callable[[Tensor, Tensor], Tensor] | None = None
         if weights is not None:

@@ -45,5 +45,6 @@ class PocketPerceptual:
 
 
 def _unit(map_: Tensor) -> Tensor:
-    # The small constant sits under the root, so that the gradient at zero features is finite.
-    return map_ / (map_.square().sum(1, keepdim=True) + 1e-8).sqrt()
+    # Where features vanish, the direction of a unit vector means nothing and its gradient explodes:
+    # a constant of the features' own order lets such places fall silent instead.
+    return map_ / (map_.square().sum(1, keepdim=True) + 1.0).sqrt()
