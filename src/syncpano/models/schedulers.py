@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler
+import diffusers
 from torch import Tensor
 
 from syncpano.errors import SyncPanoError
 
 SchedulerName = Literal["ddim", "dpmsolver++", "unipc"]
 Solver: TypeAlias = Any  # one of the classes below; diffusers gives them no common type
-SOLVERS: dict[str, tuple[Solver, dict[str, Any]]] = {
-    "ddim": (DDIMScheduler, {}),
+# Names, not classes: the solvers with memory import SciPy, which takes half a second.
+SOLVERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ddim": ("DDIMScheduler", {}),
     "dpmsolver++": (
-        DPMSolverMultistepScheduler,
+        "DPMSolverMultistepScheduler",
         {"algorithm_type": "dpmsolver++", "solver_order": 2},
     ),
-    "unipc": (UniPCMultistepScheduler, {"solver_order": 2}),
+    "unipc": ("UniPCMultistepScheduler", {"solver_order": 2}),
 }
 
 
@@ -39,7 +40,7 @@ def make_scheduler(config: dict[str, Any], name: str, num_steps: int) -> Solver:
     # DDIM would clip by default; a schedule of another class that does not say so never clipped.
     unsaid = {} if config.get("_class_name") == "DDIMScheduler" else {"clip_sample": False}
     solver_class, further = SOLVERS[name]
-    solver = solver_class.from_config({**unsaid, **config, **further})
+    solver = getattr(diffusers, solver_class).from_config({**unsaid, **config, **further})
     solver.set_timesteps(num_steps)
     steps = solver.timesteps
     # Near as many steps as were trained, an offset of 1 leads beyond the table, or steps coincide.
