@@ -15,7 +15,7 @@ from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.tiny_decoder import resolve_gradient_decoder
 from syncpano.plan import Plan, count_calls, plan
 
-# Interpreter, torch and diffusers, measured with nothing loaded.
+# Interpreter, torch and diffusers with nothing loaded: a round estimate.
 LIBRARY_BYTES = 500 * 2**20
 IMAGE_COPIES = 4 * 4 * 3  # decoded float32 panorama, weights and blend of the tiles, 3 channels
 
