@@ -25,6 +25,7 @@ from torch import Tensor
 from syncpano import files
 from syncpano.batching import Batcher
 from syncpano.config import PanoramaConfig
+from syncpano.describe import guidance_of
 from syncpano.experiments import paper_prompts
 from syncpano.models.folder import content_hash
 from syncpano.models.source import resolve_source
@@ -83,7 +84,7 @@ class Setting:
         """The model under the config's prompt."""
         c = self.config
         return self.model.bind(
-            c.prompt, c.negative_prompt, c.guidance_scale, c.steps, c.scheduler, decoder
+            c.prompt, c.negative_prompt, guidance_of(c, self.model), c.steps, c.scheduler, decoder
         )
 
 

@@ -38,7 +38,7 @@ PARTS = (
 )
 
 
-def export(run: Path, target: Path, loss_scale: float) -> None:
+def export(run: Path, target: Path, loss_scale: float, guidance_scale: float) -> None:
     """Copy every part of a run, weights in float16, and write the model's index and card."""
     for part in PARTS:
         (target / part).mkdir(parents=True, exist_ok=True)
@@ -51,6 +51,7 @@ def export(run: Path, target: Path, loss_scale: float) -> None:
     card = {
         "licence": "MIT, trained on pictures that this repository renders",
         "loss_scale": loss_scale,
+        "guidance_scale": guidance_scale,
         "cpu_dtype": "bfloat16",
         "known_words": sorted(known_words()),
         "class_words": class_words(),
@@ -65,8 +66,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/pocket"))
     parser.add_argument("--out", type=Path, default=Path("src/syncpano/pocket"))
     parser.add_argument("--loss-scale", type=float, required=True)
+    parser.add_argument("--guidance-scale", type=float, required=True)
     arguments = parser.parse_args()
-    export(arguments.folder, arguments.out, arguments.loss_scale)
+    export(arguments.folder, arguments.out, arguments.loss_scale, arguments.guidance_scale)
     size = sum(file.stat().st_size for file in arguments.out.rglob("*") if file.is_file())
     print(f"{size / 1e6:.1f} MB in {arguments.out}", file=sys.stderr)
 

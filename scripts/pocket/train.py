@@ -116,7 +116,7 @@ class Training:
         latents = encode_renders(self.folder, renders, rng)
         data = Windows(latents, renders, mirror_signs(self.folder), recipe["caption_dropout"])
         stage = self.stage("diffusion", recipe["share"])
-        train_diffusion(stage, data, recipe, self.arguments.device)
+        train_diffusion(stage, data, recipe, self.arguments.device, self.arguments.warm_start)
 
 
 def main() -> None:
@@ -133,6 +133,9 @@ def main() -> None:
         "--perceptual-weights",
         type=Path,
         help="VGG-16 trunk for the decoder's perceptual term; without it the decoder learns L1",
+    )
+    parser.add_argument(
+        "--warm-start", type=Path, help="diffusion checkpoint of another run to begin with"
     )
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -83,7 +83,8 @@ def fit_linear_decoder(
     """
     gram, moment, count = None, None, 0
     for latent, image in pairs:
-        neighbours = F.unfold(latent, 3, padding=1).transpose(1, 2).flatten(0, 1)  # M 9C
+        padded = F.pad(latent, (1, 1, 1, 1), mode="replicate")
+        neighbours = F.unfold(padded, 3).transpose(1, 2).flatten(0, 1)  # M 9C
         inputs = torch.cat([neighbours, torch.ones(len(neighbours), 1)], 1)
         targets = F.pixel_unshuffle(image, image_factor).flatten(2).transpose(1, 2).flatten(0, 1)
         gram = inputs.T @ inputs if gram is None else gram.addmm_(inputs.T, inputs)

@@ -15,6 +15,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from syncpano import describe
 from syncpano.config import PanoramaConfig
 from syncpano.console import quiet_libraries
 from syncpano.errors import SyncPanoError
@@ -77,7 +78,7 @@ def count_flops(studio: Studio, config: PanoramaConfig, panorama: Panorama) -> i
     denoiser = model.bind(
         config.prompt,
         config.negative_prompt,
-        config.guidance_scale,
+        describe.guidance_of(config, model),
         config.steps,
         config.scheduler,
         gradient_decoder=panorama.log["config"]["gradient_decoder"],

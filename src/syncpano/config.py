@@ -89,8 +89,8 @@ class PanoramaConfig:
 
     steps: int = setting(50, SAMPLING)
     """Denoising steps."""
-    guidance_scale: float = setting(7.5, SAMPLING)
-    """Classifier-free guidance scale; 1 is none."""
+    guidance_scale: float | None = setting(None, SAMPLING)
+    """Classifier-free guidance scale; 1 is none; auto is the model's own, 7.5 for most."""
     scheduler: SchedulerName = setting("ddim", SAMPLING)
     """Solver; ddim with eta 0 is the paper's."""
 

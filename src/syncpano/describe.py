@@ -28,6 +28,7 @@ def resolved(
     found: dict[str, Any] = {
         "revision": source.revision,
         "stride": stride_of(config, source),
+        "guidance_scale": guidance_of(config, model),
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
     }
@@ -35,6 +36,12 @@ def resolved(
         found["loss"] = resolve_loss(config.loss, source.family)
         found["gradient_decoder"] = resolve_gradient_decoder(config.gradient_decoder, source)
     return replace(config, **found)
+
+
+def guidance_of(config: PanoramaConfig, model: LatentDiffusion) -> float:
+    """The guidance scale of a config: what it says, or the model's own."""
+    given = config.guidance_scale
+    return model.card.guidance_scale if given is None else given
 
 
 def describe(log: runlog.Log, config: PanoramaConfig, layout: Plan, model: LatentDiffusion) -> None:

@@ -187,7 +187,7 @@ def paint(
     on_cost: Callable[[float], None] = lambda _: None,
     on_done: Callable[[Painting], None] = lambda _: None,
 ) -> None:
-    """Paint and save one panorama after the other.
+    """Paint and save one panorama after the other, but those that another process has painted.
 
     Args:
         on_cost: called with parts of a panorama's cost while it is painted.
@@ -196,6 +196,9 @@ def paint(
         SyncPanoError: a panorama could not be painted; those before it are kept.
     """
     for painting in paintings:
+        if painting.is_there():
+            on_cost(painting.cost)
+            continue
         step = partial(_advance, on_cost, painting.cost / painting.num_reports)
         panorama = studio.generate(painting.config, on_step=step)
         panorama.save(painting.path, overwrite=True)

@@ -141,7 +141,7 @@ class Studio:
             denoiser = model.bind(
                 config.prompt,
                 config.negative_prompt,
-                config.guidance_scale,
+                describe.guidance_of(config, model),
                 config.steps,
                 config.scheduler,
                 gradient_decoder=config.gradient_decoder,

@@ -49,6 +49,13 @@ def reproduce(
         help="Reference panoramas of every prompt.",
         show_default="the experiment's",
     ),
+    pictures: int | None = typer.Option(
+        None,
+        "--pictures",
+        min=1,
+        help="Prompts that the report shows, measured or not.",
+        show_default="the experiment's",
+    ),
     out: Path = typer.Option(
         Path("out/reproduce"), "--out", metavar="DIR", help="Panoramas are shared inside it."
     ),
@@ -89,12 +96,14 @@ def reproduce(
     found = find_experiment(experiment)
     if references is not None:
         found = replace(found, references=references)
+    if pictures is not None:
+        found = replace(found, pictures=pictures)
     overrides: dict[str, Value] = {**_settings(settings), "model": model, "device": device}
     source = resolve_source(model, download=True, progress=not quiet)
     texts = paper_prompts()
     if prompts is not None:
         texts = parse_prompts(_read(prompts), str(prompts))
-        found = replace(found, prompts=len(texts), pictures=len(texts))
+        found = replace(found, prompts=len(texts), pictures=pictures or len(texts))
     of_family, of_features = OF_FAMILY[source.family]
     request = Request(
         experiment=found,

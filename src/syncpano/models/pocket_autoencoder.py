@@ -60,7 +60,10 @@ class PocketAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self.encoder = nn.Conv2d(3, latent_channels, factor, stride=factor)
-        self.linear = nn.Conv2d(latent_channels, 3 * image_factor**2, 3, padding=1)
+        # A border of zeros would be a border of mean cells: a dark frame around bright pictures.
+        self.linear = nn.Conv2d(
+            latent_channels, 3 * image_factor**2, 3, padding=1, padding_mode="replicate"
+        )
         self.residual = _Residual(latent_channels, image_factor, channels) if channels else None
 
     def encode(self, images: Tensor) -> PocketLatent:
@@ -81,7 +84,9 @@ class _Residual(nn.Module):
     def __init__(self, latent_channels: int, image_factor: int, channels: Sequence[int]) -> None:
         super().__init__()
         shuffle = image_factor >> (len(channels) - 1)
-        layers: list[nn.Module] = [nn.Conv2d(latent_channels, channels[0], 3, padding=1)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(latent_channels, channels[0], 3, padding=1, padding_mode="replicate")
+        ]
         for width, next_width in zip(channels, [*channels[1:], 0], strict=True):
             layers += [_Block(width), _Block(width)]
             if next_width:

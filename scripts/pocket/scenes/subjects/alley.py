@@ -9,13 +9,14 @@ import numpy as np
 from numpy.random import Generator
 
 from .. import noise, style
-from ..attributes import Attributes
+from ..attributes import Allowed, Attributes
 from ..canvas import blur, hue, mix, over, rgb, screen
 from ..light import Light
 from ..sky import make_light
 from ..stalls import parasol, person, pot, rect
 
 NAME = "alley"
+ALLOWED = Allowed(style=("photo", "cartoon", "anime"))  # seen from above there is no sky to stand against
 _ROOFS = (
     ("#b8623c", "#a8503a", "#c87c50", "#944838"),
     ("#5c6c7c", "#4c5868", "#74808c", "#6c6470"),

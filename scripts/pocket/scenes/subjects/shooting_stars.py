@@ -245,8 +245,9 @@ def deer(m: np.ndarray, x: float, y: float, k: float) -> None:
 def swing(m: np.ndarray, x: float, y: float, k: float) -> None:
     """A child on a swing that hangs from a bough."""
     bough = [[-62, 0], [-56, 100], [-50, 128], [50, 122], [50, 116], [-40, 118], [-46, 90], [-48, 0]]
+    torso = [[-4, 24], [0, 50], [8, 50], [11, 24]]
     ropes = ((3, [[-2, 118], [4, 24]]), (3, [[24, 116], [20, 24]]))
-    _shape(m, x, y, k, (bough,), (*ropes, (5, [[-2, 24], [24, 24]]), (6, [[10, 26], [30, 30]]), (5, [[30, 30], [36, 14]])), ((4, 57, 8),))
+    _shape(m, x, y, k, (bough, torso), (*ropes, (5, [[-2, 24], [24, 24]]), (6, [[10, 26], [30, 30]]), (5, [[30, 30], [36, 14]])), ((4, 57, 8),))
 
 
 def tent(m: np.ndarray, x: float, y: float, k: float) -> None:
