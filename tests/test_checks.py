@@ -52,6 +52,7 @@ GOOD = PanoramaConfig(prompt="A waterfall")
         ({"sync_freq": 51}, "`--sync-freq 51` is out of range", "between 1 and 50"),
         ({"sync_freq": 0}, "`--sync-freq 0` is out of range", "between 1 and 50"),
         ({"initial_steps": 0}, "`--initial-steps 0`", "at least 1"),
+        ({"sync_freq": 5, "initial_steps": 3}, "first time at step 10", "`--initial-steps 10`"),
         ({"sync_every": 0}, "`--sync-every 0`", "at least 1"),
         ({"steps": 0}, "`--steps 0`", "between 1 and 1000"),
         ({"guidance_scale": math.nan}, "`--guidance-scale nan`", "give a number"),

@@ -8,7 +8,6 @@ windows side by side.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from syncpano.extension import extension_windows
+from syncpano.machine import now
 from syncpano.models.denoiser import Denoiser
 from syncpano.montage import crop
 from syncpano.sampler import StepReport, check_finite
@@ -83,14 +83,14 @@ def _grow(
     own_noise = crop(noise, [window])
     view = own_noise
     for step, t in enumerate(denoiser.timesteps):
-        started = time.perf_counter()
+        started = now(noise.device)
         view = torch.where(held, denoiser.add_noise(content, own_noise, t), view)
         prediction = denoiser.predict(view, t)
         foreseen = canvas.clone()
         _paste(foreseen, denoiser.foresee(view, prediction, t), window)
         view = denoiser.step(view, prediction, t)
         check_finite(view, first + step)
-        seconds = time.perf_counter() - started
+        seconds = now(noise.device) - started
         report(StepReport(first + step, float(t), foreseen, denoise_seconds=seconds))
     return torch.where(held, content, view)
 

@@ -19,6 +19,7 @@ from syncpano import describe
 from syncpano.config import PanoramaConfig
 from syncpano.console import quiet_libraries
 from syncpano.errors import SyncPanoError
+from syncpano.machine import now
 from syncpano.pipeline import Panorama, Studio
 from syncpano.plan import count_calls, plan
 from syncpano.sampler import Synchronization, distance_gradient
@@ -62,11 +63,9 @@ def matmul_flops_per_second(device: torch.device, dtype: torch.dtype) -> float:
     a = torch.randn(side, side, device=device).to(dtype)
     seconds = []
     for _ in range(_MATMUL_RUNS):
-        _synchronise(device)
-        started = time.perf_counter()
+        started = now(device)
         a @ a
-        _synchronise(device)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(now(device) - started)
     return 2 * side**3 / min(seconds)
 
 
@@ -135,18 +134,9 @@ def _timed(
 ) -> tuple[float, float, Panorama]:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    _synchronise(device)
-    started, cpu_started = time.perf_counter(), time.process_time()
+    started, cpu_started = now(device), time.process_time()
     panorama = studio.generate(config)
-    _synchronise(device)
-    return time.perf_counter() - started, time.process_time() - cpu_started, panorama
-
-
-def _synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
+    return now(device) - started, time.process_time() - cpu_started, panorama
 
 
 def main() -> None:

@@ -109,7 +109,13 @@ def _check_ranges(config: PanoramaConfig) -> None:
     _in_range("--initial-steps", config.initial_steps, 1, math.inf)
     _in_range("--loss-size", config.loss_size, MIN_LOSS_SIZE, 4096)
     _in_range("--sync-freq", config.sync_freq, 1, config.steps)
-    assert sync_steps(config.steps, config.sync_freq, config.initial_steps) is not None
+    if not sync_steps(config.steps, config.sync_freq, config.initial_steps):
+        (first, *_) = sync_steps(config.steps, config.sync_freq)
+        raise SyncPanoError(
+            f"`--sync-freq {config.sync_freq}` descends for the first time at step {first + 1}, "
+            f"after `--initial-steps {config.initial_steps}`",
+            hint=f"give at least `--initial-steps {first + 1}`, or leave `--sync-freq` out",
+        )
 
 
 def _in_range(flag: str, number: float | None, least: float, most: float) -> None:

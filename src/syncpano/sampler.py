@@ -8,7 +8,6 @@ DDIM, which is linear in both, this equals the reference's mean of the stepped v
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,6 +18,7 @@ from torch import Tensor
 from syncpano.batching import Batcher
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
+from syncpano.machine import now
 from syncpano.models.denoiser import Denoiser, Gradient
 from syncpano.montage import average, crop
 from syncpano.windows import Grid
@@ -86,11 +86,11 @@ def sample(
     for step, t in enumerate(denoiser.timesteps):
         grid = grid_of(step)
         weight = sync.weights.get(step, 0.0) if sync else 0.0
-        started = time.perf_counter()
+        started = now(latent.device)
         pulled = _unmoved(latent, grid)
         if sync and weight:
             pulled = synchronize(latent, grid, t, weight, denoiser, sync, batches)
-        synchronised = time.perf_counter()
+        synchronised = now(latent.device)
         predictions = _predict_others(pulled, grid, t, denoiser, batches)
         prediction = average(predictions, grid.windows, grid.height, grid.width)
         foreseen = denoiser.foresee(pulled.canvas, prediction, t)
@@ -104,7 +104,7 @@ def sample(
                 weight=weight,
                 distances=pulled.distances,
                 sync_seconds=synchronised - started,
-                denoise_seconds=time.perf_counter() - synchronised,
+                denoise_seconds=now(latent.device) - synchronised,
             )
         )
     return latent
