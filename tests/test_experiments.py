@@ -29,6 +29,7 @@ from syncpano.experiments import (
     config_of,
     experiments,
     find_experiment,
+    only,
     paper_prompts,
     parse_experiment,
 )
@@ -96,6 +97,21 @@ def test_an_unknown_experiment_has_a_suggestion() -> None:
     with pytest.raises(SyncPanoError) as caught:
         find_experiment("table-s1")
     assert "table-s" in caught.value.hint
+
+
+def test_some_rows_keep_only_what_can_be_said_of_them() -> None:
+    whole = find_experiment("table-s3")
+    some = only(whole, ["f=50", "init 3 steps"])
+    assert [row.name for row in some.rows] == ["f=50", "init 3 steps"]
+    assert [row.against for row in some.rows] == [None, None]
+    assert some.bars == ()
+    assert only(whole, [row.name for row in whole.rows]) == whole
+
+
+def test_an_unknown_row_has_a_suggestion() -> None:
+    with pytest.raises(SyncPanoError) as caught:
+        only(find_experiment("table-s3"), ["f=51"])
+    assert "f=50" in caught.value.hint
 
 
 def test_settings_of_a_row_win_over_the_base_and_flags_over_both() -> None:

@@ -70,19 +70,24 @@ def train_decoder(
     perceptual: Callable[[Tensor, Tensor], Tensor] | None,
     device: str,
 ) -> None:
-    """Fit the decoder's residual (and go on with its linear part) to L1 and a perceptual term.
+    """Fit the decoder's residual to L1 and a perceptual term; its linear part stays.
+
+    The linear part is optimal already, and Adam's steps, equal for all of its weights, would only
+    shake it.
 
     Args:
         perceptual: N 3 H W twice -> N distances; None trains on L1 alone.
     """
     model = PocketAutoencoder.from_pretrained(stage.folder / "vae").to(device)
     model.encoder.requires_grad_(False)
+    model.linear.requires_grad_(False)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, recipe["learning_rate"], weight_decay=1e-4)
     state = {"model": model, "optimiser": optimiser}
     stage.restore(state)
     rng = np.random.default_rng([recipe["seed"], stage.step])
     batches = crops(renders, rng, recipe["batch"], recipe["crop"])
+    losses: list[tuple[float, float]] = []
     for step in stage.steps(state):
         for group in optimiser.param_groups:
             group["lr"] = recipe["learning_rate"] * min(1.0, 2 * (1.02 - stage.progress))
@@ -104,8 +109,11 @@ def train_decoder(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
-        if step % 50 == 0:
-            stage.log(l1=pixel.item(), perceptual=feature.item())
+        losses.append((pixel.item(), feature.item()))
+        if step % 50 == 49:
+            l1, distance = np.mean(losses, axis=0).tolist()
+            stage.log(l1=l1, perceptual=distance)
+            losses.clear()
     model.save_pretrained(stage.folder / "vae")
 
 

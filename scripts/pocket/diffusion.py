@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from training import Average, Stage
 
 WINDOW = 16
+BOUND_EVERY = 10  # steps
 
 
 class Windows:
@@ -108,6 +109,19 @@ def x_loss(
     return ((predicted.float() - windows).square() * weight).mean()
 
 
+@torch.no_grad()
+def bound_attention(model: nn.Module, gain: float) -> None:
+    """Scale the query and key projections whose spectral norm exceeds `gain` down to it.
+
+    At this learning rate logits grow without end otherwise. Attention then picks one token and
+    stops learning, and its derivative jumps from token to token: synchronisation, which
+    differentiates the UNet, turned single cells into bursts of colour.
+    """
+    for name, weight in model.named_parameters():
+        if name.endswith(("to_q.weight", "to_k.weight", "q_proj.weight", "k_proj.weight")):
+            weight.mul_((gain / torch.linalg.matrix_norm(weight, 2)).clamp(max=1.0))
+
+
 def warm_start(model: TextToImage, checkpoint: Path) -> None:
     """Copy the averaged weights of another run, where names and shapes agree."""
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True)["state"]["average"]
@@ -151,6 +165,8 @@ def train_diffusion(
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
+        if step % BOUND_EVERY == 0:
+            bound_attention(model, recipe["attention_gain"])
         average.update(model, step)
         losses.append(loss.item())
         if step % 100 == 99:

@@ -150,6 +150,28 @@ def parse_experiment(content: Mapping[str, Any], name: str) -> Experiment:
     return replace(experiment, bars=bars)
 
 
+def only(experiment: Experiment, names: Sequence[str]) -> Experiment:
+    """The experiment with some of its rows, and with what can be said of those alone.
+
+    Raises:
+        SyncPanoError: there is no such row.
+    """
+    known = [row.name for row in experiment.rows]
+    for name in names:
+        if name not in known:
+            raise SyncPanoError(
+                f"{experiment.name} has no row {name!r}",
+                hint=suggestion(name, known) or f"rows: {'; '.join(known)}",
+            )
+    rows = tuple(
+        replace(row, against=row.against if row.against in names else None)
+        for row in experiment.rows
+        if row.name in names
+    )
+    bars = tuple(bar for bar in experiment.bars if set(bar.rows) <= set(names))
+    return replace(experiment, rows=rows, bars=bars)
+
+
 def config_of(
     experiment: Experiment,
     row: Row,

@@ -13,7 +13,7 @@ from syncpano.config import Value
 from syncpano.console import Voice, print_result, quiet_libraries
 from syncpano.counting import counting
 from syncpano.errors import SyncPanoError
-from syncpano.experiments import Experiment, find_experiment, paper_prompts
+from syncpano.experiments import Experiment, find_experiment, only, paper_prompts
 from syncpano.metrics.settings import CLIP_MODEL, OF_SETS, Settings
 from syncpano.request import Request, describe
 
@@ -48,6 +48,9 @@ def reproduce(
         min=0,
         help="Reference panoramas of every prompt.",
         show_default="the experiment's",
+    ),
+    rows: str | None = typer.Option(
+        None, "--rows", metavar="NAMES", help="Only these rows, separated by `;`."
     ),
     pictures: int | None = typer.Option(
         None,
@@ -94,6 +97,8 @@ def reproduce(
 
     voice = Voice(quiet=quiet)
     found = find_experiment(experiment)
+    if rows is not None:
+        found = only(found, [name.strip() for name in rows.split(";") if name.strip()])
     if references is not None:
         found = replace(found, references=references)
     if pictures is not None:

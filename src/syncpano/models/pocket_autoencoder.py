@@ -92,6 +92,9 @@ class _Residual(nn.Module):
             if next_width:
                 layers += [nn.Conv2d(width, 4 * next_width, 1), nn.PixelShuffle(2)]
         last = nn.Conv2d(channels[-1], 3 * shuffle**2, 3, padding=1)
+        for layer in layers:  # torch's own start would let the signal fade from level to level
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
         with torch.no_grad():  # training starts at the linear optimum
             for parameter in last.parameters():
                 parameter.zero_()
@@ -108,6 +111,7 @@ class _Block(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.kaiming_normal_(self.first.weight, nonlinearity="linear")
         with torch.no_grad():
             self.second.weight.mul_(0.1)
 
