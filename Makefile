@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 BUDGET ?= 180
 DEVICE ?= cpu
 
-.PHONY: help setup demo test test-slow test-gpu check format docs build pocket ci clean
+.PHONY: help setup demo test test-slow test-gpu check format docs build pocket reproduction ci clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,7 +52,13 @@ build: setup  ## build the wheel and the source archive into dist/
 pocket: setup  ## train the embedded model for BUDGET minutes (resumes) and embed it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[pocket]"
 	$(BIN)/python scripts/pocket/train.py --budget-minutes $(BUDGET) --device $(DEVICE)
-	$(BIN)/python scripts/pocket/export.py --loss-scale 0.12
+	$(BIN)/python scripts/pocket/export.py --loss-scale 0.35 --guidance-scale 3.5
+
+reproduction: setup  ## tables S2 and S3 on the embedded model; VGG is a file with VGG-16's trunk
+	$(BIN)/syncpano reproduce table-s3 --loss-weights $(VGG) --out out/reproduce
+	$(BIN)/syncpano reproduce table-s2 --loss-weights $(VGG) --out out/reproduce
+	cat out/reproduce/table-s2/table.md out/reproduce/table-s3/table.md \
+		> benchmarks/reproduction-pocket.md
 
 ci:  ## what continuous integration runs
 	.ci/run
