@@ -18,7 +18,11 @@ from syncpano.models.source import ModelSource
 
 @dataclass(frozen=True)
 class Request:
-    """An experiment, the model and the pictures that it needs."""
+    """An experiment, the model and the pictures that it needs.
+
+    Attributes:
+        rows: the rows as they were asked for; None for all.
+    """
 
     experiment: Experiment
     source: ModelSource
@@ -28,6 +32,7 @@ class Request:
     folder: Path
     settings: Settings
     overrides: dict[str, Value]
+    rows: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,14 @@ def describe(request: Request, exhibition: Exhibition) -> dict[str, Any]:
     machine = Machine.of(exhibition.all())
     settings = request.settings
     weights = f" --loss-weights {settings.loss_weights.name}" if settings.loss_weights else ""
+    rows = f" --rows '{request.rows}'" if request.rows else ""
     changed = "".join(
         f" --{name} {value}" if name in ("model", "device") else f" --set {name}={value}"
         for name, value in request.overrides.items()
     )
     return {
-        "command": f"syncpano reproduce {request.experiment.name} --samples {request.samples}"
+        "command": f"syncpano reproduce {request.experiment.name}{rows} --samples {request.samples}"
+        f" --pictures {len(request.shown)}"
         f" --references {request.experiment.references}{weights}{changed}",
         "model": request.source.id,
         "model_hash": content_hash(request.source.folder),

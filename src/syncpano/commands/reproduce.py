@@ -126,6 +126,7 @@ def reproduce(
             judge=judge,
         ),
         overrides=overrides,
+        rows=rows,
     )
     _run(request, voice)
 
