@@ -111,7 +111,7 @@ def test_some_rows_keep_only_what_can_be_said_of_them() -> None:
 def test_an_unknown_row_has_a_suggestion() -> None:
     with pytest.raises(SyncPanoError) as caught:
         only(find_experiment("table-s3"), ["f=51"])
-    assert "did you mean f=5" in caught.value.hint
+    assert "did you mean `f=5" in caught.value.hint
 
 
 def test_settings_of_a_row_win_over_the_base_and_flags_over_both() -> None:

@@ -21,8 +21,11 @@ LAYERS = [
         *("models.__init__", "models.source", "models.layout", "models.aliases", "models.folder"),
         *("models.hub", "models.memory", "models.card", "losses.__init__"),
     },
-    # 1: the algorithm; torch only
-    {"montage", "batching", "sampler", "baselines", "models.denoiser", "losses.perceptual"},
+    # 1: the algorithm and the clock; torch only
+    {
+        *("montage", "batching", "sampler", "baselines", "machine"),
+        *("models.denoiser", "losses.perceptual"),
+    },
     # 2: model families, losses, metrics
     {"models", "losses", "metrics"},
     # 3: what joins them, and the command line
