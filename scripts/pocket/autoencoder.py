@@ -12,16 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 from data import Render, to_tensor_range
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
-from training import Stage
+from training import Stage, autocast
 from transform import fit_linear_decoder, fit_transform
 
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
-
-FACTOR = 32
-TINY_FACTOR = 8
 
 
 def image_tensor(image: np.ndarray) -> Tensor:
@@ -30,23 +26,23 @@ def image_tensor(image: np.ndarray) -> Tensor:
 
 
 def fit_closed_forms(folder: Path, renders: Sequence[Render], recipe: dict[str, Any]) -> None:
-    """Write `vae/` and `vae_tiny/` with the linear parts, and the mirror signs."""
-    if (folder / "mirror_signs.safetensors").exists():
+    """Write `vae/` and `vae_tiny/` with the linear parts, where they are not there yet."""
+    if (folder / "vae").exists():
         return
 
     def images() -> Iterator[Tensor]:
         return (image_tensor(render.load()) for render in renders)
 
-    channels = recipe["latent_channels"]
-    transform = fit_transform(images(), FACTOR, channels, recipe["whitening"])
-    full = PocketAutoencoder(channels, FACTOR, FACTOR, recipe["decoder_channels"])
-    tiny = PocketAutoencoder(channels, FACTOR, TINY_FACTOR, ())
+    channels, factor = recipe["latent_channels"], recipe["factor"]
+    transform = fit_transform(images(), factor, channels, recipe["whitening"])
+    full = PocketAutoencoder(channels, factor, factor, recipe["decoder_channels"])
+    tiny = PocketAutoencoder(channels, factor, recipe["tiny_factor"], ())
     rows = transform.scale[:, None] * transform.basis
     for model in (full, tiny):
         with torch.no_grad():
             model.encoder.weight.copy_(rows.view_as(model.encoder.weight))
             model.encoder.bias.copy_(-rows @ transform.mean)
-            shrink = FACTOR // model.config.image_factor
+            shrink = factor // model.config.image_factor
             pairs = (
                 (model.encode(image).latent, F.avg_pool2d(image, shrink)) for image in images()
             )
@@ -55,12 +51,13 @@ def fit_closed_forms(folder: Path, renders: Sequence[Render], recipe: dict[str, 
             model.linear.bias.copy_(bias)
     full.save_pretrained(folder / "vae")
     tiny.save_pretrained(folder / "vae_tiny")
-    save_file({"signs": transform.signs}, folder / "mirror_signs.safetensors")
 
 
 def mirror_signs(folder: Path) -> Tensor:
-    """C, what mirroring an image does to its latent channels beside flipping the columns."""
-    return load_file(folder / "mirror_signs.safetensors")["signs"]
+    """C, what mirroring an image does to its latent channels beside flipping the columns: +-1."""
+    model = PocketAutoencoder.from_pretrained(folder / "vae")
+    rows = model.encoder.weight.detach()  # C 3 p p, each even or odd
+    return (rows * rows.flip(3)).sum((1, 2, 3)).sign()
 
 
 def train_decoder(
@@ -92,7 +89,7 @@ def train_decoder(
         for group in optimiser.param_groups:
             group["lr"] = recipe["learning_rate"] * min(1.0, 2 * (1.02 - stage.progress))
         images = next(batches).to(device, memory_format=torch.channels_last)
-        with torch.autocast(device, torch.bfloat16):
+        with autocast(device):
             latent = model.encode(images).latent
             # Squared: mostly little noise, so that clean latents keep their detail.
             noise = torch.rand(len(latent), 1, 1, 1, device=device) ** 2 * recipe["latent_noise"]
@@ -137,11 +134,12 @@ def crops(
 def encode_renders(folder: Path, renders: Sequence[Render], rng: np.random.Generator) -> Tensor:
     """R C h w float16: every render's latent, from a random sub-cell offset along the width."""
     model = PocketAutoencoder.from_pretrained(folder / "vae")
+    factor = model.config.factor
     latents = []
     for render in renders:
         image = render.load()
-        start = int(rng.integers(FACTOR))
-        width = (image.shape[1] - start) // FACTOR * FACTOR
+        start = int(rng.integers(factor))
+        width = (image.shape[1] - start) // factor * factor
         shifted = image_tensor(image[:, start : start + width])
-        latents.append(model.encode(shifted).latent[..., : image.shape[1] // FACTOR - 1].half())
+        latents.append(model.encode(shifted).latent[..., : image.shape[1] // factor - 1].half())
     return torch.cat(latents)

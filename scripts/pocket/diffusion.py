@@ -1,10 +1,11 @@
-"""Stage: the text-conditional UNet and its text encoder, x-prediction on cached latents.
+"""Stage: the text-conditional UNet, x-prediction on cached latents.
 
 # N batch, C latent channels, h w one window, R renders, W latent columns of a render
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from captions import caption
 from data import Render
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
-from text import load_tokenizer, new_text_encoder
+from safetensors.torch import load_file
+from text import load_tokenizer, tokenize
 from torch import Tensor, nn
-from training import Average, Stage
+from training import Average, Stage, autocast
+from transformers import CLIPTextModel
 
-WINDOW = 16
 BOUND_EVERY = 10  # steps
 
 
@@ -43,41 +45,57 @@ class Windows:
 
     def _window(self, rng: np.random.Generator, index: int) -> Tensor:
         latent = self.latents[index]
-        left = int(rng.integers(latent.shape[-1] - WINDOW + 1))
-        window = latent[..., left : left + WINDOW]
+        side = latent.shape[-2]
+        left = int(rng.integers(latent.shape[-1] - side + 1))
+        window = latent[..., left : left + side]
         return window.flip(-1) * self.signs if rng.random() < 0.5 else window
 
 
-class TextToImage(nn.Module):
-    """Text encoder and UNet as one module, so that one optimiser and one average hold both."""
+class Reader:
+    """The trained text encoder, frozen."""
 
-    def __init__(self, folder: Path, channels: int, recipe: dict[str, Any]) -> None:
-        super().__init__()
+    def __init__(self, folder: Path, device: str) -> None:
         self.tokenizer = load_tokenizer(folder / "tokenizer")
-        self.text_encoder = new_text_encoder(self.tokenizer, recipe["text"])
-        self.unet = UNet2DConditionModel(
-            sample_size=WINDOW,
-            in_channels=channels,
-            out_channels=channels,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-            cross_attention_dim=recipe["text"]["hidden_size"],
-            **recipe["unet"],
-        )
-        # On a CPU the fused attention's backward pass takes a third of a training step.
-        self.unet.set_attn_processor(AttnProcessor())
+        self.encoder = CLIPTextModel.from_pretrained(folder / "text_encoder").to(device)
+        self.encoder.eval().requires_grad_(False)
 
-    def forward(self, noisy: Tensor, t: Tensor, captions: list[str]) -> Tensor:
-        """N C h w noisy latents at timesteps t (N) under captions -> predicted x0, N C h w."""
-        tokens = self.tokenizer(
-            captions, padding="max_length", truncation=True, return_tensors="pt"
-        )
-        states = self.text_encoder(tokens.input_ids.to(noisy.device)).last_hidden_state
-        return self.unet(noisy, t, states).sample  # type: ignore[no-any-return]
+    def __call__(self, captions: Sequence[str]) -> Tensor:
+        """N L d: what the UNet is told."""
+        tokens = tokenize(self.tokenizer, captions).to(self.encoder.device)
+        return self.encoder(tokens).last_hidden_state  # type: ignore[no-any-return]
+
+
+def new_unet(window: int, channels: int, recipe: dict[str, Any]) -> UNet2DConditionModel:
+    """A UNet of the recipe's size for windows of `window` cells, with fresh weights.
+
+    Attention works at the lowest resolution only. The text also comes in pooled, with the timestep,
+    as a scale and shift of every block: that is how palette and light obey it.
+    """
+    levels = len(recipe["unet"]["block_out_channels"])
+    unet = UNet2DConditionModel(
+        sample_size=window,
+        in_channels=channels,
+        out_channels=channels,
+        down_block_types=("DownBlock2D",) * (levels - 1) + ("CrossAttnDownBlock2D",),
+        up_block_types=("CrossAttnUpBlock2D",) + ("UpBlock2D",) * (levels - 1),
+        cross_attention_dim=recipe["text"]["hidden_size"],
+        addition_embed_type="text",
+        addition_embed_type_num_heads=recipe["text"]["heads"],
+        resnet_time_scale_shift="scale_shift",
+        **recipe["unet"],
+    )
+    # On a CPU the fused attention's backward pass takes a third of a training step.
+    unet.set_attn_processor(AttnProcessor())
+    return unet
 
 
 def new_scheduler(recipe: dict[str, Any]) -> DDIMScheduler:
-    """Stable Diffusion's form of schedule with a noisier end: coarse components are strong."""
+    """Stable Diffusion's form of schedule with a noisier end.
+
+    The mean colour of a window stands out of a thousand cells' noise long after a cell's own value
+    does not. Where the schedule ends while it can still be seen, sampling starts from noise whose
+    mean says "grey", and no prompt gets a night.
+    """
     return DDIMScheduler(
         beta_start=0.00085,
         beta_end=recipe["beta_end"],
@@ -85,13 +103,12 @@ def new_scheduler(recipe: dict[str, Any]) -> DDIMScheduler:
         prediction_type="sample",
         clip_sample=False,
         set_alpha_to_one=False,
-        steps_offset=1,
-        timestep_spacing="leading",
+        timestep_spacing="trailing",
     )
 
 
 def x_loss(
-    model: TextToImage, windows: Tensor, captions: list[str], scheduler: Any, weight_cap: float
+    unet: nn.Module, windows: Tensor, states: Tensor, scheduler: Any, weight_cap: float
 ) -> Tensor:
     """Squared error of the predicted x0, weighted as a v-loss up to `weight_cap`.
 
@@ -102,8 +119,8 @@ def x_loss(
     noise = torch.randn_like(windows)
     t = torch.randint(0, 1000, (len(windows),), device=windows.device)
     noisy = scheduler.add_noise(windows, noise, t)
-    with torch.autocast(windows.device.type, torch.bfloat16):
-        predicted = model(noisy, t, captions)
+    with autocast(windows.device.type):
+        predicted = unet(noisy, t, states).sample
     alpha_bar = scheduler.alphas_cumprod.to(windows.device)[t].view(-1, 1, 1, 1)
     weight = (1 / (1 - alpha_bar)).clamp(max=weight_cap)
     return ((predicted.float() - windows).square() * weight).mean()
@@ -118,41 +135,34 @@ def bound_attention(model: nn.Module, gain: float) -> None:
     differentiates the UNet, turned single cells into bursts of colour.
     """
     for name, weight in model.named_parameters():
-        if name.endswith(("to_q.weight", "to_k.weight", "q_proj.weight", "k_proj.weight")):
+        if name.endswith(("to_q.weight", "to_k.weight")):
             weight.mul_((gain / torch.linalg.matrix_norm(weight, 2)).clamp(max=1.0))
 
 
-def warm_start(model: TextToImage, checkpoint: Path) -> None:
-    """Copy the averaged weights of another run, where names and shapes agree."""
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)["state"]["average"]
-    own = model.state_dict()
-    fitting = {k: v for k, v in saved.items() if k in own and own[k].shape == v.shape}
-    model.load_state_dict(own | fitting)
+def train_diffusion(stage: Stage, data: Windows, recipe: dict[str, Any], device: str) -> None:
+    """Train until the stage's budget is used; write the averaged weights.
 
-
-def train_diffusion(
-    stage: Stage, data: Windows, recipe: dict[str, Any], device: str, start: Path | None = None
-) -> None:
-    """Train until the stage's budget is used; write the averaged weights as model folders.
-
-    Args:
-        start: the checkpoint of another run to begin with, where this run has none yet.
+    A `unet/` that lies in the folder without a checkpoint is where training begins.
     """
     torch.manual_seed(recipe["seed"])
-    model = TextToImage(stage.folder, data.latents.shape[1], recipe).to(device)
-    if start is not None and not stage.checkpoint.exists():
-        warm_start(model, start)
+    channels, side = data.latents.shape[1:3]
+    unet = new_unet(side, channels, recipe).to(device)
+    weights = stage.folder / "unet" / "diffusion_pytorch_model.safetensors"
+    if weights.exists() and not stage.checkpoint.exists():
+        unet.load_state_dict(load_file(weights))
+    reader = Reader(stage.folder, device)
     optimiser = torch.optim.AdamW(
-        model.parameters(),
+        unet.parameters(),
         recipe["learning_rate"],
         betas=(0.9, 0.99),
         weight_decay=1e-2,
         fused=True,
     )
-    average = Average(model, recipe["ema"])
-    state = {"model": model, "optimiser": optimiser, "average": average}
+    average = Average(unet, recipe["ema"])
+    state = {"model": unet, "optimiser": optimiser, "average": average}
     stage.restore(state)
     scheduler = new_scheduler(recipe)
+    scheduler.save_pretrained(stage.folder / "scheduler")
     rng = np.random.default_rng([recipe["seed"], stage.step])
     torch.manual_seed(recipe["seed"] + stage.step)
     losses: list[float] = []
@@ -160,31 +170,31 @@ def train_diffusion(
         for group in optimiser.param_groups:
             group["lr"] = recipe["learning_rate"] * _rate(step, stage.progress, recipe)
         windows, captions = data.batch(rng, recipe["batch"])
-        loss = x_loss(model, windows.to(device), captions, scheduler, recipe["weight_cap"])
+        loss = x_loss(unet, windows.to(device), reader(captions), scheduler, recipe["weight_cap"])
         optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
         optimiser.step()
         if step % BOUND_EVERY == 0:
-            bound_attention(model, recipe["attention_gain"])
-        average.update(model, step)
+            bound_attention(unet, recipe["attention_gain"])
+        average.update(unet, step)
         losses.append(loss.item())
         if step % 100 == 99:
             stage.log(loss=sum(losses) / len(losses), samples=(step + 1) * recipe["batch"])
             losses.clear()
         if step % 1000 == 999:
-            write_models(stage.folder, model, average, scheduler)
-    write_models(stage.folder, model, average, scheduler)
+            write_average(stage.folder, unet, average)
+    write_average(stage.folder, unet, average)
 
 
-def write_models(folder: Path, model: TextToImage, average: Average, scheduler: Any) -> None:
-    """Write the averaged weights in the diffusers and transformers formats."""
-    trained = {k: v.detach().clone() for k, v in model.state_dict().items()}
-    model.load_state_dict(average.state_dict())
-    model.unet.save_pretrained(folder / "unet")
-    model.text_encoder.save_pretrained(folder / "text_encoder")
-    scheduler.save_pretrained(folder / "scheduler")
-    model.load_state_dict(trained)
+def write_average(folder: Path, unet: UNet2DConditionModel, average: Average) -> None:
+    """Write the averaged weights in the diffusers format, whole or not at all."""
+    partial = folder / "unet.partial"
+    averaged = UNet2DConditionModel.from_config(unet.config)
+    averaged.load_state_dict(average.state_dict())
+    averaged.save_pretrained(partial)
+    shutil.rmtree(folder / "unet", ignore_errors=True)
+    partial.rename(folder / "unet")
 
 
 def _rate(step: int, progress: float, recipe: dict[str, Any]) -> float:

@@ -13,14 +13,12 @@ import numpy as np
 import torch
 from autoencoder import image_tensor
 from data import Render
-from scenes.attributes import SEASONS, STYLES, TIMES, WEATHERS
+from scenes.attributes import CLASSES
 from torch import Tensor
 from torch.nn import functional as F
-from training import Stage
+from training import Stage, autocast
 
 from syncpano.models.pocket_features import PocketFeatureNet
-
-ATTRIBUTES = {"time": TIMES, "weather": WEATHERS, "season": SEASONS, "style": STYLES}
 
 
 class Thumbnails:
@@ -70,7 +68,7 @@ def train_features(
 ) -> None:
     """Train one network on every attribute and the palette; write it to `folder`."""
     subjects = sorted({render.attributes.subject for render in renders})
-    heads: dict[str, Sequence[str]] = {"subject": subjects, **ATTRIBUTES}
+    heads: dict[str, Sequence[str]] = {"subject": subjects, **CLASSES}
     train = Thumbnails(renders, shape["size"], heads)
     test = Thumbnails(held_out, shape["size"], heads)
     train.add_palettes(recipe["palette_classes"], recipe["seed"])
@@ -85,7 +83,7 @@ def train_features(
         for group in optimiser.param_groups:
             group["lr"] = recipe["learning_rate"] * (1.01 - stage.progress)
         images, labels = train.batch(rng, recipe["batch"])
-        with torch.autocast(device, torch.bfloat16):
+        with autocast(device):
             logits = model(images.to(device))
         losses = {n: F.cross_entropy(logits[n].float(), y.to(device)) for n, y in labels.items()}
         optimiser.zero_grad()

@@ -9,6 +9,7 @@ import lpips
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from training import autocast
 
 
 def load_lpips(weights: Path, device: str) -> Callable[[Tensor, Tensor], Tensor]:
@@ -23,7 +24,7 @@ def load_lpips(weights: Path, device: str) -> Callable[[Tensor, Tensor], Tensor]
     network.to(device, memory_format=torch.channels_last)
 
     def distance(ours: Tensor, theirs: Tensor) -> Tensor:
-        with torch.autocast(device, torch.bfloat16):
+        with autocast(device):
             return network(ours, theirs).float().flatten()  # type: ignore[no-any-return]
 
     return distance

@@ -11,6 +11,7 @@ import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from text import load_tokenizer
 from torch import Tensor
+from training import autocast
 from transformers import CLIPTextModel
 
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
@@ -34,7 +35,7 @@ def sample_windows(
     latent = torch.randn((len(prompts), unet.config.in_channels, side, side), generator=generator)
     scheduler.set_timesteps(steps)
     for t in scheduler.timesteps:
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast("cpu"):
             output = unet(torch.cat([latent, latent]), t, states).sample.float()
         prompted, unprompted = output.chunk(2)
         v = unprompted + guidance * (prompted - unprompted)

@@ -1,17 +1,29 @@
-"""The pocket model's tokenizer and text encoder, in the formats of CLIP."""
+"""Stages: the pocket model's tokenizer and text encoder, in the formats of CLIP.
+
+# N captions, L tokens, d the encoder's width
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from captions import caption
+from scenes import allowed
+from scenes.attributes import CLASSES, Attributes, sample_attributes
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from tokenizers.trainers import BpeTrainer
+from torch import Tensor, nn
+from torch.nn import functional as F
+from training import Stage
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerFast
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 # CLIP's own split: words, single digits, runs of other signs; blanks vanish.
+_WRONG_TOKENS = 0.05  # share of tokens that training replaces: words it will not know
 _PIECES = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
@@ -82,3 +94,73 @@ def new_text_encoder(tokenizer: CLIPTokenizer, shape: dict[str, Any]) -> CLIPTex
             pad_token_id=tokenizer.pad_token_id,
         )
     )
+
+
+class CaptionReader(nn.Module):
+    """A text encoder that tells from a caption what the picture shows."""
+
+    def __init__(self, folder: Path, shape: dict[str, Any], heads: Mapping[str, Sequence[str]]):
+        super().__init__()
+        self.tokenizer = load_tokenizer(folder / "tokenizer")
+        self.encoder = new_text_encoder(self.tokenizer, shape)
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(shape["hidden_size"], len(classes)) for name, classes in heads.items()}
+        )
+
+    def forward(self, tokens: Tensor) -> dict[str, Tensor]:
+        """N L -> head name -> logits N K, from the mean of the L states."""
+        states = self.encoder(tokens).last_hidden_state.mean(1)  # N d
+        return {name: head(states) for name, head in self.heads.items()}
+
+
+def train_text_encoder(
+    stage: Stage, subjects: Sequence[str], recipe: dict[str, Any], device: str
+) -> None:
+    """Teach the text encoder to read every attribute from a caption; write `text_encoder/`.
+
+    The diffusion stage keeps it frozen: a picture teaches what words mean far more slowly than
+    their labels do. What a caption leaves open, the encoder learns as a prior.
+    """
+    shape = recipe["text"]
+    heads = {"subject": list(subjects), **CLASSES}
+    torch.manual_seed(recipe["seed"])
+    model = CaptionReader(stage.folder, shape, heads).to(device)
+    optimiser = torch.optim.AdamW(model.parameters(), shape["learning_rate"], weight_decay=1e-2)
+    state = {"model": model, "optimiser": optimiser}
+    stage.restore(state)
+    rng = np.random.default_rng([recipe["seed"], stage.step])
+    for step in stage.steps(state):
+        for group in optimiser.param_groups:
+            group["lr"] = shape["learning_rate"] * min(1.0, step / 100, 2 * (1.01 - stage.progress))
+        scenes = [_scene(rng, subjects) for _ in range(shape["batch"])]
+        tokens = tokenize(model.tokenizer, [caption(rng, scene) for scene in scenes])
+        wrong = torch.from_numpy(rng.random(tokens.shape) < _WRONG_TOKENS)
+        noise = torch.from_numpy(rng.integers(len(model.tokenizer), size=tokens.shape))
+        logits = model(torch.where(wrong, noise, tokens).to(device))
+        losses = {
+            name: F.cross_entropy(
+                logits[name],
+                torch.tensor([classes.index(getattr(s, name)) for s in scenes], device=device),
+            )
+            for name, classes in heads.items()
+        }
+        optimiser.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        if step % 50 == 0:
+            stage.log(**{name: loss.item() for name, loss in losses.items()})
+    model.encoder.save_pretrained(stage.folder / "text_encoder")
+
+
+def tokenize(tokenizer: CLIPTokenizer, captions: Sequence[str]) -> Tensor:
+    """N L token numbers, padded to the model's length."""
+    tokens: Tensor = tokenizer(
+        list(captions), padding="max_length", truncation=True, return_tensors="pt"
+    ).input_ids
+    return tokens
+
+
+def _scene(rng: np.random.Generator, subjects: Sequence[str]) -> Attributes:
+    subject = subjects[int(rng.integers(len(subjects)))]
+    return sample_attributes(rng, subject, allowed(subject))

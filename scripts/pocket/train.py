@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,27 @@ from autoencoder import encode_renders, fit_closed_forms, mirror_signs, train_de
 from captions import caption
 from data import Render, render_all
 from diffusion import Windows, train_diffusion
+from export import PARTS
 from features import train_features
 from perceptual import load_lpips
 from phrases import NOUNS
 from scenes import SUBJECTS
 from scenes.attributes import sample_attributes
-from text import train_tokenizer
+from text import train_text_encoder, train_tokenizer
 from torch import Tensor
 from training import Stage
 
 HERE = Path(__file__).resolve().parent
-STAGES = ("renders", "tokenizer", "transform", "perceptual", "judge", "decoder", "diffusion")
+STAGES = (
+    "renders",
+    "tokenizer",
+    "text",
+    "transform",
+    "perceptual",
+    "judge",
+    "decoder",
+    "diffusion",
+)
 
 
 class Training:
@@ -58,6 +69,10 @@ class Training:
         cache = self.folder / "renders"
         return list(render_all(cache, self.subjects, count, shape["width"], held_out=held_out))
 
+    def carried_over(self, stage: Stage, part: str) -> bool:
+        """Whether a part was copied from another model and is not to be trained again."""
+        return (self.folder / part).exists() and not stage.checkpoint.exists()
+
     def run_renders(self) -> None:
         """Draw what is missing."""
         print(len(self.renders()) + len(self.renders(held_out=True)), "renders")
@@ -72,6 +87,13 @@ class Training:
         )
         text = self.recipe["diffusion"]["text"]
         train_tokenizer(self.folder / "tokenizer", captions, text["vocabulary"], text["max_length"])
+
+    def run_text(self) -> None:
+        """Teach the text encoder what captions say."""
+        recipe = self.part("diffusion")
+        stage = self.stage("text", recipe["text"]["share"])
+        if not self.carried_over(stage, "text_encoder"):
+            train_text_encoder(stage, self.subjects, recipe, self.arguments.device)
 
     def run_transform(self) -> None:
         """Fit the closed forms of the autoencoder."""
@@ -94,6 +116,8 @@ class Training:
     def _run_features(self, name: str, folder: str) -> None:
         recipe = self.part("features")
         stage = self.stage(name, recipe["share"])
+        if self.carried_over(stage, folder):
+            return
         held_out = self.renders(held_out=True)
         shape = recipe[name]
         train_features(
@@ -116,7 +140,7 @@ class Training:
         latents = encode_renders(self.folder, renders, rng)
         data = Windows(latents, renders, mirror_signs(self.folder), recipe["caption_dropout"])
         stage = self.stage("diffusion", recipe["share"])
-        train_diffusion(stage, data, recipe, self.arguments.device, self.arguments.warm_start)
+        train_diffusion(stage, data, recipe, self.arguments.device)
 
 
 def main() -> None:
@@ -135,13 +159,20 @@ def main() -> None:
         help="VGG-16 trunk for the decoder's perceptual term; without it the decoder learns L1",
     )
     parser.add_argument(
-        "--warm-start", type=Path, help="diffusion checkpoint of another run to begin with"
+        "--start-from",
+        type=Path,
+        help="model folder whose parts this run keeps, and whose UNet it goes on with",
     )
+    parser.add_argument("--keep", nargs="+", default=PARTS, help="the parts that it keeps")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
     recipe = yaml.safe_load(arguments.recipe.read_text())
     training = Training(arguments, recipe)
+    if arguments.start_from is not None:
+        for part in arguments.keep:
+            if not (training.folder / part).exists():
+                shutil.copytree(arguments.start_from / part, training.folder / part)
     (training.folder / "recipe.json").write_text(json.dumps(recipe, indent=1))
     for stage in arguments.stages:
         print("stage", stage, flush=True)

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import numpy as np
 
-from .attributes import Attributes, sample_attributes
+from .attributes import Allowed, Attributes, sample_attributes
 
 # name -> module; modules not written yet are simply left out
 SUBJECTS: dict[str, str] = {
@@ -36,11 +36,15 @@ def module(subject: str):
     return import_module(f"{__name__}.subjects.{SUBJECTS.get(subject, subject)}")
 
 
+def allowed(subject: str) -> Allowed | None:
+    """Return which attributes `subject` can be drawn with; None is all."""
+    return getattr(module(subject), "ALLOWED", None)
+
+
 def render(seed: int, subject: str, width: int = 1024, attrs: Attributes | None = None) -> tuple[np.ndarray, Attributes]:
     """Return a render (512, width, 3) uint8 and its attributes, the same for the same arguments."""
     rng = np.random.default_rng([seed, *subject.encode()])
-    mod = module(subject)
-    drawn = sample_attributes(rng, subject, getattr(mod, "ALLOWED", None))
+    drawn = sample_attributes(rng, subject, allowed(subject))
     attrs = attrs or drawn
-    image = mod.draw(rng, attrs, width)
+    image = module(subject).draw(rng, attrs, width)
     return np.round(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8), attrs

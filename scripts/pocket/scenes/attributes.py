@@ -16,7 +16,7 @@ _WEIGHTS = {
     "season": (0.25, 0.3, 0.25, 0.2),
     "style": (0.7, 0.1, 0.1, 0.1),
 }
-_VALUES = {"time": TIMES, "weather": WEATHERS, "season": SEASONS, "style": STYLES}
+CLASSES = {"time": TIMES, "weather": WEATHERS, "season": SEASONS, "style": STYLES}
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Attributes:
     tint: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, allowed in _VALUES.items():
+        for name, allowed in CLASSES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, not {getattr(self, name)!r}")
 
@@ -54,7 +54,7 @@ class Allowed:
 def sample_attributes(rng: Generator, subject: str, allowed: Allowed | None = None) -> Attributes:
     """Draw every attribute independently within what `allowed` permits."""
     got: dict[str, str] = {}
-    for name, values in _VALUES.items():
+    for name, values in CLASSES.items():
         keep = (getattr(allowed, name) if allowed else ()) or values
         p = [w for v, w in zip(values, _WEIGHTS[name], strict=True) if v in keep]
         kept = [v for v in values if v in keep]

@@ -80,7 +80,8 @@ def _check_parts(folder: Path, model: str) -> None:
 
 def _check_unet(unet: dict[str, object], latent_channels: int, model: str) -> None:
     name = unet.get("_class_name", "UNet2DConditionModel")
-    if name != "UNet2DConditionModel" or unet.get("addition_embed_type") is not None:
+    # "text" pools the prompt's own states; every other kind asks for inputs that we do not have.
+    if name != "UNet2DConditionModel" or unet.get("addition_embed_type") not in (None, "text"):
         raise SyncPanoError(
             f"{model} has a {name} with conditioning that is not supported", hint=_SUPPORTED
         )

@@ -1,4 +1,4 @@
-"""The pocket model's autoencoder: a linear transform of 32-pixel cells with a learnt decoder.
+"""The pocket model's autoencoder: a linear transform of square cells with a learnt decoder.
 
 # N batch, C latent channels, h w latent cells, p pixels a cell's side (the VAE factor), H = p h
 
@@ -112,8 +112,8 @@ class _Block(nn.Module):
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
         nn.init.kaiming_normal_(self.first.weight, nonlinearity="linear")
-        with torch.no_grad():
-            self.second.weight.mul_(0.1)
+        with torch.no_grad():  # the block starts as the identity, whatever the depth
+            self.second.weight.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
         moved: Tensor = self.second(F.silu(self.first(F.silu(x))))

@@ -1,0 +1,102 @@
+"""The parts of the pocket model's training that can be wrong without anything failing.
+
+# C latent channels, p pixels a cell's side
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from syncpano.models.pocket_autoencoder import PocketAutoencoder
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "pocket"
+pytest.importorskip("cv2", reason="the scenes are drawn with OpenCV")
+sys.path.insert(0, str(SCRIPTS))
+
+from autoencoder import image_tensor, mirror_signs  # noqa: E402
+from scenes import render  # noqa: E402
+from scenes.attributes import CLASSES  # noqa: E402
+from text import CaptionReader, tokenize, train_text_encoder, train_tokenizer  # noqa: E402
+from training import Stage  # noqa: E402
+from transform import CellTransform, fit_transform  # noqa: E402
+
+C, P = 6, 8
+ROUNDING = 1e-4  # float32 through an eigendecomposition
+
+
+@pytest.fixture(scope="module")
+def images() -> list[Tensor]:
+    return [image_tensor(render(seed, "mountains", 256)[0]) for seed in range(2)]
+
+
+@pytest.fixture(scope="module")
+def transform(images: list[Tensor]) -> CellTransform:
+    return fit_transform(iter(images), P, C, 0.4)
+
+
+@pytest.fixture
+def autoencoder(transform: CellTransform) -> PocketAutoencoder:
+    model = PocketAutoencoder(C, P, P, (12, 8))
+    rows = transform.scale[:, None] * transform.basis
+    with torch.no_grad():
+        model.encoder.weight.copy_(rows.view_as(model.encoder.weight))
+        model.encoder.bias.copy_(-rows @ transform.mean)
+    return model
+
+
+def test_mirroring_a_picture_flips_its_latent_and_some_signs(
+    images: list[Tensor], autoencoder: PocketAutoencoder, tmp_path: Path
+) -> None:
+    autoencoder.save_pretrained(tmp_path / "vae")
+    signs = mirror_signs(tmp_path).view(-1, 1, 1)
+    assert set(signs.flatten().tolist()) == {1.0, -1.0}
+    mirrored = autoencoder.encode(images[0].flip(-1)).latent
+    expected = autoencoder.encode(images[0]).latent.flip(-1) * signs
+    torch.testing.assert_close(mirrored, expected, atol=ROUNDING, rtol=0)
+
+
+def test_latents_have_unit_variance_on_average(
+    images: list[Tensor], autoencoder: PocketAutoencoder
+) -> None:
+    latents = torch.cat([autoencoder.encode(image).latent for image in images])
+    assert latents.detach().var((0, 2, 3)).mean().item() == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_fresh_residual_passes_signals_on_at_their_size() -> None:
+    """Gains above one had grown over the blocks to thousands and killed the last layer."""
+    torch.manual_seed(0)
+    residual = PocketAutoencoder(16, 16, 16, (128, 96, 48)).residual
+    signal = torch.randn(1, 16, 16, 16)
+    assert residual is not None
+    for layer in residual.layers[:-3]:  # then come the activation and the zeros
+        signal = layer(signal)
+        assert 0.5 < float(signal.detach().std()) < 2.0, layer
+
+
+def test_a_fresh_residual_changes_nothing(autoencoder: PocketAutoencoder) -> None:
+    latents = torch.randn(1, C, 4, 4)
+    linear = nn.functional.pixel_shuffle(autoencoder.linear(latents), P)
+    torch.testing.assert_close(autoencoder.decode(latents).sample, linear)
+
+
+def test_the_text_encoder_learns_to_tell_subjects_apart(tmp_path: Path) -> None:
+    train_tokenizer(tmp_path / "tokenizer", ["a waterfall", "a castle", "a beach"] * 9, 300, 16)
+    shape = {"hidden_size": 32, "layers": 1, "heads": 2, "max_length": 16}
+    recipe = {"seed": 0, "text": {**shape, "batch": 32, "learning_rate": 3e-3}}
+    subjects = ["waterfall", "castle", "beach"]
+    train_text_encoder(Stage(tmp_path, "text", 6.0), subjects, recipe, "cpu")
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert '"subject"' in lines[0]
+    assert (tmp_path / "text_encoder" / "model.safetensors").is_file()
+    saved = torch.load(tmp_path / "text.checkpoint.pt", weights_only=True)["state"]["model"]
+    reader = CaptionReader(tmp_path, recipe["text"], {"subject": subjects, **CLASSES})
+    reader.load_state_dict(saved)
+    tokens = tokenize(reader.tokenizer, ["a waterfall", "an old castle", "A sandy beach."])
+    said = reader(tokens)["subject"].argmax(1)
+    np.testing.assert_array_equal(said.numpy(), [0, 1, 2])
