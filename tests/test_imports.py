@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,12 @@ def layer(module: str) -> int:
     return len(LAYERS) - 1
 
 
-def imports(module: str) -> set[str]:
-    """Names that a module imports at once, not in functions or `TYPE_CHECKING` blocks."""
+def imports(module: str, lazy: bool = False) -> set[str]:
+    """Names that a module imports at once, or, if `lazy`, wherever in its code."""
     path = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     found: set[str] = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in ast.walk(tree) if lazy else tree.body:
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -64,9 +66,11 @@ def imports(module: str) -> set[str]:
     return found
 
 
-def own_imports(module: str) -> set[str]:
+def own_imports(module: str, lazy: bool = False) -> set[str]:
     names = {
-        name.removeprefix("syncpano.") for name in imports(module) if name.startswith("syncpano.")
+        name.removeprefix("syncpano.")
+        for name in imports(module, lazy)
+        if name.startswith("syncpano.")
     }
     known = set(modules())
     return {name for name in names if name in known} | {
@@ -78,6 +82,10 @@ def own_imports(module: str) -> set[str]:
 def test_a_module_imports_only_its_own_layer_and_lower_ones(module: str) -> None:
     upward = {name for name in own_imports(module) if layer(name) > layer(module)}
     assert not upward
+
+
+def test_no_modules_import_each_other_in_a_circle_not_even_late() -> None:
+    TopologicalSorter({module: own_imports(module, lazy=True) for module in modules()}).prepare()
 
 
 @pytest.mark.parametrize(

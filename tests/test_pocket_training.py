@@ -98,5 +98,5 @@ def test_the_text_encoder_learns_to_tell_subjects_apart(tmp_path: Path) -> None:
     reader = CaptionReader(tmp_path, recipe["text"], {"subject": subjects, **CLASSES})
     reader.load_state_dict(saved)
     tokens = tokenize(reader.tokenizer, ["a waterfall", "an old castle", "A sandy beach."])
-    said = reader(tokens)["subject"].argmax(1)
+    said = reader(tokens)[1]["subject"].argmax(1)
     np.testing.assert_array_equal(said.numpy(), [0, 1, 2])

@@ -67,7 +67,9 @@ def train_decoder(
     perceptual: Callable[[Tensor, Tensor], Tensor] | None,
     device: str,
 ) -> None:
-    """Fit the decoder's residual to L1 and a perceptual term; its linear part stays.
+    """Fit the decoder's residual to L1, later with a perceptual term; its linear part stays.
+
+    Many small crops and L1 first: a perceptual gradient of few crops is too noisy to start from.
 
     The linear part is optimal already, and Adam's steps, equal for all of its weights, would only
     shake it.
@@ -96,7 +98,7 @@ def train_decoder(
             decoded = model.decode(latent + noise * torch.randn_like(latent)).sample.float()
         pixel = (decoded - images).abs().mean()
         feature = pixel.new_zeros(())
-        if perceptual is not None:
+        if perceptual is not None and stage.progress > recipe["perceptual_from"]:
             corner = rng.integers(0, recipe["crop"] - recipe["perceptual_crop"] + 1, 2)
             area = tuple(slice(c, c + recipe["perceptual_crop"]) for c in corner)
             some = slice(recipe["perceptual_batch"])  # VGG costs several times the decoder

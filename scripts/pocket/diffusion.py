@@ -68,20 +68,20 @@ class Reader:
 def new_unet(window: int, channels: int, recipe: dict[str, Any]) -> UNet2DConditionModel:
     """A UNet of the recipe's size for windows of `window` cells, with fresh weights.
 
-    Attention works at the lowest resolution only. The text also comes in pooled, with the timestep,
-    as a scale and shift of every block: that is how palette and light obey it.
+    Attention works at the lowest resolutions only. The text also comes in pooled, with the
+    timestep, into every block: that is how palette and light obey it.
     """
-    levels = len(recipe["unet"]["block_out_channels"])
+    attending = recipe["attention_levels"]
+    plain = len(recipe["unet"]["block_out_channels"]) - attending
     unet = UNet2DConditionModel(
         sample_size=window,
         in_channels=channels,
         out_channels=channels,
-        down_block_types=("DownBlock2D",) * (levels - 1) + ("CrossAttnDownBlock2D",),
-        up_block_types=("CrossAttnUpBlock2D",) + ("UpBlock2D",) * (levels - 1),
+        down_block_types=("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",) * attending,
+        up_block_types=("CrossAttnUpBlock2D",) * attending + ("UpBlock2D",) * plain,
         cross_attention_dim=recipe["text"]["hidden_size"],
         addition_embed_type="text",
         addition_embed_type_num_heads=recipe["text"]["heads"],
-        resnet_time_scale_shift="scale_shift",
         **recipe["unet"],
     )
     # On a CPU the fused attention's backward pass takes a third of a training step.
@@ -149,7 +149,7 @@ def train_diffusion(stage: Stage, data: Windows, recipe: dict[str, Any], device:
     unet = new_unet(side, channels, recipe).to(device)
     weights = stage.folder / "unet" / "diffusion_pytorch_model.safetensors"
     if weights.exists() and not stage.checkpoint.exists():
-        unet.load_state_dict(load_file(weights))
+        begin_with(unet, load_file(weights))
     reader = Reader(stage.folder, device)
     optimiser = torch.optim.AdamW(
         unet.parameters(),
@@ -185,6 +185,15 @@ def train_diffusion(stage: Stage, data: Windows, recipe: dict[str, Any], device:
         if step % 1000 == 999:
             write_average(stage.folder, unet, average)
     write_average(stage.folder, unet, average)
+
+
+def begin_with(unet: UNet2DConditionModel, weights: dict[str, Tensor]) -> None:
+    """Load another UNet's weights; pooled text, where it knew none, has no effect at first."""
+    missing, unknown = unet.load_state_dict(weights, strict=False)
+    assert not unknown
+    assert all(name.startswith("add_embedding.") for name in missing)
+    if missing:
+        nn.init.zeros_(unet.add_embedding.norm2.weight)
 
 
 def write_average(folder: Path, unet: UNet2DConditionModel, average: Average) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,10 +108,10 @@ class CaptionReader(nn.Module):
             {name: nn.Linear(shape["hidden_size"], len(classes)) for name, classes in heads.items()}
         )
 
-    def forward(self, tokens: Tensor) -> dict[str, Tensor]:
-        """N L -> head name -> logits N K, from the mean of the L states."""
-        states = self.encoder(tokens).last_hidden_state.mean(1)  # N d
-        return {name: head(states) for name, head in self.heads.items()}
+    def forward(self, tokens: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """N L -> states N L d, and head name -> logits N K from the mean of the L states."""
+        states = self.encoder(tokens).last_hidden_state
+        return states, {name: head(states.mean(1)) for name, head in self.heads.items()}
 
 
 def train_text_encoder(
@@ -119,12 +120,16 @@ def train_text_encoder(
     """Teach the text encoder to read every attribute from a caption; write `text_encoder/`.
 
     The diffusion stage keeps it frozen: a picture teaches what words mean far more slowly than
-    their labels do. What a caption leaves open, the encoder learns as a prior.
+    their labels do. What a caption leaves open, the encoder learns as a prior. An encoder that a
+    UNet already listens to (`--start-from`) learns on and keeps its states near where they were.
     """
     shape = recipe["text"]
     heads = {"subject": list(subjects), **CLASSES}
     torch.manual_seed(recipe["seed"])
     model = CaptionReader(stage.folder, shape, heads).to(device)
+    known = _known_encoder(stage)
+    if known is not None:
+        model.encoder.load_state_dict(known.to(device).state_dict())
     optimiser = torch.optim.AdamW(model.parameters(), shape["learning_rate"], weight_decay=1e-2)
     state = {"model": model, "optimiser": optimiser}
     stage.restore(state)
@@ -136,7 +141,8 @@ def train_text_encoder(
         tokens = tokenize(model.tokenizer, [caption(rng, scene) for scene in scenes])
         wrong = torch.from_numpy(rng.random(tokens.shape) < _WRONG_TOKENS)
         noise = torch.from_numpy(rng.integers(len(model.tokenizer), size=tokens.shape))
-        logits = model(torch.where(wrong, noise, tokens).to(device))
+        tokens = torch.where(wrong, noise, tokens).to(device)
+        states, logits = model(tokens)
         losses = {
             name: F.cross_entropy(
                 logits[name],
@@ -144,6 +150,10 @@ def train_text_encoder(
             )
             for name, classes in heads.items()
         }
+        if known is not None:
+            with torch.no_grad():
+                before = known(tokens).last_hidden_state
+            losses["moved"] = shape["hold"] * F.mse_loss(states, before)
         optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -151,6 +161,14 @@ def train_text_encoder(
         if step % 50 == 0:
             stage.log(**{name: loss.item() for name, loss in losses.items()})
     model.encoder.save_pretrained(stage.folder / "text_encoder")
+
+
+def _known_encoder(stage: Stage) -> CLIPTextModel | None:
+    """The encoder that the stage began with, if any; a copy of it outlives the stage's own."""
+    known, own = stage.folder / "text_encoder.known", stage.folder / "text_encoder"
+    if own.exists() and not stage.checkpoint.exists():
+        shutil.copytree(own, known, dirs_exist_ok=True)
+    return CLIPTextModel.from_pretrained(known) if known.exists() else None
 
 
 def tokenize(tokenizer: CLIPTokenizer, captions: Sequence[str]) -> Tensor:

@@ -92,8 +92,7 @@ class Training:
         """Teach the text encoder what captions say."""
         recipe = self.part("diffusion")
         stage = self.stage("text", recipe["text"]["share"])
-        if not self.carried_over(stage, "text_encoder"):
-            train_text_encoder(stage, self.subjects, recipe, self.arguments.device)
+        train_text_encoder(stage, self.subjects, recipe, self.arguments.device)
 
     def run_transform(self) -> None:
         """Fit the closed forms of the autoencoder."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from syncpano.errors import RUN_FAILED, SyncPanoError
-from syncpano.metrics.features import fingerprint
+from syncpano.metrics.fingerprint import fingerprint
 from syncpano.metrics.settings import CLIP_MODEL
 
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)

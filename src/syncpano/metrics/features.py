@@ -8,7 +8,6 @@ that tells its weights too, and every number carries it.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +17,8 @@ from torch.nn import functional as F
 
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.losses.trunks import trunk_features
+from syncpano.metrics.fingerprint import fingerprint
+from syncpano.metrics.pocket_features import PocketFeatures
 from syncpano.metrics.settings import EXTRACTORS
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, for images in [0, 1]
@@ -127,19 +128,8 @@ def load_extractor(
     if kind == "vgg16":
         return Vgg16Features(device, weights)
     if kind == "pocket":
-        from syncpano.metrics.pocket_features import PocketFeatures
-
         return PocketFeatures.of_model(model, device)
     raise SyncPanoError(f"unknown features {kind!r}", hint=f"use {', '.join(EXTRACTORS)}")
-
-
-def fingerprint(network: nn.Module) -> str:
-    """Eight hexadecimal digits of the SHA-256 of a network's weights."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()[:8]
 
 
 def _vgg16_trunk() -> nn.Sequential:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from syncpano.errors import SyncPanoError
-from syncpano.metrics.features import fingerprint
+from syncpano.metrics.fingerprint import fingerprint
 from syncpano.models.folder import read_json
 from syncpano.models.pocket_features import PocketFeatureNet
 from syncpano.models.source import resolve_source
