@@ -77,7 +77,7 @@ def train_decoder(
     Args:
         perceptual: N 3 H W twice -> N distances; None trains on L1 alone.
     """
-    model = PocketAutoencoder.from_pretrained(stage.folder / "vae").to(device)
+    model = _with_residual(stage.folder / "vae", recipe["decoder_channels"]).to(device)
     model.encoder.requires_grad_(False)
     model.linear.requires_grad_(False)
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -111,9 +111,21 @@ def train_decoder(
         losses.append((pixel.item(), feature.item()))
         if step % 50 == 49:
             l1, distance = np.mean(losses, axis=0).tolist()
-            stage.log(l1=l1, perceptual=distance)
+            stage.log(l1=l1, **({"perceptual": distance} if distance else {}))
             losses.clear()
     model.save_pretrained(stage.folder / "vae")
+
+
+def _with_residual(folder: Path, channels: Sequence[int]) -> PocketAutoencoder:
+    """The autoencoder in `folder`, with a fresh residual if its own has another shape."""
+    model = PocketAutoencoder.from_pretrained(folder, torch_dtype=torch.float32)
+    if list(model.config.channels) == list(channels):
+        return model
+    config = {**model.config, "channels": list(channels)}
+    fresh = PocketAutoencoder.from_config(config)
+    fresh.encoder.load_state_dict(model.encoder.state_dict())
+    fresh.linear.load_state_dict(model.linear.state_dict())
+    return fresh
 
 
 def crops(

@@ -49,6 +49,7 @@ class Bench:
     renders: Path
     steps: int
     seeds: int
+    sync_weights: Sequence[float] = WEIGHTS
 
     @cached_property
     def studio(self) -> Studio:
@@ -129,7 +130,7 @@ def coherence(bench: Bench) -> dict[str, Any]:
     """Intra-LPIPS, subjects recognised and edge energy over w, on the paper's first six prompts."""
     rows: dict[str, dict[str, list[float]]] = {}
     prompts = list(PAPER_PROMPTS.items())[:6]
-    for weight in WEIGHTS:
+    for weight in bench.sync_weights:
         row = rows.setdefault(f"{weight:g}", {"intra_lpips": [], "recognised": [], "edges": []})
         for prompt, subject in prompts:
             for seed in range(bench.seeds):
@@ -230,11 +231,17 @@ def main() -> None:
     parser.add_argument("--renders", type=Path, default=Path("runs/pocket/renders"))
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--w", nargs="+", type=float, default=WEIGHTS, help="of coherence")
     parser.add_argument("--measures", nargs="+", choices=MEASURES, default=list(MEASURES))
     parser.add_argument("--out", type=Path, default=Path("docs/pocket-evaluation.json"))
     arguments = parser.parse_args()
     bench = Bench(
-        arguments.model, arguments.weights, arguments.renders, arguments.steps, arguments.seeds
+        arguments.model,
+        arguments.weights,
+        arguments.renders,
+        arguments.steps,
+        arguments.seeds,
+        arguments.w,
     )
     results: dict[str, Any] = {}
     if arguments.out.exists():

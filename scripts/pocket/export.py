@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -47,7 +46,9 @@ def export(run: Path, target: Path, loss_scale: float, guidance_scale: float) ->
                 halves = {name: tensor.half() for name, tensor in load_file(file).items()}
                 save_file(halves, target / part / file.name, metadata={"format": "pt"})
             elif file.suffix == ".json":
-                shutil.copyfile(file, target / part / file.name)
+                content = json.loads(file.read_text())
+                content.pop("_name_or_path", None)  # where it was trained
+                (target / part / file.name).write_text(json.dumps(content, indent=2) + "\n")
     card = {
         "licence": "MIT, trained on pictures that this repository renders",
         "loss_scale": loss_scale,
