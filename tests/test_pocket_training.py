@@ -19,7 +19,7 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "pocket"
 pytest.importorskip("cv2", reason="the scenes are drawn with OpenCV")
 sys.path.insert(0, str(SCRIPTS))
 
-from autoencoder import image_tensor, mirror_signs  # noqa: E402
+from autoencoder import image_tensor, mirror_signs, with_residual  # noqa: E402
 from scenes import render  # noqa: E402
 from scenes.attributes import CLASSES  # noqa: E402
 from text import CaptionReader, tokenize, train_text_encoder, train_tokenizer  # noqa: E402
@@ -83,6 +83,16 @@ def test_a_fresh_residual_changes_nothing(autoencoder: PocketAutoencoder) -> Non
     latents = torch.randn(1, C, 4, 4)
     linear = nn.functional.pixel_shuffle(autoencoder.linear(latents), P)
     torch.testing.assert_close(autoencoder.decode(latents).sample, linear)
+
+
+def test_a_residual_of_another_shape_starts_afresh_around_the_same_linear_parts(
+    autoencoder: PocketAutoencoder, tmp_path: Path
+) -> None:
+    autoencoder.save_pretrained(tmp_path)
+    other = with_residual(tmp_path, (20, 10))
+    assert list(other.config.channels) == [20, 10]
+    latents = torch.randn(1, C, 4, 4)
+    torch.testing.assert_close(other.decode(latents).sample, autoencoder.decode(latents).sample)
 
 
 def test_the_text_encoder_learns_to_tell_subjects_apart(tmp_path: Path) -> None:

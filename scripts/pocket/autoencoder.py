@@ -77,7 +77,7 @@ def train_decoder(
     Args:
         perceptual: N 3 H W twice -> N distances; None trains on L1 alone.
     """
-    model = _with_residual(stage.folder / "vae", recipe["decoder_channels"]).to(device)
+    model = with_residual(stage.folder / "vae", recipe["decoder_channels"]).to(device)
     model.encoder.requires_grad_(False)
     model.linear.requires_grad_(False)
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -86,7 +86,7 @@ def train_decoder(
     stage.restore(state)
     rng = np.random.default_rng([recipe["seed"], stage.step])
     batches = crops(renders, rng, recipe["batch"], recipe["crop"])
-    losses: list[tuple[float, float]] = []
+    losses: dict[str, list[float]] = {"l1": [], "perceptual": []}
     for step in stage.steps(state):
         for group in optimiser.param_groups:
             group["lr"] = recipe["learning_rate"] * min(1.0, 2 * (1.02 - stage.progress))
@@ -97,26 +97,26 @@ def train_decoder(
             noise = torch.rand(len(latent), 1, 1, 1, device=device) ** 2 * recipe["latent_noise"]
             decoded = model.decode(latent + noise * torch.randn_like(latent)).sample.float()
         pixel = (decoded - images).abs().mean()
-        feature = pixel.new_zeros(())
+        losses["l1"].append(pixel.item())
+        loss = pixel
         if perceptual is not None and stage.progress > recipe["perceptual_from"]:
             corner = rng.integers(0, recipe["crop"] - recipe["perceptual_crop"] + 1, 2)
             area = tuple(slice(c, c + recipe["perceptual_crop"]) for c in corner)
             some = slice(recipe["perceptual_batch"])  # VGG costs several times the decoder
             feature = perceptual(decoded[some][..., *area], images[some][..., *area]).mean()
-        loss = pixel + recipe["perceptual_weight"] * feature
+            losses["perceptual"].append(feature.item())
+            loss = pixel + recipe["perceptual_weight"] * feature
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
-        losses.append((pixel.item(), feature.item()))
         if step % 50 == 49:
-            l1, distance = np.mean(losses, axis=0).tolist()
-            stage.log(l1=l1, **({"perceptual": distance} if distance else {}))
-            losses.clear()
+            stage.log(**{name: float(np.mean(values)) for name, values in losses.items() if values})
+            losses = {"l1": [], "perceptual": []}
     model.save_pretrained(stage.folder / "vae")
 
 
-def _with_residual(folder: Path, channels: Sequence[int]) -> PocketAutoencoder:
+def with_residual(folder: Path, channels: Sequence[int]) -> PocketAutoencoder:
     """The autoencoder in `folder`, with a fresh residual if its own has another shape."""
     model = PocketAutoencoder.from_pretrained(folder, torch_dtype=torch.float32)
     if list(model.config.channels) == list(channels):

@@ -16,6 +16,7 @@ from syncpano import files
 
 # Stage -> what its panel shows, in the names of the log.
 PANELS = {
+    "text": ("subject", "time", "style"),
     "diffusion": ("loss",),
     "decoder": ("l1", "perceptual"),
     "perceptual": ("subject", "time", "style"),
@@ -36,13 +37,15 @@ def read_stages(path: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def draw(stages: dict[str, list[dict[str, Any]]]) -> bytes:
-    """One panel a stage, training minutes on the horizontal axis, as PNG."""
+    """One panel a stage of the log, training minutes on the horizontal axis, as PNG."""
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(PANELS), figsize=(15, 3.4), layout="constrained")
-    for axis, (stage, names) in zip(axes, PANELS.items(), strict=True):
-        for name in names:
+    shown = [stage for stage in PANELS if stage in stages]
+    size = (4 * len(shown), 3.4)
+    figure, axes = pyplot.subplots(1, len(shown), figsize=size, layout="constrained", squeeze=False)
+    for axis, stage in zip(axes[0], shown, strict=True):
+        for name in PANELS[stage]:
             points = [(e["seconds"] / 60, e[name]) for e in stages[stage] if name in e]
             minutes = [x for x, _ in points]
             axis.plot(minutes, list(smooth(y for _, y in points)), lw=1, label=name)
