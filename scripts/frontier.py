@@ -176,7 +176,12 @@ def main() -> None:
     settings = table["settings"]
     plot = arguments.markdown.with_suffix(".png")
     files.write_atomic(plot, draw(table), overwrite=True)
-    command = f"python scripts/frontier.py --samples {arguments.samples}"
+    command = (
+        f"python scripts/frontier.py --samples {arguments.samples}"
+        f" --references {arguments.references}"
+    )
+    if arguments.metrics:
+        command += f" --metrics {arguments.metrics}"
     if arguments.rows:
         command += f" --whole '{arguments.whole}' --rows '{arguments.rows}'"
     if arguments.loss_weights:
