@@ -17,7 +17,6 @@ from syncpano import __version__
 from tests.conftest import Outcome
 
 Cli = Callable[..., Outcome]
-QUICK_SECONDS = 0.5
 
 
 def test_version(cli: Cli) -> None:
@@ -245,21 +244,16 @@ def test_debug_shows_the_traceback_that_others_do_not_see(cli: Cli) -> None:
     ],
     ids=" ".join,
 )
-def test_help_and_dry_run_need_no_torch_and_answer_at_once(arguments: list[str]) -> None:
+def test_help_and_dry_run_load_no_heavy_library(arguments: list[str]) -> None:
     code = (
         "import sys; from syncpano.cli import run; code = run(sys.argv[1:]); "
         "assert not {'torch', 'diffusers', 'transformers', 'numpy'} & set(sys.modules); "
         "sys.exit(code)"
     )
-    before = os.times()
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
     )
-    after = os.times()
     assert done.returncode == 0, done.stderr
-    # Processor time: what else the machine does must not make a test fail.
-    used = after.children_user + after.children_system
-    assert used - before.children_user - before.children_system < QUICK_SECONDS
 
 
 def test_the_module_is_the_command() -> None:
