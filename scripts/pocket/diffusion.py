@@ -92,7 +92,7 @@ def new_unet(window: int, channels: int, recipe: dict[str, Any]) -> UNet2DCondit
 def new_scheduler(recipe: dict[str, Any]) -> DDIMScheduler:
     """Stable Diffusion's form of schedule with a noisier end.
 
-    The mean colour of a window stands out of a thousand cells' noise long after a cell's own value
+    The mean colour of a window stands out of hundreds of cells' noise long after a cell's own value
     does not. Where the schedule ends while it can still be seen, sampling starts from noise whose
     mean says "grey", and no prompt gets a night.
     """

@@ -48,7 +48,8 @@ def export(run: Path, target: Path, loss_scale: float, guidance_scale: float) ->
             elif file.suffix == ".json":
                 content = json.loads(file.read_text())
                 content.pop("_name_or_path", None)  # where it was trained
-                (target / part / file.name).write_text(json.dumps(content, indent=2) + "\n")
+                text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+                (target / part / file.name).write_text(text, encoding="utf-8")
     card = {
         "licence": "MIT, trained on pictures that this repository renders",
         "loss_scale": loss_scale,
