@@ -177,6 +177,30 @@ def test_guidance_one_skips_the_unconditional_branch(
     assert sizes == [3, 6]
 
 
+@pytest.mark.parametrize("scheduler", ["ddim", "dpmsolver++", "unipc"])
+def test_a_temperature_shrinks_the_noise_and_keeps_the_signal(
+    tiny: LatentDiffusion, scheduler: str
+) -> None:
+    plain, cool = (
+        tiny.bind("A waterfall", num_steps=5, scheduler=scheduler, temperature=kept)
+        for kept in (1.0, 0.5)
+    )
+    first, second = plain.timesteps[:2]
+    prediction = plain.predict(noise(), first)
+    alpha = plain._solver.alphas_cumprod[int(second)]
+    signal = alpha.sqrt() * plain.foresee(noise(), prediction, first)
+    left, less = (d.step(noise(), prediction, first) - signal for d in (plain, cool))
+    share = int(first - second) / 1000
+    torch.testing.assert_close(less, 0.5**share * left, atol=ROUNDING, rtol=1e-4)
+    last = plain.timesteps[-1]
+    for denoiser in (plain, cool):
+        for t in denoiser.timesteps[1:-1]:
+            denoiser.step(noise(), prediction, t)
+    torch.testing.assert_close(
+        cool.step(noise(), prediction, last), plain.step(noise(), prediction, last)
+    )
+
+
 def test_the_negative_prompt_matters_under_guidance(tiny: LatentDiffusion) -> None:
     first, second = (
         denoiser.predict(noise(), denoiser.timesteps[0])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -93,6 +94,32 @@ def test_a_residual_of_another_shape_starts_afresh_around_the_same_linear_parts(
     assert list(other.config.channels) == [20, 10]
     latents = torch.randn(1, C, 4, 4)
     torch.testing.assert_close(other.decode(latents).sample, autoencoder.decode(latents).sample)
+
+
+TWO_WORKERS = """
+import sys, torch
+sys.path.insert(0, sys.argv[1])
+from workers import Workers
+workers = Workers()
+weight = torch.nn.Parameter(torch.ones(3))
+(weight * (workers.rank + 1)).sum().backward()
+workers.average_gradients([weight])
+if workers.first:
+    print(workers.size, weight.grad.tolist(), workers.largest(0.25, 1.0))
+else:
+    workers.largest(0.5, 0.0)
+"""
+
+
+@pytest.mark.slow
+def test_workers_share_gradients_and_the_clock(tmp_path: Path) -> None:
+    script = tmp_path / "two.py"
+    script.write_text(TWO_WORKERS)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*command, script, SCRIPTS], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.split("\n")[0] == "2 [1.5, 1.5, 1.5] [0.5, 1.0]"
 
 
 def test_the_text_encoder_learns_to_tell_subjects_apart(tmp_path: Path) -> None:

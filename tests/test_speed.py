@@ -99,6 +99,16 @@ def test_batches_are_even(count: int, size: int, sizes: list[int]) -> None:
     assert seen == sizes
 
 
+def test_a_card_tells_a_temperature(tmp_path: Path) -> None:
+    card = tmp_path / "pocket.json"
+    card.write_text(json.dumps({"temperature": 0.75}))
+    assert read_card(tmp_path).temperature == 0.75
+    for wrong in (0, 1.5, "cold"):
+        card.write_text(json.dumps({"temperature": wrong}))
+        with pytest.raises(SyncPanoError, match="damaged"):
+            read_card(tmp_path)
+
+
 def test_a_card_tells_gains(tmp_path: Path) -> None:
     card = tmp_path / "pocket.json"
     card.write_text(json.dumps({"gradient_gains": {"cond": 2}}))

@@ -15,8 +15,8 @@ from phrases import NOUNS, SEASON, STYLE, TIME, WEATHER, Phrases
 from scenes.attributes import Attributes
 
 MENTION = {"time": 0.45, "weather": 0.3, "season": 0.25, "style": 0.6}
-# Where the subject's name means little without its style, the style is nearly always named.
-STYLED_SUBJECTS = ("anime_landscape", "cartoon_landscape", "shooting_stars")
+# A style other than photo is nearly always named, so that what names none looks like a photo.
+MENTION_STYLE = 0.9
 _PHRASES: Mapping[str, Mapping[str, Phrases]] = {
     "time": TIME,
     "weather": WEATHER,
@@ -170,8 +170,8 @@ def _mention(name: str, attributes: Attributes) -> float:
     hidden = attributes.weather in ("clear", "cloudy") and attributes.subject in _NO_SKY
     if name == "weather" and hidden:
         return 0.0
-    if name == "style" and attributes.subject in STYLED_SUBJECTS:
-        return 0.9
+    if name == "style" and attributes.style != "photo":
+        return MENTION_STYLE
     return MENTION[name]
 
 

@@ -26,16 +26,28 @@ BOUND_EVERY = 10  # steps
 
 
 class Windows:
-    """Random windows of the cached latents, with fresh captions."""
+    """Random windows of the cached latents, with fresh captions.
 
-    def __init__(self, latents: Tensor, renders: Sequence[Render], signs: Tensor, dropout: float):
+    `styled` of the windows show a style other than photo, whatever their share of the renders.
+    """
+
+    def __init__(
+        self,
+        latents: Tensor,
+        renders: Sequence[Render],
+        signs: Tensor,
+        dropout: float,
+        styled: float,
+    ) -> None:
         self.latents, self.renders = latents, renders
         self.signs = signs.view(-1, 1, 1)
         self.dropout = dropout
+        photo = np.array([render.attributes.style == "photo" for render in renders])
+        self.odds = np.where(photo, (1 - styled) / photo.sum(), styled / (~photo).sum())
 
     def batch(self, rng: np.random.Generator, size: int) -> tuple[Tensor, list[str]]:
         """N C h w float32 windows (mirrored at random) and their captions ("" where dropped)."""
-        chosen = rng.integers(len(self.latents), size=size)
+        chosen = rng.choice(len(self.latents), size=size, p=self.odds)
         windows = torch.stack([self._window(rng, int(i)) for i in chosen]).float()
         captions = [
             "" if rng.random() < self.dropout else caption(rng, self.renders[i].attributes)
@@ -151,6 +163,7 @@ def train_diffusion(stage: Stage, data: Windows, recipe: dict[str, Any], device:
     if weights.exists() and not stage.checkpoint.exists():
         begin_with(unet, load_file(weights))
     reader = Reader(stage.folder, device)
+    workers = stage.workers
     optimiser = torch.optim.AdamW(
         unet.parameters(),
         recipe["learning_rate"],
@@ -162,35 +175,43 @@ def train_diffusion(stage: Stage, data: Windows, recipe: dict[str, Any], device:
     state = {"model": unet, "optimiser": optimiser, "average": average}
     stage.restore(state)
     scheduler = new_scheduler(recipe)
-    scheduler.save_pretrained(stage.folder / "scheduler")
-    rng = np.random.default_rng([recipe["seed"], stage.step])
-    torch.manual_seed(recipe["seed"] + stage.step)
+    if workers.first:
+        scheduler.save_pretrained(stage.folder / "scheduler")
+    rng = np.random.default_rng([recipe["seed"], stage.step, workers.rank])
+    torch.manual_seed(recipe["seed"] + stage.step * workers.size + workers.rank)
+    batch = recipe["batch"] // workers.size
     losses: list[float] = []
     for step in stage.steps(state):
         for group in optimiser.param_groups:
             group["lr"] = recipe["learning_rate"] * _rate(step, stage.progress, recipe)
-        windows, captions = data.batch(rng, recipe["batch"])
+        windows, captions = data.batch(rng, batch)
         loss = x_loss(unet, windows.to(device), reader(captions), scheduler, recipe["weight_cap"])
         optimiser.zero_grad()
         loss.backward()
+        workers.average_gradients(unet.parameters())
         nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
         optimiser.step()
         if step % BOUND_EVERY == 0:
             bound_attention(unet, recipe["attention_gain"])
         average.update(unet, step)
         losses.append(loss.item())
+        stage.seen += batch * workers.size
         if step % 100 == 99:
-            stage.log(loss=sum(losses) / len(losses), samples=(step + 1) * recipe["batch"])
+            stage.log(loss=sum(losses) / len(losses), samples=stage.seen)
             losses.clear()
-        if step % 1000 == 999:
+        if step % 1000 == 999 and workers.first:
             write_average(stage.folder, unet, average)
-    write_average(stage.folder, unet, average)
+    if workers.first:
+        write_average(stage.folder, unet, average)
 
 
 def begin_with(unet: UNet2DConditionModel, weights: dict[str, Tensor]) -> None:
-    """Load another UNet's weights; pooled text, where it knew none, has no effect at first."""
+    """Load another UNet's weights, without attention where this one has none.
+
+    Pooled text, where the other one knew none, has no effect at first.
+    """
     missing, unknown = unet.load_state_dict(weights, strict=False)
-    assert not unknown
+    assert all(".attentions." in name for name in unknown)
     assert all(name.startswith("add_embedding.") for name in missing)
     if missing:
         nn.init.zeros_(unet.add_embedding.norm2.weight)

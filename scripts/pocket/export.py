@@ -37,7 +37,7 @@ PARTS = (
 )
 
 
-def export(run: Path, target: Path, loss_scale: float, guidance_scale: float) -> None:
+def export(run: Path, target: Path, facts: dict[str, float]) -> None:
     """Copy every part of a run, weights in float16, and write the model's index and card."""
     for part in PARTS:
         (target / part).mkdir(parents=True, exist_ok=True)
@@ -52,8 +52,7 @@ def export(run: Path, target: Path, loss_scale: float, guidance_scale: float) ->
                 (target / part / file.name).write_text(text, encoding="utf-8")
     card = {
         "licence": "MIT, trained on pictures that this repository renders",
-        "loss_scale": loss_scale,
-        "guidance_scale": guidance_scale,
+        **facts,
         "cpu_dtype": "bfloat16",
         "known_words": sorted(known_words()),
         "class_words": class_words(),
@@ -69,8 +68,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("src/syncpano/pocket"))
     parser.add_argument("--loss-scale", type=float, required=True)
     parser.add_argument("--guidance-scale", type=float, required=True)
+    parser.add_argument("--temperature", type=float, required=True)
     arguments = parser.parse_args()
-    export(arguments.folder, arguments.out, arguments.loss_scale, arguments.guidance_scale)
+    facts = ("loss_scale", "guidance_scale", "temperature")
+    export(arguments.folder, arguments.out, {name: getattr(arguments, name) for name in facts})
     size = sum(file.stat().st_size for file in arguments.out.rglob("*") if file.is_file())
     print(f"{size / 1e6:.1f} MB in {arguments.out}", file=sys.stderr)
 

@@ -1,7 +1,8 @@
 """Train the pocket model: `python scripts/pocket/train.py --budget-minutes 180 --device cpu`.
 
 Every stage resumes from its last checkpoint, so the command may be killed and given again. A
-larger budget goes on with a finished stage.
+larger budget goes on with a finished stage. On a CPU, one process a core is fastest:
+`torchrun --nproc-per-node 2 scripts/pocket/train.py ...`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from scenes.attributes import sample_attributes
 from text import train_text_encoder, train_tokenizer
 from torch import Tensor
 from training import Stage
+from workers import Workers
 
 HERE = Path(__file__).resolve().parent
 STAGES = (
@@ -43,6 +45,7 @@ STAGES = (
     "decoder",
     "diffusion",
 )
+SHARED = ("diffusion",)  # the stages that several workers train together
 
 
 class Training:
@@ -52,6 +55,7 @@ class Training:
         self.arguments, self.recipe = arguments, recipe
         self.folder: Path = arguments.folder
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.workers = Workers()
         self.subjects = arguments.subjects or list(SUBJECTS)
 
     def part(self, name: str) -> dict[str, Any]:
@@ -60,7 +64,7 @@ class Training:
 
     def stage(self, name: str, share: float) -> Stage:
         """A stage with its share of the budget."""
-        return Stage(self.folder, name, 60 * self.arguments.budget_minutes * share)
+        return Stage(self.folder, name, 60 * self.arguments.budget_minutes * share, self.workers)
 
     def renders(self, held_out: bool = False) -> list[Render]:
         """All training or held-out renders; missing ones are drawn."""
@@ -137,7 +141,8 @@ class Training:
         rng = np.random.default_rng(self.recipe["seed"])
         renders = self.renders()
         latents = encode_renders(self.folder, renders, rng)
-        data = Windows(latents, renders, mirror_signs(self.folder), recipe["caption_dropout"])
+        signs = mirror_signs(self.folder)
+        data = Windows(latents, renders, signs, recipe["caption_dropout"], recipe["styled"])
         stage = self.stage("diffusion", recipe["share"])
         train_diffusion(stage, data, recipe, self.arguments.device)
 
@@ -151,7 +156,11 @@ def main() -> None:
     parser.add_argument("--recipe", type=Path, default=HERE / "recipe.yaml")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     parser.add_argument("--subjects", nargs="+", help="fewer subjects, for rehearsals")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=(os.cpu_count() or 1) // int(os.environ.get("WORLD_SIZE", 1)),
+    )
     parser.add_argument(
         "--perceptual-weights",
         type=Path,
@@ -168,14 +177,16 @@ def main() -> None:
     cv2.setNumThreads(1)
     recipe = yaml.safe_load(arguments.recipe.read_text())
     training = Training(arguments, recipe)
-    if arguments.start_from is not None:
+    if training.workers.first and arguments.start_from is not None:
         for part in arguments.keep:
             if not (training.folder / part).exists():
                 shutil.copytree(arguments.start_from / part, training.folder / part)
     (training.folder / "recipe.json").write_text(json.dumps(recipe, indent=1))
     for stage in arguments.stages:
-        print("stage", stage, flush=True)
-        getattr(training, f"run_{stage}")()
+        training.workers.wait()
+        if training.workers.first or stage in SHARED:
+            print("stage", stage, flush=True)
+            getattr(training, f"run_{stage}")()
 
 
 if __name__ == "__main__":

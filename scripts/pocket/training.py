@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
+from workers import Workers
 
 from syncpano.models.precision import cpu_is_fast_at_bfloat16
 
@@ -23,14 +24,18 @@ CHECKPOINT_SECONDS = 180
 class Stage:
     """One stage's folder, its budget of training seconds, and what it has already used.
 
-    The clock counts training time over all runs: after a kill the rest of the budget is used.
+    The clock counts training time over all runs: after a kill the rest of the budget is used. Of
+    several workers the first one writes.
     """
 
     folder: Path
     name: str
     budget: float
+    workers: Workers = field(default_factory=Workers)
     spent: float = 0.0
     step: int = 0
+    seen: int = 0  # training examples, in the stages that count them
+    progress: float = 0.0  # share of the budget that is used, 0..1; the same for all workers
     _started: float = field(default=0.0, repr=False)
     _saved: float = field(default=0.0, repr=False)
 
@@ -44,26 +49,24 @@ class Stage:
         """Seconds trained so far, earlier runs included."""
         return self.spent + (time.monotonic() - self._started if self._started else 0.0)
 
-    @property
-    def progress(self) -> float:
-        """Share of the budget that is used, 0..1."""
-        return min(1.0, self.elapsed / self.budget) if self.budget > 0 else 1.0
-
     def restore(self, state: dict[str, Any]) -> None:
         """Load the newest checkpoint, if any, into the modules and optimisers of `state`."""
         if not self.checkpoint.exists():
             return
         saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        self.step, self.spent = saved["step"], saved["spent"]
+        self.step, self.spent, self.seen = saved["step"], saved["spent"], saved["seen"]
         for name, part in state.items():
             part.load_state_dict(saved["state"][name])
 
     def save(self, state: dict[str, Any]) -> None:
         """Write all parts to the checkpoint, whole or not at all."""
         self._saved = time.monotonic()
+        if not self.workers.first:
+            return
         saved = {
             "step": self.step,
             "spent": self.elapsed,
+            "seen": self.seen,
             "state": {name: part.state_dict() for name, part in state.items()},
         }
         partial = self.checkpoint.with_suffix(".partial")
@@ -76,20 +79,28 @@ class Stage:
         stopped: list[int] = []
         signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
         columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-        with Progress(*columns, transient=True) as bar:
+        with Progress(*columns, transient=True, disable=not self.workers.first) as bar:
             task = bar.add_task(self.name, total=1.0)
-            while self.progress < 1:
+            while not self._is_over(bool(stopped)):
                 yield self.step
                 self.step += 1
                 bar.update(task, completed=self.progress)
-                if stopped or time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+                if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
                     self.save(state)
-                if stopped:
-                    raise SystemExit(128 + signal.SIGTERM)
         self.save(state)
+        if stopped:
+            raise SystemExit(128 + signal.SIGTERM)
+
+    def _is_over(self, stopped: bool) -> bool:
+        """Whether the budget is used or a worker was told to stop; all workers agree."""
+        used = self.elapsed / self.budget if self.budget > 0 else 1.0
+        self.progress, stop = self.workers.largest(min(1.0, used), float(stopped))
+        return self.progress == 1 or stop > 0
 
     def log(self, **values: float | int | str) -> None:
         """Append one line to the stage's log."""
+        if not self.workers.first:
+            return
         entry = {"stage": self.name, "step": self.step, "seconds": round(self.elapsed, 1), **values}
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(entry) + "\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncpano import files, runlog
-from syncpano.config import PanoramaConfig
+from syncpano.config import PanoramaConfig, settings
 from syncpano.errors import BAD_INPUT, SyncPanoError
 from syncpano.interrupts import Interrupted
 from syncpano.saving import encode, log_path
@@ -192,7 +192,8 @@ def _same_settings(job: Job) -> bool:
     """Whether the picture at the job's place was made by its config, as far as that says."""
     made = runlog.read(job.path)["config"]
     return all(
-        made.get(name) == wanted
+        made.get(name, settings()[name].default)
+        == wanted  # a later setting was as it is by default
         for name, wanted in asdict(job.config).items()
         if wanted not in (None, "auto")
     )

@@ -68,6 +68,8 @@ class PanoramaConfig:
     """Gradient descent weight w of Eq. 14; 0 is MultiDiffusion."""
     sync_decay: float = setting(0.95, SYNC)
     """w at step index k is w * decay^k."""
+    sync_gain: float = setting(1.0, SYNC)
+    """Factor on w, by which presets of few steps pull as far as 50 steps do; 1 is exact."""
     sync_freq: int | None = setting(None, SYNC)
     """The paper's f: the NUMBER of gradient descents in the run; auto is one every step."""
     initial_steps: int | None = setting(None, SYNC)
@@ -91,6 +93,8 @@ class PanoramaConfig:
     """Denoising steps."""
     guidance_scale: float | None = setting(None, SAMPLING)
     """Classifier-free guidance scale; 1 is none; auto is the model's own, 7.5 for most."""
+    temperature: float | None = setting(None, SAMPLING)
+    """Share of the noise that sampling keeps: less than 1 is smoother; auto is the model's own."""
     scheduler: SchedulerName = setting("ddim", SAMPLING)
     """Solver; ddim with eta 0 is the paper's."""
 

@@ -29,6 +29,7 @@ def resolved(
         "revision": source.revision,
         "stride": stride_of(config, source),
         "guidance_scale": guidance_of(config, model),
+        "temperature": temperature_of(config, model),
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
     }
@@ -42,6 +43,11 @@ def guidance_of(config: PanoramaConfig, model: LatentDiffusion) -> float:
     """The guidance scale of a config: what it says, or the model's own."""
     given = config.guidance_scale
     return model.card.guidance_scale if given is None else given
+
+
+def temperature_of(config: PanoramaConfig, model: LatentDiffusion) -> float:
+    """The temperature of a config: what it says, or the model's own."""
+    return model.card.temperature if config.temperature is None else config.temperature
 
 
 def describe(log: runlog.Log, config: PanoramaConfig, layout: Plan, model: LatentDiffusion) -> None:

@@ -145,6 +145,7 @@ class Studio:
                 config.steps,
                 config.scheduler,
                 gradient_decoder=config.gradient_decoder,
+                temperature=describe.temperature_of(config, model),
             )
         watcher.on_stage("painting")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from syncpano.config import preset_folder
 from syncpano.errors import SyncPanoError, suggestion
 
@@ -39,6 +37,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         SyncPanoError: anything else.
     """
+    import yaml  # not with the module: `--help` and runs without a file need not wait for it
+
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_CONFIG_BYTES + 1)
@@ -66,6 +66,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def _check_shape(text: str, path: Path) -> None:
     """Refuse deep nesting and aliases before anything is built from them."""
+    import yaml
+
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -91,10 +90,12 @@ def key_of(metric: str) -> str:
 
 def versions() -> dict[str, str]:
     """Installed versions of what makes the numbers."""
+    from importlib import metadata  # imports the email package, which `--help` need not wait for
+
     found = {}
     for name in VERSIONS:
         try:
-            found[name] = version(name)
-        except PackageNotFoundError:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
             continue
     return found

@@ -78,8 +78,9 @@ class LatentDiffusion:
         num_steps: int = 50,
         scheduler: str = "ddim",
         gradient_decoder: str = "full",
+        temperature: float = 1.0,
     ) -> BoundDiffusion:
-        """The model under one prompt and one noise schedule.
+        """The model under one prompt and one noise schedule; `temperature` as in `step`.
 
         Raises:
             SyncPanoError: the scheduler does not fit the checkpoint, or there is no tiny decoder.
@@ -92,7 +93,7 @@ class LatentDiffusion:
             )
             decoder = self._tiny_decoder
         embeds = self._embed([negative_prompt, prompt])  # 2 L d
-        return BoundDiffusion(self, solver, embeds, guidance_scale, decoder)
+        return BoundDiffusion(self, solver, embeds, guidance_scale, decoder, temperature)
 
     @torch.no_grad()
     def decode_panorama(self, latent: Tensor, loop: bool = False) -> Tensor:
@@ -198,12 +199,14 @@ class BoundDiffusion:
         embeds: Tensor,
         guidance_scale: float,
         decoder: nn.Module,
+        temperature: float,
     ) -> None:
         self._model = model
         self._solver = solver
         self._embeds = embeds  # 2 L d: negative, positive
         self._guidance_scale = guidance_scale
         self._decoder = decoder
+        self._temperature = temperature
 
     @property
     def timesteps(self) -> Tensor:
@@ -228,11 +231,22 @@ class BoundDiffusion:
         return foresee(self._solver, latent, prediction, t)
 
     def step(self, latent: Tensor, prediction: Tensor, t: Tensor) -> Tensor:
-        """One solver step of the 1 C H W canvas; a new run starts at the first timestep."""
+        """One solver step of the 1 C H W canvas; a new run starts at the first timestep.
+
+        Low-temperature sampling: after the step, noise shrinks by temperature ** (the step's share
+        of the schedule). A small model leaves noise behind that belongs to nothing.
+        """
         if int(t) == int(self._solver.timesteps[0]):
             self._solver.set_timesteps(len(self._solver.timesteps))
         stepped: Tensor = self._solver.step(prediction, t, latent, return_dict=False)[0]
-        return stepped
+        following = self._solver.timesteps[self._solver.timesteps < t]
+        if self._temperature == 1 or not len(following):
+            return stepped
+        share = float(t - following[0]) / self._solver.config.num_train_timesteps
+        alpha: Tensor = self._solver.alphas_cumprod[int(following[0])]  # abar of the next step
+        signal = alpha.sqrt() * self.foresee(latent, prediction, t)
+        cooled: Tensor = signal + self._temperature**share * (stepped - signal)
+        return cooled
 
     def add_noise(self, latent: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         """z_0 and unit noise -> z_t, in the shape of `latent`; for Blended Latent Diffusion."""
