@@ -49,7 +49,6 @@ GOOD = PanoramaConfig(prompt="A waterfall")
         ({"sync_weight": math.nan}, "`--w nan` is not a finite", "give a number"),
         ({"sync_weight": math.inf}, "`--w inf` is not a finite", "give a number"),
         ({"sync_decay": 1.5}, "`--sync-decay 1.5` is out of range", "between 0 and 1"),
-        ({"sync_gain": -0.5}, "`--sync-gain -0.5` is out of range", "at least 0"),
         ({"sync_freq": 51}, "`--sync-freq 51` is out of range", "between 1 and 50"),
         ({"sync_freq": 0}, "`--sync-freq 0` is out of range", "between 1 and 50"),
         ({"initial_steps": 0}, "`--initial-steps 0`", "at least 1"),
@@ -113,11 +112,6 @@ def test_the_paper_has_21_windows_and_its_weights() -> None:
     assert (len(grid.windows), grid.anchor, layout.stride) == (21, 10, 16)
     assert layout.weights[0] == 20.0
     assert len(layout.weights) == 50
-
-
-def test_a_gain_is_a_factor_on_w() -> None:
-    config = replace(GOOD, sync_weight=10.0, sync_gain=2.5, initial_steps=2)
-    assert plan(config, SD).weights == {0: 25.0, 1: 25.0 * 0.95}
 
 
 @pytest.mark.parametrize(

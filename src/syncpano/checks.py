@@ -70,8 +70,7 @@ def without_effect(config: PanoramaConfig, explicit: Collection[str]) -> list[st
         )
 
     of_sync = (
-        "sync_gain initial_steps sync_every compare gradient gradient_decoder loss loss_weights"
-        " loss_size"
+        "initial_steps sync_every compare gradient gradient_decoder loss loss_weights loss_size"
     )
     if config.method != "sync":
         note(f"sync_weight sync_decay sync_freq {of_sync}", f"with `--method {config.method}`")
@@ -104,7 +103,6 @@ def _check_ranges(config: PanoramaConfig) -> None:
     _in_range("--steps", config.steps, 1, MAX_STEPS)
     _in_range("--w", config.sync_weight, 0, math.inf)
     _in_range("--sync-decay", config.sync_decay, 0, 1)
-    _in_range("--sync-gain", config.sync_gain, 0, math.inf)
     _in_range("--guidance-scale", config.guidance_scale, 0, math.inf)
     _in_range("--temperature", config.temperature, 0.01, 1)
     _in_range("--sync-every", config.sync_every, 1, math.inf)

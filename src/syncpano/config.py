@@ -68,8 +68,6 @@ class PanoramaConfig:
     """Gradient descent weight w of Eq. 14; 0 is MultiDiffusion."""
     sync_decay: float = setting(0.95, SYNC)
     """w at step index k is w * decay^k."""
-    sync_gain: float = setting(1.0, SYNC)
-    """Factor on w, by which presets of few steps pull as far as 50 steps do; 1 is exact."""
     sync_freq: int | None = setting(None, SYNC)
     """The paper's f: the NUMBER of gradient descents in the run; auto is one every step."""
     initial_steps: int | None = setting(None, SYNC)

@@ -84,7 +84,7 @@ def plan(config: PanoramaConfig, source: ModelSource) -> Plan:
     validate(config, source)
     factor = source.vae_factor
     steps = sync_steps(config.steps, config.sync_freq, config.initial_steps)
-    weight = config.sync_weight * config.sync_gain if config.method == "sync" else 0.0
+    weight = config.sync_weight if config.method == "sync" else 0.0
     return Plan(
         config=config,
         height=config.height // factor,
