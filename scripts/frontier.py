@@ -23,11 +23,12 @@ from syncpano import files
 from syncpano.presets import find_config, read_yaml
 
 BASELINE, EXACT = "MultiDiffusion", "exact, f = 50"
-# Row -> preset and what it changes.
-ROWS: dict[str, tuple[str, dict[str, Any]]] = {
+# Row -> preset (None: the defaults) and what it changes.
+ROWS: dict[str, tuple[str | None, dict[str, Any]]] = {
     BASELINE: ("multidiffusion", {}),
     EXACT: ("exact", {}),
-    "default": ("paper", {}),
+    "paper": ("paper", {}),
+    "default": (None, {}),
     "f = 10": ("paper", {"sync_freq": 10}),
     "f = 5": ("paper", {"sync_freq": 5}),
     "first 5": ("paper", {"initial_steps": 5}),
@@ -46,7 +47,8 @@ def experiment(samples: int, references: int, rows: Sequence[str]) -> dict[str, 
     made = []
     for name in rows:
         preset, changes = ROWS[name]
-        row: dict[str, Any] = {"name": name, "config": read_yaml(find_config(preset)) | changes}
+        settings = read_yaml(find_config(preset)) if preset else {}
+        row: dict[str, Any] = {"name": name, "config": settings | changes}
         if name != BASELINE and BASELINE in rows:
             row["against"] = BASELINE
         made.append(row)

@@ -24,14 +24,13 @@ from torch import Tensor
 
 from syncpano import files
 from syncpano.batching import Batcher
-from syncpano.config import PanoramaConfig
-from syncpano.describe import guidance_of
+from syncpano.config import GradientDecoder, PanoramaConfig
 from syncpano.experiments import paper_prompts
 from syncpano.models.folder import content_hash
 from syncpano.models.source import resolve_source
 from syncpano.models.stable_diffusion import BoundDiffusion, LatentDiffusion
 from syncpano.montage import average, crop
-from syncpano.pipeline import Studio, initial_noise
+from syncpano.pipeline import Studio, bound, initial_noise
 from syncpano.sampler import Batches, Synchronization, synchronize
 from syncpano.windows import Grid, plan_grid
 
@@ -42,7 +41,7 @@ class Cheap:
 
     name: str
     gradient: str = "exact"
-    decoder: str = "full"
+    decoder: GradientDecoder = "full"
     loss_size: int | None = None
     thin: int = 1
 
@@ -80,12 +79,9 @@ class Setting:
         pulled = synchronize(latent, grid, t, 1.0, self.bound(way.decoder), sync, batches)
         return pulled.canvas - latent
 
-    def bound(self, decoder: str = "full") -> BoundDiffusion:
+    def bound(self, decoder: GradientDecoder = "full") -> BoundDiffusion:
         """The model under the config's prompt."""
-        c = self.config
-        return self.model.bind(
-            c.prompt, c.negative_prompt, guidance_of(c, self.model), c.steps, c.scheduler, decoder
-        )
+        return bound(replace(self.config, gradient_decoder=decoder), self.model)
 
 
 @torch.no_grad()

@@ -24,9 +24,12 @@ def test_a_config_cannot_be_changed() -> None:
         config.width = 1024  # type: ignore[misc]
 
 
-def test_paper_is_equal_to_the_defaults() -> None:
+def test_paper_is_equal_to_the_defaults_but_for_the_blend() -> None:
     resolved = layers.resolve([layers.config_layer("paper")])
-    assert resolved.config(prompt="A waterfall") == PanoramaConfig(prompt="A waterfall")
+    defaults = PanoramaConfig(prompt="A waterfall")
+    paper = resolved.config(prompt="A waterfall")
+    assert defaults.blend == "tapered"
+    assert paper == dataclasses.replace(defaults, blend="uniform")
 
 
 def test_every_named_config_resolves() -> None:

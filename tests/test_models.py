@@ -15,6 +15,7 @@ from torch import Tensor
 
 from syncpano.errors import SyncPanoError
 from syncpano.models import memory
+from syncpano.models.denoiser import Gradient
 from syncpano.models.load import load_model
 from syncpano.models.precision import run_in
 from syncpano.models.schedulers import SOLVERS
@@ -175,6 +176,23 @@ def test_guidance_one_skips_the_unconditional_branch(
         denoiser = tiny.bind("A waterfall", guidance_scale=scale)
         denoiser.predict(noise(3), denoiser.timesteps[0])
     assert sizes == [3, 6]
+
+
+@pytest.mark.parametrize("gradient", ["exact", "cond", "x0"])
+def test_steps_beyond_the_guided_share_take_one_branch(
+    tiny: LatentDiffusion, gradient: Gradient
+) -> None:
+    partly, never = (
+        tiny.bind("A waterfall", num_steps=5, guided_share=share) for share in (0.4, 0.0)
+    )
+    always = tiny.bind("A waterfall", num_steps=5)
+    assert [partly.guides(t) for t in partly.timesteps] == [True, True, False, False, False]
+    for step, t in enumerate(partly.timesteps):
+        expected = (always if step < 2 else never).predict(noise(), t, gradient)
+        assert torch.equal(partly.predict(noise(), t, gradient), expected)
+    plain = tiny.bind("A waterfall", num_steps=5, guidance_scale=1.0)
+    t = plain.timesteps[0]
+    assert torch.equal(never.predict(noise(), t), plain.predict(noise(), t))
 
 
 @pytest.mark.parametrize("scheduler", ["ddim", "dpmsolver++", "unipc"])

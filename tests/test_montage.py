@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from syncpano.montage import average, crop
-from syncpano.windows import Grid, Window
+from syncpano.windows import Blend, Grid, Window
 from tests.test_windows import grids, shifted
 
+BLENDS = get_args(Blend)
 ROUNDING = 1e-6  # a mean of up to 81 equal float32 numbers
 
 
@@ -40,8 +44,25 @@ def test_a_cell_is_the_mean_of_the_windows_that_cover_it(grid: Grid) -> None:
     assert merged[0, 0, 0, -1] == sum(covering) / len(covering)
 
 
-def test_cells_that_no_window_covers_stay_zero() -> None:
-    merged = average(torch.ones(1, 1, 2, 2), [Window(0, 1, 2)], 2, 4)
+@given(st.one_of(grids(), shifted()))
+def test_a_tapered_mean_of_unchanged_views_is_the_panorama_too(grid: Grid) -> None:
+    latent = panorama(grid)
+    views = crop(latent, grid.windows)
+    merged = average(views, grid.windows, grid.height, grid.width, "tapered")
+    torch.testing.assert_close(merged, latent, atol=ROUNDING, rtol=ROUNDING)
+
+
+def test_a_tapered_window_fades_into_its_neighbour() -> None:
+    views = torch.tensor([0.0, 1.0])[:, None, None, None].expand(-1, 1, 4, 4)
+    windows = [Window(0, 0, 4), Window(0, 2, 4)]
+    uniform, tapered = (average(views, windows, 4, 6, how)[0, 0, 1] for how in BLENDS)
+    assert uniform.tolist() == [0, 0, 0.5, 0.5, 1, 1]
+    torch.testing.assert_close(tapered, torch.tensor([0, 0, 0.25, 0.75, 1, 1]))
+
+
+@pytest.mark.parametrize("blend", BLENDS)
+def test_cells_that_no_window_covers_stay_zero(blend: Blend) -> None:
+    merged = average(torch.ones(1, 1, 2, 2), [Window(0, 1, 2)], 2, 4, blend)
     assert merged[0, 0].tolist() == [[0, 1, 1, 0], [0, 1, 1, 0]]
 
 

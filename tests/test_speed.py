@@ -99,12 +99,17 @@ def test_batches_are_even(count: int, size: int, sizes: list[int]) -> None:
     assert seen == sizes
 
 
-def test_a_card_tells_a_temperature(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fact", "wrong"), [("temperature", (0, 1.5, "cold")), ("guided_share", (-0.1, 1.5, "half"))]
+)
+def test_a_card_tells_how_its_model_samples(
+    tmp_path: Path, fact: str, wrong: tuple[object, ...]
+) -> None:
     card = tmp_path / "pocket.json"
-    card.write_text(json.dumps({"temperature": 0.75}))
-    assert read_card(tmp_path).temperature == 0.75
-    for wrong in (0, 1.5, "cold"):
-        card.write_text(json.dumps({"temperature": wrong}))
+    card.write_text(json.dumps({fact: 0.75}))
+    assert getattr(read_card(tmp_path), fact) == 0.75
+    for value in wrong:
+        card.write_text(json.dumps({fact: value}))
         with pytest.raises(SyncPanoError, match="damaged"):
             read_card(tmp_path)
 

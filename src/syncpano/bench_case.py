@@ -12,16 +12,18 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from syncpano import describe
 from syncpano.config import PanoramaConfig
 from syncpano.console import quiet_libraries
 from syncpano.errors import SyncPanoError
+from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.machine import now
-from syncpano.pipeline import Panorama, Studio
-from syncpano.plan import count_calls, plan
+from syncpano.models.denoiser import Denoiser
+from syncpano.pipeline import Panorama, Studio, bound
+from syncpano.plan import plan, step_calls
 from syncpano.sampler import Synchronization, distance_gradient
 
 # Large enough to reach the peak, small enough for a fraction of a second.
@@ -73,34 +75,43 @@ def count_flops(studio: Studio, config: PanoramaConfig, panorama: Panorama) -> i
     """Operations of the whole run: one window of each kind and the picture, counted, multiplied."""
     source, model, loss = studio.loaded(config)
     layout = plan(config, source)
-    calls = count_calls(layout)
-    denoiser = model.bind(
-        config.prompt,
-        config.negative_prompt,
-        describe.guidance_of(config, model),
-        config.steps,
-        config.scheduler,
-        gradient_decoder=panorama.log["config"]["gradient_decoder"],
-    )
+    denoiser = bound(config, model)
     view = torch.randn(
         1, model.latent_channels, model.window, model.window, device=model.device
     )  # 1 C h w
-    t = denoiser.timesteps[0]
-    with torch.no_grad(), OperationCounter() as predicting:
-        denoiser.predict(view, t)
     with OperationCounter() as decoding:
         model.decode_panorama(panorama.latent, config.loop)
-    total: int = decoding.total + (calls.predictions - calls.gradients) * predicting.total
-    if loss is None or not layout.weights:
-        return total
-    sync = Synchronization(loss, layout.weights, config.compare, config.gradient)
+    total: int = decoding.total
+    costs: dict[bool, tuple[int, int, int]] = {}  # guided or not -> of one window
+    for step, t in enumerate(denoiser.timesteps):
+        guided, calls = denoiser.guides(t), step_calls(layout, step)
+        if guided not in costs:
+            costs[guided] = _window_flops(view, t, denoiser, loss, config)
+        predicting, looking, descending = costs[guided]
+        total += (calls.predictions - calls.gradients) * predicting
+        if calls.decodes:
+            total += looking + (calls.decodes - 1) * descending
+    return total
+
+
+def _window_flops(
+    view: Tensor,
+    t: Tensor,
+    denoiser: Denoiser,
+    loss: PerceptualLoss | None,
+    config: PanoramaConfig,
+) -> tuple[int, int, int]:
+    """Operations to predict one window, to look at it for the loss, and to descend from it."""
+    with torch.no_grad(), OperationCounter() as predicting:
+        denoiser.predict(view, t)
+    if loss is None:
+        return predicting.total, 0, 0
+    sync = Synchronization(loss, {}, config.compare, config.gradient)
     with torch.no_grad(), OperationCounter() as looking:
         target = loss.features(denoiser.decode(view))
     with OperationCounter() as descending:
         distance_gradient(view, target, t, denoiser, sync)
-    steps = len(layout.weights)
-    total += steps * looking.total + (calls.decodes - steps) * descending.total
-    return total
+    return predicting.total, looking.total, descending.total
 
 
 class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -79,11 +79,13 @@ def without_effect(config: PanoramaConfig, explicit: Collection[str]) -> list[st
     elif config.compare == "noisy":
         note("gradient", "with `--compare noisy`, whose gradient does not pass the UNet")
     if config.method == "independent":
-        note("stride", "with `--method independent`: windows stand side by side")
+        note("stride blend", "with `--method independent`: windows stand side by side")
     elif config.windows == "shifted":
         note("stride", "with `--windows shifted`: windows stand side by side")
+    elif config.method == "bld":
+        note("blend", "with `--method bld`, which extends the picture window by window")
     if config.guidance_scale == 1:
-        note("negative_prompt", "with `--guidance-scale 1`, which is no guidance")
+        note("negative_prompt guided_share", "with `--guidance-scale 1`, which is no guidance")
     if config.initial_steps is not None and config.initial_steps >= config.steps:
         note("initial_steps", f"with {config.steps} steps")
     return found
@@ -104,6 +106,7 @@ def _check_ranges(config: PanoramaConfig) -> None:
     _in_range("--w", config.sync_weight, 0, math.inf)
     _in_range("--sync-decay", config.sync_decay, 0, 1)
     _in_range("--guidance-scale", config.guidance_scale, 0, math.inf)
+    _in_range("--guided-share", config.guided_share, 0, 1)
     _in_range("--temperature", config.temperature, 0.01, 1)
     _in_range("--sync-every", config.sync_every, 1, math.inf)
     _in_range("--window-batch", config.window_batch, 1, math.inf)

@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from syncpano.windows import Blend
+
 Method = Literal["sync", "multi", "bld", "independent"]
 Windows = Literal["overlapping", "shifted"]
 Compare = Literal["foreseen", "noisy"]
@@ -59,6 +61,8 @@ class PanoramaConfig:
     """Pixels from window to window; auto is a quarter of the window (the paper's 128)."""
     windows: Windows = setting("overlapping", PANORAMA)
     """Overlapping windows (the paper), or windows side by side that move from step to step."""
+    blend: Blend = setting("tapered", PANORAMA)
+    """Mean where windows overlap: all equal (the paper), or each fading towards its border."""
     loop: bool = setting(False, PANORAMA)
     """Close the panorama: the right edge continues at the left one, in pixels too."""
     seed: int = setting(0, PANORAMA)
@@ -91,6 +95,8 @@ class PanoramaConfig:
     """Denoising steps."""
     guidance_scale: float | None = setting(None, SAMPLING)
     """Classifier-free guidance scale; 1 is none; auto is the model's own, 7.5 for most."""
+    guided_share: float | None = setting(None, SAMPLING)
+    """First share of the steps, 0..1, that guidance steers; auto is the model's own, 1 for most."""
     temperature: float | None = setting(None, SAMPLING)
     """Share of the noise that sampling keeps: less than 1 is smoother; auto is the model's own."""
     scheduler: SchedulerName = setting("ddim", SAMPLING)

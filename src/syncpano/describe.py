@@ -29,6 +29,7 @@ def resolved(
         "revision": source.revision,
         "stride": stride_of(config, source),
         "guidance_scale": guidance_of(config, model),
+        "guided_share": guided_share_of(config, model),
         "temperature": temperature_of(config, model),
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
@@ -43,6 +44,11 @@ def guidance_of(config: PanoramaConfig, model: LatentDiffusion) -> float:
     """The guidance scale of a config: what it says, or the model's own."""
     given = config.guidance_scale
     return model.card.guidance_scale if given is None else given
+
+
+def guided_share_of(config: PanoramaConfig, model: LatentDiffusion) -> float:
+    """The share of guided steps of a config: what it says, or the model's own."""
+    return model.card.guided_share if config.guided_share is None else config.guided_share
 
 
 def temperature_of(config: PanoramaConfig, model: LatentDiffusion) -> float:

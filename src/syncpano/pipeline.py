@@ -23,7 +23,7 @@ from syncpano.losses.load import load_loss
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models.load import load_model
 from syncpano.models.source import ModelSource, resolve_source
-from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.models.stable_diffusion import BoundDiffusion, LatentDiffusion
 from syncpano.models.tiny_decoder import resolve_gradient_decoder
 from syncpano.plan import Plan, plan
 from syncpano.sampler import Batches, StepReport, Synchronization, sample
@@ -138,15 +138,7 @@ class Studio:
         describe.notice_words(log, config, model)
         with clock("encode"):
             watcher.on_stage("reading the prompt")
-            denoiser = model.bind(
-                config.prompt,
-                config.negative_prompt,
-                describe.guidance_of(config, model),
-                config.steps,
-                config.scheduler,
-                gradient_decoder=config.gradient_decoder,
-                temperature=describe.temperature_of(config, model),
-            )
+            denoiser = bound(config, model)
         watcher.on_stage("painting")
 
         def report(step: StepReport) -> None:
@@ -210,6 +202,20 @@ def generate(config: PanoramaConfig | str, **overrides: Value) -> Panorama:
     painted = resolved.config()
     log = runlog.begin(asdict(painted), resolved.origins)
     return Studio().generate(painted, log=log)
+
+
+def bound(config: PanoramaConfig, model: LatentDiffusion) -> BoundDiffusion:
+    """The model under a config's prompt and sampling settings; `auto` is the model's own."""
+    return model.bind(
+        config.prompt,
+        config.negative_prompt,
+        describe.guidance_of(config, model),
+        config.steps,
+        config.scheduler,
+        gradient_decoder=resolve_gradient_decoder(config.gradient_decoder, model.source),
+        guided_share=describe.guided_share_of(config, model),
+        temperature=describe.temperature_of(config, model),
+    )
 
 
 def _sample(

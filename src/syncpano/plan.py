@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from syncpano.checks import stride_of, validate
@@ -35,7 +35,7 @@ class Plan:
     def grid(self, step: int) -> Grid:
         """Where the windows lie at a step."""
         if self.config.windows == "shifted":
-            return shifted_grid(
+            grid = shifted_grid(
                 self.height,
                 self.width,
                 self.window,
@@ -43,6 +43,7 @@ class Plan:
                 seed=self.config.seed,
                 loop=self.config.loop,
             )
+            return replace(grid, blend=self.config.blend)
         return self._still_grid
 
     @cached_property
@@ -51,7 +52,8 @@ class Plan:
         if self.config.method == "bld":
             grown = extension_windows(self.height, self.width, self.window, self.stride, loop=loop)
             return Grid(self.height, self.width, self.window, grown, anchor=0)
-        return plan_grid(self.height, self.width, self.window, self.stride, loop=loop)
+        grid = plan_grid(self.height, self.width, self.window, self.stride, loop=loop)
+        return replace(grid, blend=self.config.blend)
 
     @property
     def num_reports(self) -> int:
@@ -65,7 +67,7 @@ class Calls:
     """How often the model runs, counted in windows.
 
     Attributes:
-        predictions: UNet evaluations under guidance (each of them two passes).
+        predictions: UNet evaluations (each of them two passes where the step is guided).
         gradients: of those, the ones that a backward pass goes through.
         decodes: windows decoded for the loss.
     """
@@ -97,18 +99,23 @@ def plan(config: PanoramaConfig, source: ModelSource) -> Plan:
 
 def count_calls(plan: Plan) -> Calls:
     """Model calls of the whole run."""
-    predictions = gradients = decodes = 0
-    for step in range(plan.config.steps):
-        grid = plan.grid(step)
-        count = len(grid.windows)
-        predictions += count
-        if step not in plan.weights or count == 1:
-            continue
-        thin = plan.config.sync_every
-        moved = len(range(grid.anchor % thin, count, thin)) - 1
-        decodes += moved + 1
-        if plan.config.compare == "foreseen":
-            # The anchor's prediction is shared, unless thinning moves it with the canvas.
-            predictions += moved + (thin > 1)
-            gradients += moved
-    return Calls(predictions, gradients, decodes)
+    steps = [step_calls(plan, step) for step in range(plan.config.steps)]
+    return Calls(
+        predictions=sum(calls.predictions for calls in steps),
+        gradients=sum(calls.gradients for calls in steps),
+        decodes=sum(calls.decodes for calls in steps),
+    )
+
+
+def step_calls(plan: Plan, step: int) -> Calls:
+    """Model calls of one step."""
+    grid = plan.grid(step)
+    count = len(grid.windows)
+    if step not in plan.weights or count == 1:
+        return Calls(count, 0, 0)
+    thin = plan.config.sync_every
+    moved = len(range(grid.anchor % thin, count, thin)) - 1
+    if plan.config.compare == "noisy":
+        return Calls(count, 0, moved + 1)
+    # The anchor's prediction is shared, unless thinning moves it with the canvas.
+    return Calls(count + moved + (thin > 1), moved, moved + 1)

@@ -92,7 +92,7 @@ def sample(
             pulled = synchronize(latent, grid, t, weight, denoiser, sync, batches)
         synchronised = now(latent.device)
         predictions = _predict_others(pulled, grid, t, denoiser, batches)
-        prediction = average(predictions, grid.windows, grid.height, grid.width)
+        prediction = average(predictions, grid.windows, grid.height, grid.width, grid.blend)
         foreseen = denoiser.foresee(pulled.canvas, prediction, t)
         latent = denoiser.step(pulled.canvas, prediction, t)
         check_finite(latent, step)
@@ -152,7 +152,7 @@ def synchronize(
     moves[chosen] = -weight * sync.gain * gradients
     moved = [*chosen, anchor] if sync.thin > 1 else range(len(windows))
     move = average(
-        moves[list(moved)], [windows[i] for i in moved], grid.height, grid.width
+        moves[list(moved)], [windows[i] for i in moved], grid.height, grid.width, grid.blend
     )  # 1 C H W
     canvas = latent + move
     if sync.thin > 1:  # windows without a gradient of their own follow the canvas

@@ -11,8 +11,11 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from syncpano.errors import SyncPanoError
+
+Blend = Literal["uniform", "tapered"]
 
 
 @dataclass(frozen=True)
@@ -26,13 +29,14 @@ class Window:
 
 @dataclass(frozen=True)
 class Grid:
-    """The windows of one H x W panorama latent and the index of their anchor."""
+    """The windows of one H x W panorama latent, the index of their anchor, and how they blend."""
 
     height: int
     width: int
     size: int
     windows: tuple[Window, ...]
     anchor: int
+    blend: Blend = "uniform"
 
 
 def plan_grid(height: int, width: int, size: int, stride: int, *, loop: bool = False) -> Grid:

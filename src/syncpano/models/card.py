@@ -22,6 +22,7 @@ class Card:
         known_words: lower-case words of the captions it was trained on; empty where unlisted.
         loss_scale: factor of its own perceptual loss, which puts the useful strength at w = 20.
         guidance_scale: classifier-free guidance at which it paints best.
+        guided_share: share of the steps, from the first on, whose guidance helps.
         temperature: share of the noise that its sampling keeps (see `BoundDiffusion.step`).
         cpu_dtype: the number format that is safe on a CPU that is fast at it.
         gradient_gains: `--gradient` -> factor that makes it as strong as the exact one (1 where
@@ -31,6 +32,7 @@ class Card:
     known_words: frozenset[str] = frozenset()
     loss_scale: float = 1.0
     guidance_scale: float = 7.5  # Stable Diffusion's
+    guided_share: float = 1.0
     temperature: float = 1.0
     cpu_dtype: str = "float32"
     gradient_gains: Mapping[str, float] = field(default_factory=dict)
@@ -55,6 +57,7 @@ def read_card(folder: Path) -> Card:
     content = read_json(path)
     words, scale = content.get("known_words", []), content.get("loss_scale", 1.0)
     guidance = content.get("guidance_scale", Card.guidance_scale)
+    guided_share = content.get("guided_share", Card.guided_share)
     temperature = content.get("temperature", Card.temperature)
     dtype = content.get("cpu_dtype", "bfloat16")
     gains = content.get("gradient_gains", {})
@@ -62,6 +65,8 @@ def read_card(folder: Path) -> Card:
         not isinstance(words, list)
         or not isinstance(scale, int | float)
         or not isinstance(guidance, int | float)
+        or not isinstance(guided_share, int | float)
+        or not 0 <= guided_share <= 1
         or not isinstance(temperature, int | float)
         or not 0 < temperature <= 1
         or dtype not in ("float32", "bfloat16")
@@ -74,6 +79,7 @@ def read_card(folder: Path) -> Card:
         known_words=known,
         loss_scale=float(scale),
         guidance_scale=float(guidance),
+        guided_share=float(guided_share),
         temperature=float(temperature),
         cpu_dtype=str(dtype),
         gradient_gains={name: float(gains[name]) for name in gains},

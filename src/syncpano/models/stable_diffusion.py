@@ -78,9 +78,14 @@ class LatentDiffusion:
         num_steps: int = 50,
         scheduler: str = "ddim",
         gradient_decoder: str = "full",
+        guided_share: float = 1.0,
         temperature: float = 1.0,
     ) -> BoundDiffusion:
         """The model under one prompt and one noise schedule; `temperature` as in `step`.
+
+        Args:
+            guided_share: share of the steps, from the first on, that are guided; the others take
+                the conditional branch alone, at half the cost (Kynkaanniemi et al., NeurIPS 2024).
 
         Raises:
             SyncPanoError: the scheduler does not fit the checkpoint, or there is no tiny decoder.
@@ -93,7 +98,9 @@ class LatentDiffusion:
             )
             decoder = self._tiny_decoder
         embeds = self._embed([negative_prompt, prompt])  # 2 L d
-        return BoundDiffusion(self, solver, embeds, guidance_scale, decoder, temperature)
+        return BoundDiffusion(
+            self, solver, embeds, guidance_scale, decoder, guided_share, temperature
+        )
 
     @torch.no_grad()
     def decode_panorama(self, latent: Tensor, loop: bool = False) -> Tensor:
@@ -199,6 +206,7 @@ class BoundDiffusion:
         embeds: Tensor,
         guidance_scale: float,
         decoder: nn.Module,
+        guided_share: float,
         temperature: float,
     ) -> None:
         self._model = model
@@ -206,6 +214,7 @@ class BoundDiffusion:
         self._embeds = embeds  # 2 L d: negative, positive
         self._guidance_scale = guidance_scale
         self._decoder = decoder
+        self._guided = round(guided_share * len(solver.timesteps))  # steps
         self._temperature = temperature
 
     @property
@@ -217,14 +226,19 @@ class BoundDiffusion:
         """N C h w -> N C h w: the guided output; `gradient` as in `Denoiser.predict`."""
         if gradient == "x0":
             with torch.no_grad():
-                return self._guided(views, t)
-        if gradient == "cond" and self._guidance_scale != 1 and torch.is_grad_enabled():
+                return self._predict(views, t)
+        if gradient == "cond" and self.guides(t) and torch.is_grad_enabled():
             conditional = self._branch(views, t, 1)
             with torch.no_grad():
                 negative = self._branch(views, t, 0)
                 offset = (self._guidance_scale - 1) * (conditional - negative)
             return conditional + offset
-        return self._guided(views, t)
+        return self._predict(views, t)
+
+    def guides(self, t: Tensor) -> bool:
+        """Whether the prediction at this timestep takes both branches."""
+        step = int((self.timesteps > t).sum())
+        return self._guidance_scale != 1 and step < self._guided
 
     def foresee(self, latent: Tensor, prediction: Tensor, t: Tensor) -> Tensor:
         """phi(x_t, t): the foreseen denoised observation, in the shape of `latent`."""
@@ -257,8 +271,8 @@ class BoundDiffusion:
         """N C h w -> N 3 f*h f*w clipped to [-1, 1], through the gradient's decoder."""
         return self._model.decode(latent, self._decoder).clamp(-1, 1)
 
-    def _guided(self, views: Tensor, t: Tensor) -> Tensor:
-        if self._guidance_scale == 1:
+    def _predict(self, views: Tensor, t: Tensor) -> Tensor:
+        if not self.guides(t):
             return self._branch(views, t, 1)
         embeds = self._embeds.repeat_interleave(len(views), dim=0)  # 2N L d
         both = self._model.predict_once(torch.cat([views, views]), t, embeds)
