@@ -31,9 +31,10 @@ from syncpano.metrics.colour import colour_distance
 from syncpano.metrics.crops import native_boxes
 from syncpano.metrics.pairs import pair_distances
 from syncpano.metrics.pocket_features import PocketFeatures
+from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.folder import content_hash
 from syncpano.models.source import resolve_source
-from syncpano.models.stable_diffusion import BoundDiffusion, LatentDiffusion
+from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.pipeline import Studio, initial_noise
 
 Patch = Callable[[], Any]  # a context manager under which panoramas are painted

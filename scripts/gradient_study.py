@@ -24,13 +24,15 @@ from torch import Tensor
 
 from syncpano import files
 from syncpano.batching import Batcher
+from syncpano.binding import bound
 from syncpano.config import GradientDecoder, PanoramaConfig
 from syncpano.experiments import paper_prompts
+from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.folder import content_hash
 from syncpano.models.source import resolve_source
-from syncpano.models.stable_diffusion import BoundDiffusion, LatentDiffusion
+from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.montage import average, crop
-from syncpano.pipeline import Studio, bound, initial_noise
+from syncpano.pipeline import Studio, initial_noise
 from syncpano.sampler import Batches, Synchronization, synchronize
 from syncpano.windows import Grid, plan_grid
 

@@ -179,7 +179,7 @@ def test_dry_run_shows_what_won_and_writes_nothing(
 def test_dry_run_counts_the_calls_that_the_run_makes(
     cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from syncpano.models.stable_diffusion import BoundDiffusion
+    from syncpano.models.bound_diffusion import BoundDiffusion
 
     planned = json.loads(cli("generate", "a", *tiny_flags, "--dry-run", "--json").out)["calls"]
     counted = {"predict": 0, "decode": 0}

@@ -15,12 +15,13 @@ from torch import Tensor
 
 from syncpano.errors import SyncPanoError
 from syncpano.models import memory
+from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.denoiser import Gradient
 from syncpano.models.load import load_model
 from syncpano.models.precision import run_in
 from syncpano.models.schedulers import SOLVERS
 from syncpano.models.source import resolve_source
-from syncpano.models.stable_diffusion import BoundDiffusion, LatentDiffusion
+from syncpano.models.stable_diffusion import LatentDiffusion
 from tests.tiny import tiny_checkpoint
 
 ROUNDING = 1e-5

@@ -17,7 +17,8 @@ from torch import Tensor
 from syncpano.batching import Batcher
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
-from syncpano.models.stable_diffusion import BoundDiffusion, LatentDiffusion
+from syncpano.models.bound_diffusion import BoundDiffusion
+from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.sampler import (
     Batches,
     StepReport,

@@ -16,13 +16,14 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from syncpano.binding import bound
 from syncpano.config import PanoramaConfig
 from syncpano.console import quiet_libraries
 from syncpano.errors import SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.machine import now
 from syncpano.models.denoiser import Denoiser
-from syncpano.pipeline import Panorama, Studio, bound
+from syncpano.pipeline import Panorama, Studio
 from syncpano.plan import plan, step_calls
 from syncpano.sampler import Synchronization, distance_gradient
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from syncpano import machine, runlog
+from syncpano.binding import sampling_of
 from syncpano.checks import stride_of
 from syncpano.config import PanoramaConfig
 from syncpano.losses.load import resolve_loss
@@ -28,9 +29,7 @@ def resolved(
     found: dict[str, Any] = {
         "revision": source.revision,
         "stride": stride_of(config, source),
-        "guidance_scale": guidance_of(config, model),
-        "guided_share": guided_share_of(config, model),
-        "temperature": temperature_of(config, model),
+        **sampling_of(config, model),
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
     }
@@ -38,22 +37,6 @@ def resolved(
         found["loss"] = resolve_loss(config.loss, source.family)
         found["gradient_decoder"] = resolve_gradient_decoder(config.gradient_decoder, source)
     return replace(config, **found)
-
-
-def guidance_of(config: PanoramaConfig, model: LatentDiffusion) -> float:
-    """The guidance scale of a config: what it says, or the model's own."""
-    given = config.guidance_scale
-    return model.card.guidance_scale if given is None else given
-
-
-def guided_share_of(config: PanoramaConfig, model: LatentDiffusion) -> float:
-    """The share of guided steps of a config: what it says, or the model's own."""
-    return model.card.guided_share if config.guided_share is None else config.guided_share
-
-
-def temperature_of(config: PanoramaConfig, model: LatentDiffusion) -> float:
-    """The temperature of a config: what it says, or the model's own."""
-    return model.card.temperature if config.temperature is None else config.temperature
 
 
 def describe(log: runlog.Log, config: PanoramaConfig, layout: Plan, model: LatentDiffusion) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from syncpano import describe, machine, runlog, saving
 from syncpano.baselines import NoisingDenoiser, bld
 from syncpano.batching import Batcher, is_out_of_memory
+from syncpano.binding import bound
 from syncpano.config import PanoramaConfig, Value
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.layers import changed_values, resolve, values_layer
@@ -23,7 +24,7 @@ from syncpano.losses.load import load_loss
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models.load import load_model
 from syncpano.models.source import ModelSource, resolve_source
-from syncpano.models.stable_diffusion import BoundDiffusion, LatentDiffusion
+from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.tiny_decoder import resolve_gradient_decoder
 from syncpano.plan import Plan, plan
 from syncpano.sampler import Batches, StepReport, Synchronization, sample
@@ -202,20 +203,6 @@ def generate(config: PanoramaConfig | str, **overrides: Value) -> Panorama:
     painted = resolved.config()
     log = runlog.begin(asdict(painted), resolved.origins)
     return Studio().generate(painted, log=log)
-
-
-def bound(config: PanoramaConfig, model: LatentDiffusion) -> BoundDiffusion:
-    """The model under a config's prompt and sampling settings; `auto` is the model's own."""
-    return model.bind(
-        config.prompt,
-        config.negative_prompt,
-        describe.guidance_of(config, model),
-        config.steps,
-        config.scheduler,
-        gradient_decoder=resolve_gradient_decoder(config.gradient_decoder, model.source),
-        guided_share=describe.guided_share_of(config, model),
-        temperature=describe.temperature_of(config, model),
-    )
 
 
 def _sample(

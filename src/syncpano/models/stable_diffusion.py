@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from syncpano.models import memory
+from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.card import Card
 from syncpano.models.decoding import decode_tiled
-from syncpano.models.denoiser import Gradient
 from syncpano.models.folder import content_hash
 from syncpano.models.parts import load_tiny_decoder
 from syncpano.models.precision import run_in
-from syncpano.models.schedulers import Solver, foresee, make_scheduler
+from syncpano.models.schedulers import make_scheduler
 from syncpano.models.source import ModelSource
 
 
@@ -99,7 +99,13 @@ class LatentDiffusion:
             decoder = self._tiny_decoder
         embeds = self._embed([negative_prompt, prompt])  # 2 L d
         return BoundDiffusion(
-            self, solver, embeds, guidance_scale, decoder, guided_share, temperature
+            self.predict_once,
+            solver,
+            embeds,
+            guidance_scale,
+            lambda latent: self.decode(latent, decoder),
+            guided_share,
+            temperature,
         )
 
     @torch.no_grad()
@@ -194,94 +200,6 @@ class LatentDiffusion:
         if self.device.type == "cuda":
             return torch.cuda.get_device_properties(self.device).total_memory
         return memory.total_host_bytes()
-
-
-class BoundDiffusion:
-    """The `Denoiser` of one prompt: guidance, noise schedule and decoder of the gradient path."""
-
-    def __init__(
-        self,
-        model: LatentDiffusion,
-        solver: Solver,
-        embeds: Tensor,
-        guidance_scale: float,
-        decoder: nn.Module,
-        guided_share: float,
-        temperature: float,
-    ) -> None:
-        self._model = model
-        self._solver = solver
-        self._embeds = embeds  # 2 L d: negative, positive
-        self._guidance_scale = guidance_scale
-        self._decoder = decoder
-        self._guided = round(guided_share * len(solver.timesteps))  # steps
-        self._temperature = temperature
-
-    @property
-    def timesteps(self) -> Tensor:
-        """The schedule from noise to image, one entry a step; on the CPU."""
-        return self._solver.timesteps  # type: ignore[no-any-return]
-
-    def predict(self, views: Tensor, t: Tensor, gradient: Gradient = "exact") -> Tensor:
-        """N C h w -> N C h w: the guided output; `gradient` as in `Denoiser.predict`."""
-        if gradient == "x0":
-            with torch.no_grad():
-                return self._predict(views, t)
-        if gradient == "cond" and self.guides(t) and torch.is_grad_enabled():
-            conditional = self._branch(views, t, 1)
-            with torch.no_grad():
-                negative = self._branch(views, t, 0)
-                offset = (self._guidance_scale - 1) * (conditional - negative)
-            return conditional + offset
-        return self._predict(views, t)
-
-    def guides(self, t: Tensor) -> bool:
-        """Whether the prediction at this timestep takes both branches."""
-        step = int((self.timesteps > t).sum())
-        return self._guidance_scale != 1 and step < self._guided
-
-    def foresee(self, latent: Tensor, prediction: Tensor, t: Tensor) -> Tensor:
-        """phi(x_t, t): the foreseen denoised observation, in the shape of `latent`."""
-        return foresee(self._solver, latent, prediction, t)
-
-    def step(self, latent: Tensor, prediction: Tensor, t: Tensor) -> Tensor:
-        """One solver step of the 1 C H W canvas; a new run starts at the first timestep.
-
-        Low-temperature sampling: after the step, noise shrinks by temperature ** (the step's share
-        of the schedule). A small model leaves noise behind that belongs to nothing.
-        """
-        if int(t) == int(self._solver.timesteps[0]):
-            self._solver.set_timesteps(len(self._solver.timesteps))
-        stepped: Tensor = self._solver.step(prediction, t, latent, return_dict=False)[0]
-        following = self._solver.timesteps[self._solver.timesteps < t]
-        if self._temperature == 1 or not len(following):
-            return stepped
-        share = float(t - following[0]) / self._solver.config.num_train_timesteps
-        alpha: Tensor = self._solver.alphas_cumprod[int(following[0])]  # abar of the next step
-        signal = alpha.sqrt() * self.foresee(latent, prediction, t)
-        cooled: Tensor = signal + self._temperature**share * (stepped - signal)
-        return cooled
-
-    def add_noise(self, latent: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-        """z_0 and unit noise -> z_t, in the shape of `latent`; for Blended Latent Diffusion."""
-        alpha: Tensor = self._solver.alphas_cumprod[int(t)]  # abar_t
-        return alpha.sqrt() * latent + (1 - alpha).sqrt() * noise
-
-    def decode(self, latent: Tensor) -> Tensor:
-        """N C h w -> N 3 f*h f*w clipped to [-1, 1], through the gradient's decoder."""
-        return self._model.decode(latent, self._decoder).clamp(-1, 1)
-
-    def _predict(self, views: Tensor, t: Tensor) -> Tensor:
-        if not self.guides(t):
-            return self._branch(views, t, 1)
-        embeds = self._embeds.repeat_interleave(len(views), dim=0)  # 2N L d
-        both = self._model.predict_once(torch.cat([views, views]), t, embeds)
-        negative, conditional = both.chunk(2)
-        return negative + self._guidance_scale * (conditional - negative)
-
-    def _branch(self, views: Tensor, t: Tensor, index: int) -> Tensor:
-        embeds = self._embeds[index : index + 1].expand(len(views), -1, -1)
-        return self._model.predict_once(views, t, embeds)
 
 
 def _compact(images: Tensor) -> Tensor:

@@ -1,0 +1,30 @@
+"""Put a model under a config: its prompt, its sampling settings, its gradient decoder."""
+
+from __future__ import annotations
+
+from syncpano.config import PanoramaConfig
+from syncpano.models.bound_diffusion import BoundDiffusion
+from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.models.tiny_decoder import resolve_gradient_decoder
+
+OF_THE_MODEL = ("guidance_scale", "guided_share", "temperature")  # `auto` is what its card says
+
+
+def sampling_of(config: PanoramaConfig, model: LatentDiffusion) -> dict[str, float]:
+    """The settings of sampling that a model has values of its own for, `auto` resolved."""
+    given = {name: getattr(config, name) for name in OF_THE_MODEL}
+    return {
+        name: getattr(model.card, name) if value is None else value for name, value in given.items()
+    }
+
+
+def bound(config: PanoramaConfig, model: LatentDiffusion) -> BoundDiffusion:
+    """The model under a config's prompt and settings."""
+    return model.bind(
+        config.prompt,
+        config.negative_prompt,
+        num_steps=config.steps,
+        scheduler=config.scheduler,
+        gradient_decoder=resolve_gradient_decoder(config.gradient_decoder, model.source),
+        **sampling_of(config, model),
+    )
