@@ -1,4 +1,7 @@
-"""A contact sheet of single windows: `python scripts/pocket/preview.py OUT.jpg [PROMPT...]`."""
+"""A contact sheet, one picture a prompt: `python scripts/pocket/preview.py OUT.jpg [PROMPT...]`.
+
+Single windows by default; `--width 3072 --config fast --columns 2` makes a sheet of panoramas.
+"""
 
 from __future__ import annotations
 
@@ -11,33 +14,33 @@ from PIL import Image
 
 from syncpano.config import PanoramaConfig
 from syncpano.pipeline import Studio
+from syncpano.presets import find_config, read_yaml
 
 
 def main() -> None:
-    """Sample one window a prompt, by default of all the paper's, and tile them."""
+    """Paint one picture a prompt, by default of all the paper's, and tile them."""
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("prompts", nargs="*", default=list(PAPER_PROMPTS))
     parser.add_argument("--model", default="pocket", help="pocket, or a folder of export.py's")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--config", help="a named config; the defaults without it")
+    parser.add_argument("--width", type=int, default=512, help="pixels of a picture, 512 high")
+    parser.add_argument("--seed", type=int, default=0, help="of the first; the next has the next")
     parser.add_argument("--columns", type=int, default=6)
-    parser.add_argument("--tile", type=int, default=200, help="pixels")
+    parser.add_argument("--tile", type=int, default=200, help="pixels of a tile's height")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    studio, tile, columns = Studio(), arguments.tile, arguments.columns
-    sheet = Image.new("RGB", (columns * tile, -(-len(arguments.prompts) // columns) * tile))
+    settings = read_yaml(find_config(arguments.config)) if arguments.config else {}
+    settings |= {"model": arguments.model, "width": arguments.width}
+    studio, columns, height = Studio(), arguments.columns, arguments.tile
+    width = height * arguments.width // 512
+    rows = -(-len(arguments.prompts) // columns)
+    sheet = Image.new("RGB", (columns * width, rows * height))
     for i, prompt in enumerate(arguments.prompts):
-        config = PanoramaConfig(
-            prompt=prompt,
-            model=arguments.model,
-            width=512,
-            steps=arguments.steps,
-            seed=arguments.seed + i,
-        )
-        window = studio.generate(config).image.resize((tile, tile), Image.Resampling.LANCZOS)
-        sheet.paste(window, (i % columns * tile, i // columns * tile))
+        config = PanoramaConfig(prompt=prompt, seed=arguments.seed + i, **settings)
+        picture = studio.generate(config).image.resize((width, height), Image.Resampling.LANCZOS)
+        sheet.paste(picture, (i % columns * width, i // columns * height))
     sheet.save(arguments.out, quality=90)
 
 
