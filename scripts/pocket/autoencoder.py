@@ -145,9 +145,16 @@ def crops(
 
 
 @torch.no_grad()
-def encode_renders(folder: Path, renders: Sequence[Render], rng: np.random.Generator) -> Tensor:
-    """R C h w float16: every render's latent, from a random sub-cell offset along the width."""
+def encode_renders(
+    folder: Path, renders: Sequence[Render], rng: np.random.Generator | None = None
+) -> Tensor:
+    """R C h w float16: every render's latent.
+
+    With `rng` from a random sub-cell offset along the width, and one column shorter.
+    """
     model = PocketAutoencoder.from_pretrained(folder / "vae")
+    if rng is None:
+        return torch.cat([model.encode(image_tensor(r.load())).latent.half() for r in renders])
     factor = model.config.factor
     latents = []
     for render in renders:

@@ -32,6 +32,7 @@ PARTS = (
     "text_encoder",
     "tokenizer",
     "scheduler",
+    "refiner",
     "perceptual",
     "features",
 )
@@ -43,7 +44,10 @@ def export(run: Path, target: Path, facts: dict[str, float]) -> None:
         (target / part).mkdir(parents=True, exist_ok=True)
         for file in sorted((run / part).iterdir()):
             if file.suffix == ".safetensors":
-                halves = {name: tensor.half() for name, tensor in load_file(file).items()}
+                halves = {
+                    name: tensor.half() if tensor.is_floating_point() else tensor
+                    for name, tensor in load_file(file).items()
+                }
                 save_file(halves, target / part / file.name, metadata={"format": "pt"})
             elif file.suffix == ".json":
                 content = json.loads(file.read_text())

@@ -27,6 +27,7 @@ from export import PARTS
 from features import train_features
 from perceptual import load_lpips
 from phrases import NOUNS
+from refiner import build_refiner
 from scenes import SUBJECTS
 from scenes.attributes import sample_attributes
 from text import train_text_encoder, train_tokenizer
@@ -43,6 +44,7 @@ STAGES = (
     "perceptual",
     "judge",
     "decoder",
+    "refiner",
     "diffusion",
 )
 SHARED = ("diffusion",)  # the stages that several workers train together
@@ -134,6 +136,10 @@ class Training:
     def run_judge(self) -> None:
         """Train the network that judges."""
         self._run_features("judge", "features")
+
+    def run_refiner(self) -> None:
+        """Fill the refiner's memory."""
+        build_refiner(self.folder, self.renders(), self.subjects, self.recipe["refiner"])
 
     def run_diffusion(self) -> None:
         """Train the UNet and the text encoder."""

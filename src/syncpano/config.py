@@ -101,6 +101,8 @@ class PanoramaConfig:
     """Share of the noise that sampling keeps: less than 1 is smoother; auto is the model's own."""
     scheduler: SchedulerName = setting("ddim", SAMPLING)
     """Solver; ddim with eta 0 is the paper's."""
+    refine: bool = setting(True, SAMPLING)
+    """Let the model's refiner draw the details after sampling; only pocket has one."""
 
     window_batch: int | None = setting(None, MACHINE)
     """Windows that go through the model at once; auto is as many as memory allows."""

@@ -26,6 +26,7 @@ from syncpano.models.load import load_model
 from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.tiny_decoder import resolve_gradient_decoder
+from syncpano.montage import average, crop
 from syncpano.plan import Plan, plan
 from syncpano.sampler import Batches, StepReport, Synchronization, sample
 
@@ -37,7 +38,7 @@ class Panorama:
     Attributes:
         image: RGB.
         log: what made it (schema `syncpano.run/1`, see docs/runlog.md).
-        latent: z_0, 1 C H W, float32 on the CPU.
+        latent: z_0, 1 C H W, float32 on the CPU; refined where the model refines.
     """
 
     image: Image.Image
@@ -153,7 +154,12 @@ class Studio:
                 watcher.on_foreseen(step.step, to_image(foreseen))
 
         noise = initial_noise(config.seed, model.latent_channels, layout.height, layout.width)
-        latent = _sample(noise.to(model.device), layout, denoiser, loss, model, report)
+        noise = noise.to(model.device)
+        latent = _sample(noise, layout, denoiser, loss, model, report)
+        if config.refine and model.has_refiner:
+            with clock("denoise"):
+                watcher.on_stage("refining")
+                latent = _refine(latent, noise, layout, model)
         with clock("decode"):
             watcher.on_stage("decoding")
             image = to_image(model.decode_panorama(latent, config.loop))
@@ -232,6 +238,22 @@ def _sample(
         sizes = (config.window_batch,) * 3
     batches = Batches(*(Batcher(size) for size in sizes))
     return sample(noise, denoiser, layout.grid, sync, batches, report)
+
+
+def _refine(latent: Tensor, noise: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
+    """z_0 -> z_0 by the model's refiner; windows that stand on their own are refined on their own.
+
+    The noise that the refiner adds is the run's own z_T.
+    """
+    config = layout.config
+    if config.method != "independent":
+        return model.refine(latent, noise, config.prompt, loop=config.loop)
+    windows = layout.grid(0).windows
+    views = [
+        model.refine(crop(latent, [window]), crop(noise, [window]), config.prompt)
+        for window in windows
+    ]
+    return average(torch.cat(views), windows, layout.height, layout.width)
 
 
 def initial_noise(seed: int, channels: int, height: int, width: int) -> Tensor:

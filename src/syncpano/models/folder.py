@@ -82,7 +82,7 @@ def require_weights(part: Path, model: str) -> None:
 def content_hash(folder: Path) -> str:
     """SHA-256 over the names and SHA-256 digests of all weight files of a model folder."""
     digest = hashlib.sha256()
-    for part in ("unet", "vae", "text_encoder"):
+    for part in ("unet", "vae", "text_encoder", "refiner"):
         for file in weight_files(folder / part)[1]:
             digest.update(f"{part}/{file.name} {_file_hash(file)}\n".encode())
     return digest.hexdigest()

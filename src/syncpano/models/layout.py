@@ -44,6 +44,8 @@ def read_layout(folder: Path, model: str) -> Layout:
         )
     for part in ("unet", "vae", "text_encoder"):
         require_weights(folder / part, model)
+    if (folder / "refiner").is_dir():
+        require_weights(folder / "refiner", model)
     return Layout(
         family="pocket" if vae.get("_class_name") == "PocketAutoencoder" else "sd",
         window=_integer(unet, "sample_size", f"{model}/unet"),

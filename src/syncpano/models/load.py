@@ -11,7 +11,7 @@ from syncpano.errors import SyncPanoError
 from syncpano.models.attention import speed_up_attention
 from syncpano.models.card import read_card
 from syncpano.models.folder import read_json
-from syncpano.models.parts import load_autoencoder, load_part
+from syncpano.models.parts import load_autoencoder, load_part, load_refiner
 from syncpano.models.precision import resolve_device, resolve_dtype
 from syncpano.models.source import ModelSource
 from syncpano.models.stable_diffusion import LatentDiffusion, Parts
@@ -68,6 +68,7 @@ def _load_parts(
         tokenizer=_load_tokenizer(CLIPTokenizer, folder / "tokenizer", source.id),
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
         card=read_card(folder),
+        refiner=load_refiner(folder / "refiner", source.id, device),
     )
 
 

@@ -72,10 +72,45 @@ class PocketAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def decode(self, latents: Tensor) -> PocketSample:
         """N C h w -> N 3 q*h q*w, with q the `image_factor`."""
-        sample = F.pixel_shuffle(self.linear(latents), self.config.image_factor)
+        sample = self.decode_linear(latents)
         if self.residual is not None:
             sample = sample + self.residual(latents)
         return PocketSample(sample)
+
+    def decode_linear(self, latents: Tensor) -> Tensor:
+        """N C h w -> N 3 q*h q*w: the least-squares reconstruction alone."""
+        return F.pixel_shuffle(self.linear(latents), self.config.image_factor)
+
+    def mirrored(self, latents: Tensor) -> Tensor:
+        """N C h w -> N C h w of the mirrored pictures: every component is even or odd."""
+        weight = self.encoder.weight
+        parity = (weight * weight.flip(-1)).sum((1, 2, 3)).sign()
+        return latents.flip(-1) * parity[:, None, None]
+
+    def cell_colours(self, latents: Tensor, *, loop: bool = False) -> Tensor:
+        """N C h w -> N 3 h w: the mean colour of every cell; in a loop columns wrap."""
+        assert self.linear.bias is not None
+        weight = torch.stack([part.mean(0) for part in self.linear.weight.chunk(3)])
+        bias = torch.stack([part.mean() for part in self.linear.bias.chunk(3)])
+        return F.conv2d(_padded(latents, 1, loop), weight, bias)
+
+    def colour_shift(self, change: Tensor) -> Tensor:
+        """N 3 h w -> N C h w: what it adds to a cell's latent when its colour changes by this."""
+        return torch.einsum("cr,nrhw->nchw", self.encoder.weight.sum((2, 3)), change)
+
+    def with_colours_changed(
+        self, latents: Tensor, change: Tensor, *, loop: bool = False
+    ) -> Tensor:
+        """N C h w -> N C h w: colours changed by N 3 h w, smoothly from cell to cell."""
+        rim, factor = 2, self.config.factor
+        smooth = F.interpolate(_padded(change, rim, loop), scale_factor=factor, mode="bicubic")
+        inner = smooth[..., rim * factor : -rim * factor, rim * factor : -rim * factor]
+        return latents + F.conv2d(inner, self.encoder.weight, stride=factor)
+
+
+def _padded(cells: Tensor, rim: int, loop: bool) -> Tensor:
+    padded = F.pad(cells, (0, 0, rim, rim), mode="replicate")
+    return F.pad(padded, (rim, rim, 0, 0), mode="circular" if loop else "replicate")
 
 
 class _Residual(nn.Module):

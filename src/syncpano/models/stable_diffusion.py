@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,6 +34,7 @@ class Parts:
     tokenizer: Any
     scheduler_config: dict[str, Any]
     card: Card
+    refiner: nn.Module | None = None
 
 
 class LatentDiffusion:
@@ -55,6 +57,7 @@ class LatentDiffusion:
         self.latent_channels = source.latent_channels
         self._parts = parts
         self._tiny_decoder: nn.Module | None = None
+        self._exact_autoencoder: nn.Module | None = None  # the refiner's, in float32
         if self._is_short_of_memory():
             self.checkpoint_activations()
 
@@ -107,6 +110,33 @@ class LatentDiffusion:
             guided_share,
             temperature,
         )
+
+    @property
+    def has_refiner(self) -> bool:
+        """Whether `refine` can be called."""
+        return self._parts.refiner is not None
+
+    @torch.no_grad()
+    def refine(self, latent: Tensor, noise: Tensor, prompt: str, *, loop: bool = False) -> Tensor:
+        """1 C H W -> 1 C H W: what the model's refiner makes of a sampled z_0 under a prompt.
+
+        Args:
+            noise: 1 C H W, unit normal; the refiner starts from the latent with this noise added.
+        """
+        refiner: Any = self._parts.refiner
+        assert refiner is not None
+        if self._exact_autoencoder is None:
+            self._exact_autoencoder = copy.deepcopy(self._parts.vae).float()
+        schedule = make_scheduler(self._parts.scheduler_config, "ddim", 1)
+        refined: Tensor = refiner.refine(
+            latent,
+            noise,
+            self._embed([prompt])[0],
+            schedule.alphas_cumprod.to(latent),
+            self._exact_autoencoder,
+            loop=loop,
+        )
+        return refined
 
     @torch.no_grad()
     def decode_panorama(self, latent: Tensor, loop: bool = False) -> Tensor:

@@ -1,0 +1,285 @@
+"""The pocket model's refiner: a second denoiser that remembers renders.
+
+# R renders, C latent channels, h w their latents, H W the panorama's, K classes, k a patch's side
+
+The UNet is too small to draw. It decides palette, layout and light, jointly for all windows; then
+this denoiser takes over: the latent is noised again (SDEdit, Meng et al. 2022) and denoised by the
+posterior mean over patches of remembered renders. That is the optimal denoiser that sees only a
+patch, whose samples are mosaics that fit locally (Kamb & Ganguli 2024), with a prior on renders
+that the prompt draws (retrieval: Blattmann et al. 2022). Colours of pieces in different light are
+joined by their differences, in the sampled panorama's palette. docs/notes/pocket-refiner.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from syncpano.models.gradient_domain import ScreenedPoisson
+from syncpano.models.pocket_autoencoder import PocketAutoencoder
+
+_CENTRE = 4  # of the nine cells of a 3 x 3 patch
+_CHUNK = 64  # columns that are decoded at once when patches are joined
+
+
+class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
+    """Sampled latent 1 C H W -> the latent of a sharp panorama with its layout and palette.
+
+    Args:
+        renders, latent_channels, height, width: R, C, h, w of the memory.
+        text_width: width of the text encoder's states.
+        heads: attribute -> number of its classes, which captions are read for.
+        trust: attribute -> weight of log p(class | prompt) in the choice of renders.
+        start, steps: first timestep of the noise, and steps from there to the picture.
+        patches: timesteps and sides of a patch: above the first number the first side, and so on.
+        key_channels: channels, from the coarsest on, by which patches are compared.
+        candidates: renders that a prompt chooses from, at most.
+        palette_trust: weight of the squared distance of mean colours, in the choice of renders.
+        palette_width: cells, standard deviation of the stretch whose mean colours count.
+        screen: weight of the sampled panorama's colours against the pieces' own differences.
+    """
+
+    config_name = "config.json"
+
+    @register_to_config  # type: ignore[untyped-decorator]
+    def __init__(
+        self,
+        renders: int,
+        latent_channels: int,
+        height: int,
+        width: int,
+        text_width: int,
+        heads: Mapping[str, int],
+        trust: Mapping[str, float],
+        start: int = 950,
+        steps: int = 19,
+        patches: Sequence[tuple[int, int]] = ((500, 9), (250, 7), (0, 5)),
+        key_channels: int = 12,
+        candidates: int = 32,
+        palette_trust: float = 600.0,
+        palette_width: float = 8.0,
+        screen: float = 0.02,
+    ) -> None:
+        super().__init__()
+        shape = (renders, latent_channels, height, width)
+        self.register_buffer("memory", torch.zeros(shape, dtype=torch.int8))
+        self.register_buffer("scale", torch.ones(latent_channels))  # of the memory's numbers
+        self.register_buffer("classes", torch.zeros(renders, len(heads), dtype=torch.int16))
+        self.readers = nn.ModuleDict(
+            {name: nn.Linear(text_width, heads[name]) for name in sorted(heads)}
+        )
+
+    def remember(self, latents: Tensor, classes: Mapping[str, Tensor]) -> None:
+        """Fill the memory: R C h w, eight bits a number, and by attribute the class of each, R."""
+        self.scale.copy_(latents.abs().amax((0, 2, 3)) / 127)
+        self.memory.copy_((latents / self.scale[:, None, None]).round().to(torch.int8))
+        self.classes.copy_(torch.stack([classes[name] for name in self.readers], 1))
+
+    @torch.no_grad()
+    def refine(
+        self,
+        latent: Tensor,
+        noise: Tensor,
+        text: Tensor,
+        alpha_bars: Tensor,
+        vae: PocketAutoencoder,
+        *,
+        loop: bool = False,
+    ) -> Tensor:
+        """Refine a sampled latent.
+
+        Args:
+            latent: 1 C H W, z_0 as the UNet left it.
+            noise: 1 C H W, unit normal; a run's own z_T leads back where it came from.
+            text: L d, the prompt's states.
+            alpha_bars: T, the noise schedule.
+            vae: the model's autoencoder, in float32.
+            loop: columns wrap.
+        """
+        config: Any = self.config
+        base = vae.cell_colours(latent, loop=loop)  # 1 3 H W
+        join = ScreenedPoisson(latent.shape[-2], latent.shape[-1], config.screen, ring=loop)
+        memory, prior = self._recall(text, base, vae, loop)
+        timesteps = torch.linspace(config.start, 0, config.steps + 1).round().long()
+        z = _noised(latent, noise, alpha_bars[timesteps[0]])
+        keys: dict[int, Tensor] = {}
+        for t, following in pairwise(timesteps):
+            alpha = alpha_bars[t]
+            side = next(side for above, side in config.patches if t > above)
+            if side not in keys:
+                keys[side] = _patches(memory.latents[:, : config.key_channels], side)
+            is_last = int(following) == 0
+            values = _patches(memory.latents, 3) if is_last else memory.latents
+            query = _patches(z[:, : config.key_channels], side, loop)
+            values = torch.cat([values, memory.differences], 1)
+            found = _posterior_mean(query, alpha, keys[side], values, prior)
+            content, differences = found[:, :-12], found[:, -12:]
+            colours = join.solve(*_mean_differences(differences), base[0])[None]
+            if is_last:
+                pieces = content.view(-1, 9, *latent.shape[-2:])  # C 9 H W
+                change = colours - vae.cell_colours(pieces[None, :, _CENTRE], loop=loop)
+                return _joined(pieces + vae.colour_shift(change)[0, :, None], vae, loop)
+            change = colours - vae.cell_colours(content, loop=loop)
+            foreseen = vae.with_colours_changed(content, change, loop=loop)
+            direction = (z - alpha.sqrt() * foreseen) / (1 - alpha).sqrt()
+            z = _noised(foreseen, direction, alpha_bars[following])  # DDIM, eta 0
+        raise AssertionError("the last step returns")
+
+    def _recall(
+        self, text: Tensor, base: Tensor, vae: PocketAutoencoder, loop: bool
+    ) -> tuple[_Memory, Tensor]:
+        """The renders that the prompt and the palette (1 3 H W) may mean, log prior W R of each."""
+        config: Any = self.config
+        state = text.float().mean(0)
+        prior = torch.zeros(len(self.memory), device=state.device)
+        for column, (name, reader) in enumerate(self.readers.items()):
+            evidence = reader(state).log_softmax(-1).clamp(min=-_DOUBT)
+            prior += config.trust[name] * evidence[self.classes[:, column].long()]
+        chosen = prior.topk(min(config.candidates, len(prior))).indices
+        latents = self.memory[chosen].float() * self.scale[:, None, None]
+        distances = _palette_distances(
+            base, vae.cell_colours(latents), config.palette_width, loop
+        )  # W R
+        local = prior[chosen] - config.palette_trust * distances
+        possible = (local > local.amax(1, keepdim=True) - _IMPOSSIBLE).any(0)
+        latents, local = latents[possible], local[:, possible]
+        latents = torch.cat([latents, vae.mirrored(latents)])
+        colours = vae.cell_colours(latents)
+        padded = F.pad(colours, (1, 1, 1, 1), mode="replicate")
+        differences = [
+            padded[..., 1:-1, 2:] - colours,
+            colours - padded[..., 1:-1, :-2],
+            padded[..., 2:, 1:-1] - colours,
+            colours - padded[..., :-2, 1:-1],
+        ]
+        return _Memory(latents, torch.cat(differences, 1)), torch.cat([local, local], 1)
+
+
+_DOUBT = 8.0  # nats: no reader is surer than this
+_IMPOSSIBLE = 100.0  # nats below the best render of a place
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """Recalled renders and their mirror images.
+
+    Attributes:
+        latents: R C h w.
+        differences: R 12 h w, of mean colours to the cells right, left, below and above.
+    """
+
+    latents: Tensor
+    differences: Tensor
+
+
+def _noised(latent: Tensor, noise: Tensor, alpha: Tensor) -> Tensor:
+    return alpha.sqrt() * latent + (1 - alpha).sqrt() * noise
+
+
+def _patches(latents: Tensor, side: int, loop: bool = False) -> Tensor:
+    """N C h w -> N C*k*k h w: every cell's neighbourhood.
+
+    Borders repeat their last cell; in a loop columns wrap.
+    """
+    half = side // 2
+    padded = F.pad(latents, (0, 0, half, half), mode="replicate")
+    if loop:  # a panorama may be narrower than a patch is wide
+        columns = torch.arange(-half, latents.shape[-1] + half, device=latents.device)
+        padded = padded[..., columns % latents.shape[-1]]
+    else:
+        padded = F.pad(padded, (half, half, 0, 0), mode="replicate")
+    patches: Tensor = F.unfold(padded, side)
+    return patches.view(len(latents), -1, *latents.shape[-2:])
+
+
+def _posterior_mean(
+    query: Tensor, alpha: Tensor, keys: Tensor, values: Tensor, prior: Tensor
+) -> Tensor:
+    """1 V H W: E[value | noisy patch] under a uniform choice of cells of prior-weighted renders.
+
+    In a panorama of the renders' height a row remembers the same row; in a taller one, all rows.
+
+    Args:
+        query: 1 D H W, patches of the noisy latent.
+        alpha: abar_t.
+        keys: R D h w, the renders' patches, without noise.
+        values: R V h w.
+        prior: W R, logarithms.
+    """
+    columns, count = query.shape[-1], keys.shape[-1]
+    same_rows = query.shape[-2] == keys.shape[-2]
+    rows = []
+    for y in range(query.shape[-2]):
+        near = slice(y, y + 1) if same_rows else slice(None)
+        key, value = (x[:, :, near].transpose(0, 1).flatten(1) for x in (keys, values))
+        noisy = query[0, :, y].T  # W D
+        key = alpha.sqrt() * key
+        distance = key.square().sum(0) - 2 * noisy @ key  # up to a constant of the cell
+        cells = count * (1 if same_rows else keys.shape[-2])
+        weight = (prior.repeat_interleave(cells, 1) - distance / (2 * (1 - alpha))).softmax(-1)
+        rows.append((weight @ value.T).T)
+    return torch.stack(rows, 1).view(1, -1, len(rows), columns)
+
+
+def _palette_distances(base: Tensor, colours: Tensor, width: float, loop: bool) -> Tensor:
+    """W R: mean squared distance over rows between a stretch of the panorama and whole renders."""
+    place = torch.arange(base.shape[-1], device=base.device)
+    apart = (place[:, None] - place).abs()
+    if loop:
+        apart = torch.minimum(apart, len(place) - apart)
+    near = (-((apart / width) ** 2) / 2).exp()
+    stretches = base[0] @ (near / near.sum(1, keepdim=True)).T  # 3 H W
+    renders = colours.mean(-1)  # R 3 h
+    if stretches.shape[1] != renders.shape[-1]:  # a panorama of another height: its mean colour
+        stretches, renders = stretches.mean(1, keepdim=True), renders.mean(-1, keepdim=True)
+    difference = stretches.permute(2, 0, 1)[:, None] - renders
+    return difference.square().sum(2).mean(-1)
+
+
+def _mean_differences(differences: Tensor) -> tuple[Tensor, Tensor]:
+    """1 12 H W -> right and down, 3 H W: what a cell and its neighbour say of their difference."""
+    right, left, down, up = differences[0].chunk(4)
+    return (right + left.roll(-1, -1)) / 2, (down + up.roll(-1, -2)) / 2
+
+
+def _joined(pieces: Tensor, vae: PocketAutoencoder, loop: bool) -> Tensor:
+    """C 9 H W patches -> latent 1 C H W of the picture in which they fade into each other.
+
+    A pixel is the mean of the four nearest cells' patches, weighted by its nearness to their
+    centres: a patch ends nowhere.
+    """
+    factor, (height, width) = vae.config.factor, pieces.shape[-2:]
+    inward = (torch.arange(factor, device=pieces.device) + 0.5) / factor - 0.5  # in cells
+    latents = []
+    for start in range(0, width, _CHUNK):
+        inner = torch.arange(start, min(start + _CHUNK, width), device=pieces.device)
+        # One column more on either side: the decoder looks at neighbours.
+        columns = torch.cat([inner[:1] - 1, inner, inner[-1:] + 1])
+        size = (height * factor, len(inner) * factor)
+        image, total = pieces.new_zeros(1, 3, *size), pieces.new_zeros(size)
+        for index, (dy, dx) in enumerate((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)):
+            # What the patch around the cell at (-dy, -dx) from here shows here.
+            ys, xs = torch.arange(height, device=pieces.device) - dy, columns - dx
+            has_y = (ys >= 0) & (ys < height)
+            has_x = torch.ones_like(xs, dtype=torch.bool) if loop else (xs >= 0) & (xs < width)
+            field = pieces[:, index, ys.clamp(0, height - 1)]
+            field = field[..., xs % width if loop else xs.clamp(0, width - 1)]
+            drawn = vae.decode_linear(field[None])[..., factor:-factor]
+            wy = (1 - (inward + dy).abs()).clamp(min=0).repeat(height) * has_y.repeat_interleave(
+                factor
+            )
+            wx = (1 - (inward + dx).abs()).clamp(min=0).repeat(len(inner)) * has_x[
+                1:-1
+            ].repeat_interleave(factor)
+            weight = wy[:, None] * wx
+            image, total = image + weight * drawn, total + weight
+        latents.append(vae.encode(image / total).latent)
+    return torch.cat(latents, -1)
