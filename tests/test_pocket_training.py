@@ -20,7 +20,7 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "pocket"
 pytest.importorskip("cv2", reason="the scenes are drawn with OpenCV")
 sys.path.insert(0, str(SCRIPTS))
 
-from autoencoder import image_tensor, mirror_signs, with_residual  # noqa: E402
+from autoencoder import image_tensor, with_residual  # noqa: E402
 from scenes import render  # noqa: E402
 from scenes.attributes import CLASSES  # noqa: E402
 from text import CaptionReader, tokenize, train_text_encoder, train_tokenizer  # noqa: E402
@@ -51,15 +51,14 @@ def autoencoder(transform: CellTransform) -> PocketAutoencoder:
     return model
 
 
-def test_mirroring_a_picture_flips_its_latent_and_some_signs(
-    images: list[Tensor], autoencoder: PocketAutoencoder, tmp_path: Path
+def test_the_latent_of_a_mirrored_picture_follows_from_its_own(
+    images: list[Tensor], autoencoder: PocketAutoencoder
 ) -> None:
-    autoencoder.save_pretrained(tmp_path / "vae")
-    signs = mirror_signs(tmp_path).view(-1, 1, 1)
-    assert set(signs.flatten().tolist()) == {1.0, -1.0}
+    latent = autoencoder.encode(images[0]).latent
     mirrored = autoencoder.encode(images[0].flip(-1)).latent
-    expected = autoencoder.encode(images[0]).latent.flip(-1) * signs
-    torch.testing.assert_close(mirrored, expected, atol=ROUNDING, rtol=0)
+    torch.testing.assert_close(autoencoder.mirrored(latent), mirrored, atol=ROUNDING, rtol=0)
+    odd = (mirrored - latent.flip(-1)).abs().amax((0, 2, 3)) > 1e-2
+    assert 0 < odd.sum() < C  # some components change their sign, some do not
 
 
 def test_latents_have_unit_variance_on_average(

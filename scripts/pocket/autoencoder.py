@@ -53,13 +53,6 @@ def fit_closed_forms(folder: Path, renders: Sequence[Render], recipe: dict[str, 
     tiny.save_pretrained(folder / "vae_tiny")
 
 
-def mirror_signs(folder: Path) -> Tensor:
-    """C, what mirroring an image does to its latent channels beside flipping the columns: +-1."""
-    model = PocketAutoencoder.from_pretrained(folder / "vae")
-    rows = model.encoder.weight.detach()  # C 3 p p, each even or odd
-    return (rows * rows.flip(3)).sum((1, 2, 3)).sign()
-
-
 def train_decoder(
     stage: Stage,
     renders: Sequence[Render],

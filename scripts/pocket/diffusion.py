@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +35,12 @@ class Windows:
         self,
         latents: Tensor,
         renders: Sequence[Render],
-        signs: Tensor,
+        mirrored: Callable[[Tensor], Tensor],
         dropout: float,
         styled: float,
     ) -> None:
         self.latents, self.renders = latents, renders
-        self.signs = signs.view(-1, 1, 1)
+        self.mirrored = mirrored
         self.dropout = dropout
         photo = np.array([render.attributes.style == "photo" for render in renders])
         self.odds = np.where(photo, (1 - styled) / photo.sum(), styled / (~photo).sum())
@@ -60,7 +60,7 @@ class Windows:
         side = latent.shape[-2]
         left = int(rng.integers(latent.shape[-1] - side + 1))
         window = latent[..., left : left + side]
-        return window.flip(-1) * self.signs if rng.random() < 0.5 else window
+        return self.mirrored(window) if rng.random() < 0.5 else window
 
 
 class Reader:

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import torch
 import yaml
-from autoencoder import encode_renders, fit_closed_forms, mirror_signs, train_decoder
+from autoencoder import encode_renders, fit_closed_forms, train_decoder
 from captions import caption
 from data import Render, render_all
 from diffusion import Windows, train_diffusion
@@ -34,6 +34,8 @@ from text import train_text_encoder, train_tokenizer
 from torch import Tensor
 from training import Stage
 from workers import Workers
+
+from syncpano.models.pocket_autoencoder import PocketAutoencoder
 
 HERE = Path(__file__).resolve().parent
 STAGES = (
@@ -147,8 +149,8 @@ class Training:
         rng = np.random.default_rng(self.recipe["seed"])
         renders = self.renders()
         latents = encode_renders(self.folder, renders, rng)
-        signs = mirror_signs(self.folder)
-        data = Windows(latents, renders, signs, recipe["caption_dropout"], recipe["styled"])
+        mirrored = PocketAutoencoder.from_pretrained(self.folder / "vae").mirrored
+        data = Windows(latents, renders, mirrored, recipe["caption_dropout"], recipe["styled"])
         stage = self.stage("diffusion", recipe["share"])
         train_diffusion(stage, data, recipe, self.arguments.device)
 

@@ -42,12 +42,14 @@ def read_layout(folder: Path, model: str) -> Layout:
             f"{model} predicts {prediction_type!r}, which is not supported",
             hint=f"supported: {', '.join(PREDICTION_TYPES)}",
         )
-    for part in ("unet", "vae", "text_encoder"):
+    family: Family = "pocket" if vae.get("_class_name") == "PocketAutoencoder" else "sd"
+    parts = ["unet", "vae", "text_encoder"]
+    if family == "pocket" and (folder / "refiner").is_dir():
+        parts.append("refiner")
+    for part in parts:
         require_weights(folder / part, model)
-    if (folder / "refiner").is_dir():
-        require_weights(folder / "refiner", model)
     return Layout(
-        family="pocket" if vae.get("_class_name") == "PocketAutoencoder" else "sd",
+        family=family,
         window=_integer(unet, "sample_size", f"{model}/unet"),
         vae_factor=_vae_factor(vae, model),
         latent_channels=latent_channels,

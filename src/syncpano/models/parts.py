@@ -84,14 +84,16 @@ def load_autoencoder(
     return part.to(memory_format=torch.channels_last)
 
 
-def load_refiner(folder: Path, model: str, device: torch.device) -> nn.Module | None:
-    """The pocket model's refiner, in float32; None where a model has none."""
+def load_refiner(source: ModelSource, device: torch.device) -> nn.Module | None:
+    """A pocket model's refiner, in float32; None where it has none."""
+    assert source.folder is not None
+    folder = source.folder / "refiner"
     if not folder.is_dir():
         return None
     from syncpano.models.pocket_refiner import PocketRefiner
 
     # Beside whole numbers diffusers leaves the others in the format that was stored.
-    return load_part(PocketRefiner, folder, model, device, torch.float32).float()
+    return load_part(PocketRefiner, folder, source.id, device, torch.float32).float()
 
 
 def load_tiny_decoder(source: ModelSource, device: torch.device, dtype: torch.dtype) -> nn.Module:

@@ -83,9 +83,9 @@ class PocketAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def mirrored(self, latents: Tensor) -> Tensor:
         """N C h w -> N C h w of the mirrored pictures: every component is even or odd."""
-        weight = self.encoder.weight
+        weight = self.encoder.weight.detach()
         parity = (weight * weight.flip(-1)).sum((1, 2, 3)).sign()
-        return latents.flip(-1) * parity[:, None, None]
+        return latents.flip(-1) * parity[:, None, None].to(latents)
 
     def cell_colours(self, latents: Tensor, *, loop: bool = False) -> Tensor:
         """N C h w -> N 3 h w: the mean colour of every cell; in a loop columns wrap."""
