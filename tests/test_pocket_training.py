@@ -21,8 +21,10 @@ pytest.importorskip("cv2", reason="the scenes are drawn with OpenCV")
 sys.path.insert(0, str(SCRIPTS))
 
 from autoencoder import image_tensor, with_residual  # noqa: E402
+from data import Render  # noqa: E402
+from refiner import balanced  # noqa: E402
 from scenes import render  # noqa: E402
-from scenes.attributes import CLASSES  # noqa: E402
+from scenes.attributes import CLASSES, sample_attributes  # noqa: E402
 from text import CaptionReader, tokenize, train_text_encoder, train_tokenizer  # noqa: E402
 from training import Stage  # noqa: E402
 from transform import CellTransform, fit_transform  # noqa: E402
@@ -136,3 +138,17 @@ def test_the_text_encoder_learns_to_tell_subjects_apart(tmp_path: Path) -> None:
     tokens = tokenize(reader.tokenizer, ["a waterfall", "an old castle", "A sandy beach."])
     said = reader(tokens)[1]["subject"].argmax(1)
     np.testing.assert_array_equal(said.numpy(), [0, 1, 2])
+
+
+def test_what_the_refiner_remembers_is_balanced() -> None:
+    """Of renders mostly of photos: every time of day about as often, and every style."""
+    rng = np.random.default_rng(0)
+    renders = [Render(Path(str(i)), sample_attributes(rng, "castle")) for i in range(160)]
+    chosen = balanced(renders, 22)
+    assert len(set(chosen)) == 22
+    times = [sum(r.attributes.time == time for r in chosen) for time in CLASSES["time"]]
+    styles = [sum(r.attributes.style == style for r in chosen) for style in CLASSES["style"]]
+    assert max(times) - min(times) <= 3
+    assert styles[0] == max(styles) >= 10
+    assert min(styles) >= 2
+    assert balanced(renders[:5], 22) == balanced(renders[:5], 5)
