@@ -13,7 +13,7 @@ joined by their differences, in the sampled panorama's palette. docs/notes/pocke
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +28,8 @@ from syncpano.models.pocket_autoencoder import PocketAutoencoder
 
 _CENTRE = 4  # of the nine cells of a 3 x 3 patch
 _CHUNK = 64  # columns that are decoded at once when patches are joined
+_DOUBT = 8.0  # nats: no reader is surer than this
+_IMPOSSIBLE = 100.0  # nats below the best render of a place
 
 
 class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -106,37 +108,40 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """
         config: Any = self.config
         base = vae.cell_colours(latent, loop=loop)  # 1 3 H W
+        memory = self._recall(text, base, vae, loop)
         join = ScreenedPoisson(latent.shape[-2], latent.shape[-1], config.screen, ring=loop)
-        memory, prior = self._recall(text, base, vae, loop)
-        timesteps = torch.linspace(config.start, 0, config.steps + 1).round().long()
-        z = _noised(latent, noise, alpha_bars[timesteps[0]])
-        keys: dict[int, Tensor] = {}
-        for t, following in pairwise(timesteps):
-            alpha = alpha_bars[t]
-            side = next(side for above, side in config.patches if t > above)
-            if side not in keys:
-                keys[side] = _patches(memory.latents[:, : config.key_channels], side)
-            is_last = int(following) == 0
-            values = _patches(memory.latents, 3) if is_last else memory.latents
+        *timesteps, _ = torch.linspace(config.start, 0, config.steps + 1).round().long()
+
+        def foresee(z: Tensor, t: Tensor, side: int, values: Tensor) -> tuple[Tensor, Tensor]:
+            """What is remembered here of `values`, 1 V H W, and the joined colours, 1 3 H W."""
             query = _patches(z[:, : config.key_channels], side, loop)
             values = torch.cat([values, memory.differences], 1)
-            found = _posterior_mean(query, alpha, keys[side], values, prior)
+            keys = memory.keys(config.key_channels, side)
+            found = _posterior_mean(query, alpha_bars[t], keys, values, memory.prior)
             content, differences = found[:, :-12], found[:, -12:]
-            colours = join.solve(*_mean_differences(differences), base[0])[None]
-            if is_last:
-                pieces = content.view(-1, 9, *latent.shape[-2:])  # C 9 H W
-                change = colours - vae.cell_colours(pieces[None, :, _CENTRE], loop=loop)
-                return _joined(pieces + vae.colour_shift(change)[0, :, None], vae, loop)
+            return content, join.solve(*_mean_differences(differences), base[0])[None]
+
+        z = _noised(latent, noise, alpha_bars[timesteps[0]])
+        for t, following in pairwise(timesteps):
+            content, colours = foresee(z, t, self._side(t), memory.latents)
             change = colours - vae.cell_colours(content, loop=loop)
             foreseen = vae.with_colours_changed(content, change, loop=loop)
+            alpha = alpha_bars[t]
             direction = (z - alpha.sqrt() * foreseen) / (1 - alpha).sqrt()
             z = _noised(foreseen, direction, alpha_bars[following])  # DDIM, eta 0
-        raise AssertionError("the last step returns")
+        # The last prediction is a picture: whole patches of three by three cells, joined.
+        t = timesteps[-1]
+        content, colours = foresee(z, t, self._side(t), _patches(memory.latents, 3))
+        pieces = content.view(-1, 9, *latent.shape[-2:])  # C 9 H W
+        change = colours - vae.cell_colours(pieces[None, :, _CENTRE], loop=loop)
+        return _joined(pieces + vae.colour_shift(change)[0, :, None], vae, loop)
 
-    def _recall(
-        self, text: Tensor, base: Tensor, vae: PocketAutoencoder, loop: bool
-    ) -> tuple[_Memory, Tensor]:
-        """The renders that the prompt and the palette (1 3 H W) may mean, log prior W R of each."""
+    def _side(self, t: Tensor) -> int:
+        patches: Sequence[tuple[int, int]] = self.config.patches
+        return next(side for above, side in patches if t > above)
+
+    def _recall(self, text: Tensor, base: Tensor, vae: PocketAutoencoder, loop: bool) -> _Memory:
+        """The renders that the prompt and the palette (1 3 H W) may mean."""
         config: Any = self.config
         state = text.float().mean(0)
         prior = torch.zeros(len(self.memory), device=state.device)
@@ -160,11 +165,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             padded[..., 2:, 1:-1] - colours,
             colours - padded[..., :-2, 1:-1],
         ]
-        return _Memory(latents, torch.cat(differences, 1)), torch.cat([local, local], 1)
-
-
-_DOUBT = 8.0  # nats: no reader is surer than this
-_IMPOSSIBLE = 100.0  # nats below the best render of a place
+        return _Memory(latents, torch.cat(differences, 1), torch.cat([local, local], 1))
 
 
 @dataclass(frozen=True)
@@ -174,10 +175,19 @@ class _Memory:
     Attributes:
         latents: R C h w.
         differences: R 12 h w, of mean colours to the cells right, left, below and above.
+        prior: W R, log probability of each at every column of the panorama, up to a constant.
     """
 
     latents: Tensor
     differences: Tensor
+    prior: Tensor
+    _keys: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+
+    def keys(self, channels: int, side: int) -> Tensor:
+        """R D h w: all patches, of the first channels; kept for the next step."""
+        if (channels, side) not in self._keys:
+            self._keys[channels, side] = _patches(self.latents[:, :channels], side)
+        return self._keys[channels, side]
 
 
 def _noised(latent: Tensor, noise: Tensor, alpha: Tensor) -> Tensor:
