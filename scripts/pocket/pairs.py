@@ -26,13 +26,14 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def find(runs: list[dict[str, Any]], prompt: str, weight: float, blend: str) -> Path:
-    """The picture of a prompt in 50 steps with a given w and blend, of the lowest seed."""
+def find(runs: list[dict[str, Any]], prompt: str, method: str) -> Path:
+    """The picture of a prompt with the paper's settings and w = 20, of the lowest seed."""
     fitting = [
         run
         for run in runs
-        if (run["prompt"], run["sync_weight"], run["blend"]) == (prompt, weight, blend)
-        and (run["method"], run["steps"], run["width"]) == ("sync", 50, 3072)
+        if (run["prompt"], run["method"], run["blend"]) == (prompt, method, "uniform")
+        and (run["sync_weight"], run["steps"], run["width"]) == (20, 50, 3072)
+        and run["compare"] == "foreseen"
         and run["initial_steps"] is run["sync_freq"] is None
     ]
     return min(fitting, key=lambda run: run["seed"])["picture"]  # type: ignore[no-any-return]
@@ -46,8 +47,10 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=1200, help="pixels")
     arguments = parser.parse_args()
     runs = read_runs(arguments.panoramas)
-    ways = ((0.0, "uniform"), (20.0, "tapered"))  # MultiDiffusion and the defaults
-    pairs = [[find(runs, prompt, *way) for way in ways] for prompt in list(PAPER_PROMPTS)[:6]]
+    pairs = [
+        [find(runs, prompt, method) for method in ("multi", "sync")]
+        for prompt in list(PAPER_PROMPTS)[:6]
+    ]
     height = arguments.width // 6
     sheet = Image.new("RGB", (arguments.width, 6 * (2 * height + GAP) - GAP), "white")
     for row, pair in enumerate(pairs):
