@@ -197,7 +197,7 @@ def test_in_a_loop_every_column_is_like_any_other(pocket: Pocket) -> None:
     assert (opened - plain)[..., 0].abs().max() > 0.1
 
 
-@pytest.mark.parametrize(("height", "width"), [(16, 16), (24, 17), (48, 16)])
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 18)])
 def test_any_size_and_any_words_work(pocket: Pocket, height: int, width: int) -> None:
     refined = pocket.refine(initial_noise(0, 64, height, width), "a photo of a spaceship")
     assert refined.shape == (1, 64, height, width)

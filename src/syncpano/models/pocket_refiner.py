@@ -224,19 +224,25 @@ def _posterior_mean(
         values: R V h w.
         prior: W R, logarithms.
     """
-    columns, count = query.shape[-1], keys.shape[-1]
+    columns = query.shape[-1]
     same_rows = query.shape[-2] == keys.shape[-2]
     rows = []
     for y in range(query.shape[-2]):
-        near = slice(y, y + 1) if same_rows else slice(None)
-        key, value = (x[:, :, near].transpose(0, 1).flatten(1) for x in (keys, values))
+        if same_rows or y == 0:  # all rows are the same for every row: large, and flattened once
+            near = slice(y, y + 1) if same_rows else slice(None)
+            key, value = alpha.sqrt() * _flat(keys[:, :, near]), _flat(values[:, :, near])
+            length = key.square().sum(0)
         noisy = query[0, :, y].T  # W D
-        key = alpha.sqrt() * key
-        distance = key.square().sum(0) - 2 * noisy @ key  # up to a constant of the cell
-        cells = count * (1 if same_rows else keys.shape[-2])
+        distance = length - 2 * noisy @ key  # up to a constant of the cell
+        cells = key.shape[1] // prior.shape[1]  # of a render
         weight = (prior.repeat_interleave(cells, 1) - distance / (2 * (1 - alpha))).softmax(-1)
         rows.append((weight @ value.T).T)
     return torch.stack(rows, 1).view(1, -1, len(rows), columns)
+
+
+def _flat(renders: Tensor) -> Tensor:
+    """R D ... -> D M, the cells of all renders, render by render."""
+    return renders.transpose(0, 1).flatten(1)
 
 
 def _palette_distances(base: Tensor, colours: Tensor, width: float, loop: bool) -> Tensor:
