@@ -146,14 +146,13 @@ def encode_renders(
     With `rng` from a random sub-cell offset along the width, and one column shorter.
     """
     model = PocketAutoencoder.from_pretrained(folder / "vae")
-    if rng is None:
-        return torch.cat([model.encode(image_tensor(r.load())).latent.half() for r in renders])
     factor = model.config.factor
     latents = []
     for render in renders:
         image = render.load()
-        start = int(rng.integers(factor))
+        start = int(rng.integers(factor)) if rng else 0
+        columns = image.shape[1] // factor - (1 if rng else 0)
         width = (image.shape[1] - start) // factor * factor
         shifted = image_tensor(image[:, start : start + width])
-        latents.append(model.encode(shifted).latent[..., : image.shape[1] // factor - 1].half())
+        latents.append(model.encode(shifted).latent[..., :columns].half())
     return torch.cat(latents)

@@ -24,10 +24,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syncpano.models.gradient_domain import ScreenedPoisson
+from syncpano.models.patches import CENTRE, faded_together, patches_of, posterior_mean
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 
-_CENTRE = 4  # of the nine cells of a 3 x 3 patch
-_CHUNK = 64  # columns that are decoded at once when patches are joined
 _DOUBT = 8.0  # nats: no reader is surer than this
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
 
@@ -114,10 +113,10 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         def foresee(z: Tensor, t: Tensor, side: int, values: Tensor) -> tuple[Tensor, Tensor]:
             """What is remembered here of `values`, 1 V H W, and the joined colours, 1 3 H W."""
-            query = _patches(z[:, : config.key_channels], side, loop)
+            query = patches_of(z[:, : config.key_channels], side, loop)
             values = torch.cat([values, memory.differences], 1)
             keys = memory.keys(config.key_channels, side)
-            found = _posterior_mean(query, alpha_bars[t], keys, values, memory.prior)
+            found = posterior_mean(query, alpha_bars[t], keys, values, memory.prior)
             content, differences = found[:, :-12], found[:, -12:]
             return content, join.solve(*_mean_differences(differences), base[0])[None]
 
@@ -131,10 +130,10 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             z = _noised(foreseen, direction, alpha_bars[following])  # DDIM, eta 0
         # The last prediction is a picture: whole patches of three by three cells, joined.
         t = timesteps[-1]
-        content, colours = foresee(z, t, self._side(t), _patches(memory.latents, 3))
+        content, colours = foresee(z, t, self._side(t), patches_of(memory.latents, 3))
         pieces = content.view(-1, 9, *latent.shape[-2:])  # C 9 H W
-        change = colours - vae.cell_colours(pieces[None, :, _CENTRE], loop=loop)
-        return _joined(pieces + vae.colour_shift(change)[0, :, None], vae, loop)
+        change = colours - vae.cell_colours(pieces[None, :, CENTRE], loop=loop)
+        return faded_together(pieces + vae.colour_shift(change)[0, :, None], vae, loop=loop)
 
     def _side(self, t: Tensor) -> int:
         patches: Sequence[tuple[int, int]] = self.config.patches
@@ -186,63 +185,12 @@ class _Memory:
     def keys(self, channels: int, side: int) -> Tensor:
         """R D h w: all patches, of the first channels; kept for the next step."""
         if (channels, side) not in self._keys:
-            self._keys[channels, side] = _patches(self.latents[:, :channels], side)
+            self._keys[channels, side] = patches_of(self.latents[:, :channels], side)
         return self._keys[channels, side]
 
 
 def _noised(latent: Tensor, noise: Tensor, alpha: Tensor) -> Tensor:
     return alpha.sqrt() * latent + (1 - alpha).sqrt() * noise
-
-
-def _patches(latents: Tensor, side: int, loop: bool = False) -> Tensor:
-    """N C h w -> N C*k*k h w: every cell's neighbourhood.
-
-    Borders repeat their last cell; in a loop columns wrap.
-    """
-    half = side // 2
-    padded = F.pad(latents, (0, 0, half, half), mode="replicate")
-    if loop:  # a panorama may be narrower than a patch is wide
-        columns = torch.arange(-half, latents.shape[-1] + half, device=latents.device)
-        padded = padded[..., columns % latents.shape[-1]]
-    else:
-        padded = F.pad(padded, (half, half, 0, 0), mode="replicate")
-    patches: Tensor = F.unfold(padded, side)
-    return patches.view(len(latents), -1, *latents.shape[-2:])
-
-
-def _posterior_mean(
-    query: Tensor, alpha: Tensor, keys: Tensor, values: Tensor, prior: Tensor
-) -> Tensor:
-    """1 V H W: E[value | noisy patch] under a uniform choice of cells of prior-weighted renders.
-
-    In a panorama of the renders' height a row remembers the same row; in a taller one, all rows.
-
-    Args:
-        query: 1 D H W, patches of the noisy latent.
-        alpha: abar_t.
-        keys: R D h w, the renders' patches, without noise.
-        values: R V h w.
-        prior: W R, logarithms.
-    """
-    columns = query.shape[-1]
-    same_rows = query.shape[-2] == keys.shape[-2]
-    rows = []
-    for y in range(query.shape[-2]):
-        if same_rows or y == 0:  # all rows are the same for every row: large, and flattened once
-            near = slice(y, y + 1) if same_rows else slice(None)
-            key, value = alpha.sqrt() * _flat(keys[:, :, near]), _flat(values[:, :, near])
-            length = key.square().sum(0)
-        noisy = query[0, :, y].T  # W D
-        distance = length - 2 * noisy @ key  # up to a constant of the cell
-        cells = key.shape[1] // prior.shape[1]  # of a render
-        weight = (prior.repeat_interleave(cells, 1) - distance / (2 * (1 - alpha))).softmax(-1)
-        rows.append((weight @ value.T).T)
-    return torch.stack(rows, 1).view(1, -1, len(rows), columns)
-
-
-def _flat(renders: Tensor) -> Tensor:
-    """R D ... -> D M, the cells of all renders, render by render."""
-    return renders.transpose(0, 1).flatten(1)
 
 
 def _palette_distances(base: Tensor, colours: Tensor, width: float, loop: bool) -> Tensor:
@@ -264,38 +212,3 @@ def _mean_differences(differences: Tensor) -> tuple[Tensor, Tensor]:
     """1 12 H W -> right and down, 3 H W: what a cell and its neighbour say of their difference."""
     right, left, down, up = differences[0].chunk(4)
     return (right + left.roll(-1, -1)) / 2, (down + up.roll(-1, -2)) / 2
-
-
-def _joined(pieces: Tensor, vae: PocketAutoencoder, loop: bool) -> Tensor:
-    """C 9 H W patches -> latent 1 C H W of the picture in which they fade into each other.
-
-    A pixel is the mean of the four nearest cells' patches, weighted by its nearness to their
-    centres: a patch ends nowhere.
-    """
-    factor, (height, width) = vae.config.factor, pieces.shape[-2:]
-    inward = (torch.arange(factor, device=pieces.device) + 0.5) / factor - 0.5  # in cells
-    latents = []
-    for start in range(0, width, _CHUNK):
-        inner = torch.arange(start, min(start + _CHUNK, width), device=pieces.device)
-        # One column more on either side: the decoder looks at neighbours.
-        columns = torch.cat([inner[:1] - 1, inner, inner[-1:] + 1])
-        size = (height * factor, len(inner) * factor)
-        image, total = pieces.new_zeros(1, 3, *size), pieces.new_zeros(size)
-        for index, (dy, dx) in enumerate((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)):
-            # What the patch around the cell at (-dy, -dx) from here shows here.
-            ys, xs = torch.arange(height, device=pieces.device) - dy, columns - dx
-            has_y = (ys >= 0) & (ys < height)
-            has_x = torch.ones_like(xs, dtype=torch.bool) if loop else (xs >= 0) & (xs < width)
-            field = pieces[:, index, ys.clamp(0, height - 1)]
-            field = field[..., xs % width if loop else xs.clamp(0, width - 1)]
-            drawn = vae.decode_linear(field[None])[..., factor:-factor]
-            wy = (1 - (inward + dy).abs()).clamp(min=0).repeat(height) * has_y.repeat_interleave(
-                factor
-            )
-            wx = (1 - (inward + dx).abs()).clamp(min=0).repeat(len(inner)) * has_x[
-                1:-1
-            ].repeat_interleave(factor)
-            weight = wy[:, None] * wx
-            image, total = image + weight * drawn, total + weight
-        latents.append(vae.encode(image / total).latent)
-    return torch.cat(latents, -1)
