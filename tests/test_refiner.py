@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,12 @@ from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
 from syncpano.models.gradient_domain import ScreenedPoisson
 from syncpano.models.load import load_model
-from syncpano.models.patches import faded_together, patches_of, posterior_mean
+from syncpano.models.patches import faded_together, patches_of
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 from syncpano.models.pocket_refiner import PocketRefiner
 from syncpano.models.source import POCKET_FOLDER, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.models.stretches import REACH, Ways, cheapest_path, varied_path, with_seams
 from syncpano.pipeline import Studio, initial_noise
 
 ROUNDING = 1e-4
@@ -38,9 +40,8 @@ class Pocket:
     vae: PocketAutoencoder
     refiner: PocketRefiner
 
-    def refine(self, latent: Tensor, prompt: str, seed: int = 0, *, loop: bool = False) -> Tensor:
-        noise = initial_noise(seed, *latent.shape[1:])
-        return self.model.refine(latent, noise, prompt, loop=loop)
+    def refine(self, latent: Tensor, prompt: str, *, loop: bool = False) -> Tensor:
+        return self.model.refine(latent, prompt, loop=loop)
 
     def brightness(self, latent: Tensor) -> float:
         return float(self.vae.cell_colours(latent).mean())
@@ -107,41 +108,104 @@ def test_colours_are_read_and_changed_as_they_are_seen(pocket: Pocket, grey: Ten
         torch.testing.assert_close(seen, change[..., 0, 0], atol=GREY, rtol=0)
 
 
-# The denoiser
+# Stretches
 
 
-def test_the_posterior_mean_is_bayes_rule_written_out() -> None:
-    torch.manual_seed(0)
-    alpha, height, count = torch.tensor(0.3), 2, 3
-    query, keys = torch.randn(1, 4, height, 5), torch.randn(2, 4, height, count)
-    values, prior = torch.randn(2, 3, height, count), torch.randn(5, 2)
-    found = posterior_mean(query, alpha, keys, values, prior)
-    for y in range(height):
-        for x in range(5):
-            weights, total = [], torch.zeros(3)
-            for render in range(2):
-                for column in range(count):
-                    error = query[0, :, y, x] - alpha.sqrt() * keys[render, :, y, column]
-                    likelihood = torch.exp(-error.square().sum() / (2 * (1 - alpha)))
-                    weights.append(likelihood * prior[x, render].exp())
-                    total += weights[-1] * values[render, :, y, column]
-            torch.testing.assert_close(
-                found[0, :, y, x], total / sum(weights), atol=ROUNDING, rtol=ROUNDING
-            )
+@given(seed=st.integers(0, 2**32 - 1), length=st.integers(2, 5))
+@settings(max_examples=20, deadline=None)
+def test_the_cheapest_path_is_the_best_of_all(seed: int, length: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    pictures = torch.randn(1, 2, 1, 8, generator=generator)  # one picture of eight columns
+    ways = Ways.between(pictures, 0.3 * torch.rand(8, 8, generator=generator), 0.2)
+    prices = torch.rand(length, 8, generator=generator)
+    price_of = {
+        (int(source), target): float(price)
+        for target in range(8)
+        for source, price in zip(ways.sources[target], ways.prices[target], strict=True)
+    }
+
+    def total(path: tuple[int, ...]) -> float:
+        steps = sum(price_of[step] for step in pairwise(path))
+        return steps + sum(float(prices[i, s]) for i, s in enumerate(path))
+
+    best = min(map(total, product(range(8), repeat=length)))
+    assert total(tuple(cheapest_path(prices, ways).tolist())) == pytest.approx(best, abs=1e-5)
 
 
-def test_a_taller_panorama_remembers_every_row_and_any_order_of_renders_is_the_same() -> None:
-    torch.manual_seed(0)
-    alpha = torch.tensor(0.9)
-    keys, values = torch.randn(2, 8, 2, 3), torch.randn(2, 1, 2, 3)
-    # The query is what the second row of the second render holds, in another place.
-    query = alpha.sqrt() * keys[1, :, 1, 2].view(1, 8, 1, 1).expand(1, 8, 3, 1)
-    prior = torch.zeros(1, 2)
-    found = posterior_mean(query, alpha, keys, values, prior)
-    assert found.shape == (1, 1, 3, 1)
-    torch.testing.assert_close(found[0, 0, :, 0], values[1, 0, 1, 2].expand(3), atol=0.1, rtol=0)
-    swapped = posterior_mean(query, alpha, keys.flip(0), values.flip(0), prior)
-    torch.testing.assert_close(swapped, found, atol=ROUNDING, rtol=0)
+def test_going_on_is_free_and_a_change_keeps_room_for_its_seam() -> None:
+    pictures = torch.randn(2, 3, 4, 16)
+    ways = Ways.between(pictures, torch.full((32, 32), 7.0), 0.5)
+    for target in range(32):
+        for source, price in zip(ways.sources[target], ways.prices[target], strict=True):
+            follows = int(source) + 1 == target and target % 16 != 0
+            assert (float(price) == 0.0) == follows
+            if not follows and price < 1e5:
+                assert float(price) >= 7.0
+                assert int(source) % 16 < 16 - REACH
+                assert target % 16 >= REACH
+
+
+def test_a_picture_that_differs_least_is_gone_on_in() -> None:
+    """Of two, the one that continues what was left, cell by cell."""
+    long = torch.randn(1, 3, 4, 32)
+    pictures = torch.cat([long[..., :16], long[..., 6:22], torch.randn(1, 3, 4, 16)])
+    ways = Ways.between(pictures, torch.full((48, 48), 1.0), 10.0)
+    prices = torch.zeros(20, 48)
+    prices[0] = 1e4
+    prices[0, 2] = 0.0
+    path = cheapest_path(prices, ways)
+    seen = [(s % 16) + (6 if s >= 16 else 0) for s in path.tolist()]
+    assert seen == list(range(2, 22))  # one change, and it cannot be seen
+
+
+def test_a_ring_closes() -> None:
+    pictures = torch.randn(3, 4, 4, 16)
+    ways = Ways.between(pictures, torch.full((48, 48), 2.0), 0.1)
+    prices = 20 * torch.rand(40, 48)
+    path = cheapest_path(prices, ways, ring=True)
+    into = ways.sources[path[0]].tolist()
+    assert float(ways.prices[path[0], into.index(int(path[-1]))]) < 1e4
+
+
+def test_a_varied_path_repeats_less() -> None:
+    """A picture that fits everywhere, and one that fits nearly as well."""
+    pictures = torch.zeros(2, 1, 1, 16)
+    ways = Ways.between(pictures, torch.full((32, 32), 3.0), 1.0)
+    prices = torch.cat([torch.zeros(24, 16), torch.full((24, 16), 0.1)], 1)
+    once, varied = (
+        varied_path(prices, ways, torch.arange(32), 10.0, rounds, ring=False) for rounds in (1, 6)
+    )
+    assert len(once.unique()) < 16
+    assert len(varied.unique()) > len(once.unique())
+
+
+def test_free_ways_cost_nothing_together() -> None:
+    ways = Ways.between(torch.randn(1, 2, 2, 16), torch.full((16, 16), 3.0), 1.0)
+    assert ways.total(torch.arange(16), ring=False) == 0.0
+    assert ways.total(torch.arange(3, 12), ring=True) >= 3.0
+
+
+def test_a_seam_runs_where_pictures_agree() -> None:
+    """They agree in one cell of every row, one further from row to row."""
+    pictures = torch.stack([torch.zeros(1, 4, 12), torch.ones(1, 4, 12)])
+    for row, column in enumerate((4, 5, 6, 7)):
+        pictures[1, :, row, column - 1 : column + 1] = 0
+    path = torch.cat([torch.arange(6), 12 + torch.arange(6, 12)])
+    picture, column = with_seams(path, pictures)
+    assert column.tolist() == [list(range(12))] * 4
+    for row, first in enumerate((4, 5, 6, 7)):
+        assert picture[row].tolist() == [0] * first + [1] * (12 - first)
+
+
+def test_a_seam_at_a_ring_s_ends_reaches_over_both() -> None:
+    pictures = torch.stack([torch.zeros(1, 2, 24), torch.ones(1, 2, 24)])
+    pictures[1, :, :, 9:11] = 0  # where the ring's end goes over into its start
+    path = torch.cat([torch.arange(10, 16), 24 + torch.arange(4, 9)])
+    closed, _ = with_seams(path, pictures, ring=True)
+    opened, _ = with_seams(path, pictures)
+    assert (opened[:, 0] == 0).all()
+    assert (opened[:, -1] == 1).all()
+    assert (closed[:, [0, 1, 2, -3, -2, -1]] != opened[:, [0, 1, 2, -3, -2, -1]]).any()
 
 
 @pytest.mark.parametrize("loop", [False, True])
@@ -172,22 +236,22 @@ def test_patches_that_agree_fade_into_the_picture_that_they_are_of(
 
 def test_a_memory_of_eight_bits_is_exact_to_half_a_step() -> None:
     latents = torch.randn(3, 4, 2, 5)
-    refiner = PocketRefiner(3, 4, 2, 5, 6, {"b": 2, "a": 3}, {"a": 1.0, "b": 1.0})
+    weights = {"a": 1.0, "b": 1.0}
+    refiner = PocketRefiner(3, 4, 2, 5, 6, {"b": 2, "a": 3}, weights, weights)
     refiner.remember(latents, {"a": torch.tensor([0, 2, 1]), "b": torch.tensor([1, 0, 1])})
     recalled = refiner.memory.float() * refiner.scale[:, None, None]
     assert ((recalled - latents).abs() <= refiner.scale[:, None, None] * 0.501).all()
     assert refiner.classes.tolist() == [[0, 1], [2, 0], [1, 1]]  # by name, not as they were given
 
 
-def test_a_remembered_render_under_little_noise_comes_back(pocket: Pocket) -> None:
-    """Out of all that is remembered, and in its place."""
+def test_a_remembered_render_comes_back(pocket: Pocket) -> None:
+    """Out of all that is remembered: it fits itself, in palette and layout."""
+    everything = pocket.refiner.config.renders
     refiner = PocketRefiner.from_pretrained(
-        POCKET_FOLDER / "refiner", start=200, steps=4, candidates=pocket.refiner.config.renders
+        POCKET_FOLDER / "refiner", candidates=everything, layout_trust=1.0
     ).float()
     latent = refiner.memory[5:6].float() * refiner.scale[:, None, None]
-    noise = initial_noise(0, *latent.shape[1:])
-    alpha_bars = torch.linspace(0.9999, 0.3, 1000)
-    refined = refiner.refine(latent, noise, torch.zeros(1, 192), alpha_bars, pocket.vae)
+    refined = refiner.refine(latent, torch.zeros(1, 192), pocket.vae)
     drawn, wanted = (pocket.vae.decode(z).sample.clamp(-1, 1) for z in (refined, latent))
     assert float((drawn - wanted).square().mean()) < 0.01
 
@@ -212,17 +276,16 @@ def test_refining_keeps_the_palette_of_either_side(pocket: Pocket) -> None:
     assert pocket.brightness(right) - pocket.brightness(left) > 0.7
 
 
-def test_in_a_loop_every_column_is_like_any_other(pocket: Pocket) -> None:
-    latent, noise = initial_noise(1, 64, 16, 24), initial_noise(2, 64, 16, 24)
-    plain = pocket.model.refine(latent, noise, "A waterfall", loop=True)
-    rolled = pocket.model.refine(latent.roll(7, -1), noise.roll(7, -1), "A waterfall", loop=True)
-    # Sums in another order, through 19 steps.
-    torch.testing.assert_close(rolled, plain.roll(7, -1), atol=0.02, rtol=0)
-    opened = pocket.model.refine(latent, noise, "A waterfall")
-    assert (opened - plain)[..., 0].abs().max() > 0.1
+def test_a_loop_has_no_seam_at_its_ends(pocket: Pocket) -> None:
+    """The step over the ends is no larger than the largest of all others."""
+    latent = initial_noise(1, 64, 16, 40)
+    refined = pocket.refine(latent, "A waterfall", loop=True)
+    steps = (refined.roll(-1, -1) - refined).square().mean((0, 1, 2))
+    assert steps[-1] <= steps[:-1].max()
+    assert not torch.equal(refined, pocket.refine(latent, "A waterfall"))
 
 
-@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 18)])
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 18), (40, 20)])
 def test_any_size_and_any_words_work(pocket: Pocket, height: int, width: int) -> None:
     refined = pocket.refine(initial_noise(0, 64, height, width), "a photo of a spaceship")
     assert refined.shape == (1, 64, height, width)
@@ -246,10 +309,10 @@ def test_windows_on_their_own_are_refined_on_their_own(pocket: Pocket) -> None:
     config = {"prompt": "A waterfall", "steps": 2, "width": 1024, "method": "independent"}
     studio = Studio()
     refined, plain = (studio.generate(PanoramaConfig(**config, refine=r)) for r in (True, False))
-    noise = initial_noise(0, 64, 16, 32)
     for window in (slice(0, 16), slice(16, 32)):
-        alone = pocket.model.refine(plain.latent[..., window], noise[..., window], "A waterfall")
-        torch.testing.assert_close(refined.latent[..., window], alone, atol=ROUNDING, rtol=0)
+        alone = pocket.refine(plain.latent[..., window], "A waterfall")
+        # The run may work in bfloat16, `pocket` works in float32.
+        torch.testing.assert_close(refined.latent[..., window], alone, atol=0.05, rtol=0)
 
 
 def test_a_model_without_a_refiner_is_left_alone(tiny_model: Path) -> None:

@@ -28,6 +28,8 @@ _UNSEEN = {
     "coral_reef": ("weather", "season"),
     "concert": ("weather", "season"),
     "shooting_stars": ("weather", "season"),
+    "starry_lake": ("weather",),
+    "desert": ("season",),
 }
 # No sky is seen here, or, in the forest, it is always misty.
 _NO_SKY = ("misty_forest", "railway", "vines_wall")

@@ -41,6 +41,7 @@ def build_refiner(
         text_width=CLIPTextConfig.from_pretrained(folder / "text_encoder").hidden_size,
         heads={name: len(names) for name, names in heads.items()},
         trust=recipe["trust"],
+        change=recipe["change"],
     )
     refiner.remember(
         latents.float(),

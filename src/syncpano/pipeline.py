@@ -159,7 +159,7 @@ class Studio:
         if config.refine and model.has_refiner:
             with clock("denoise"):
                 watcher.on_stage("refining")
-                latent = _refine(latent, noise, layout, model)
+                latent = _refine(latent, layout, model)
         with clock("decode"):
             watcher.on_stage("decoding")
             image = to_image(model.decode_panorama(latent, config.loop))
@@ -240,19 +240,13 @@ def _sample(
     return sample(noise, denoiser, layout.grid, sync, batches, report)
 
 
-def _refine(latent: Tensor, noise: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
-    """z_0 -> z_0 by the model's refiner; windows that stand on their own are refined on their own.
-
-    The noise that the refiner adds is the run's own z_T.
-    """
+def _refine(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
+    """z_0 -> z_0 by the model's refiner; windows that stand on their own are refined alone."""
     config = layout.config
     if config.method != "independent":
-        return model.refine(latent, noise, config.prompt, loop=config.loop)
+        return model.refine(latent, config.prompt, loop=config.loop)
     windows = layout.grid(0).windows
-    views = [
-        model.refine(crop(latent, [window]), crop(noise, [window]), config.prompt)
-        for window in windows
-    ]
+    views = [model.refine(crop(latent, [window]), config.prompt) for window in windows]
     return average(torch.cat(views), windows, layout.height, layout.width)
 
 

@@ -1,4 +1,4 @@
-"""Rendered scenes that pocket learns from: seeded, band-limited, any width; see KIT.md."""
+"""Rendered scenes that pocket learns from: seeded, band-limited, any width."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from .attributes import Allowed, Attributes, sample_attributes
 
-# name -> module; modules not written yet are simply left out
+# name -> module; the paper's eighteen first
 SUBJECTS: dict[str, str] = {
     "waterfall": "waterfall",
     "mountains": "mountains",
@@ -28,6 +28,12 @@ SUBJECTS: dict[str, str] = {
     "railway": "railway",
     "shooting_stars": "shooting_stars",
     "vines_wall": "vines_wall",
+    "desert": "desert",
+    "volcano": "volcano",
+    "harbour": "harbour",
+    "winter_village": "winter_village",
+    "lighthouse": "lighthouse",
+    "starry_lake": "starry_lake",
 }
 
 

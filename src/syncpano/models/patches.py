@@ -1,7 +1,6 @@
-"""Patches of latents: take them, find them again under noise, fade them into one picture.
+"""Patches of latents: take them, fade them into one picture.
 
-# N batch, C latent channels, k a patch's side in cells, D = C k k, R remembered latents, h w their
-# size, V numbers wanted of a cell, H W the panorama
+# N batch, C latent channels, k a patch's side in cells, D = C k k, h w cells, H W the panorama
 """
 
 from __future__ import annotations
@@ -30,41 +29,6 @@ def patches_of(latents: Tensor, side: int, loop: bool = False) -> Tensor:
         padded = F.pad(padded, (half, half, 0, 0), mode="replicate")
     patches: Tensor = F.unfold(padded, side)
     return patches.view(len(latents), -1, *latents.shape[-2:])
-
-
-def posterior_mean(
-    query: Tensor, alpha: Tensor, keys: Tensor, values: Tensor, prior: Tensor
-) -> Tensor:
-    """1 V H W: E[value | noisy patch] under a uniform choice of cells of prior-weighted renders.
-
-    In a panorama of the renders' height a row remembers the same row; in a taller one, all rows.
-
-    Args:
-        query: 1 D H W, patches of the noisy latent.
-        alpha: abar_t.
-        keys: R D h w, the renders' patches, without noise.
-        values: R V h w.
-        prior: W R, logarithms.
-    """
-    columns = query.shape[-1]
-    same_rows = query.shape[-2] == keys.shape[-2]
-    rows = []
-    for y in range(query.shape[-2]):
-        if same_rows or y == 0:  # all rows are the same for every row: large, and flattened once
-            near = slice(y, y + 1) if same_rows else slice(None)
-            key, value = alpha.sqrt() * _flat(keys[:, :, near]), _flat(values[:, :, near])
-            length = key.square().sum(0)
-        noisy = query[0, :, y].T  # W D
-        distance = length - 2 * noisy @ key  # up to a constant of the cell
-        cells = key.shape[1] // prior.shape[1]  # of a render
-        weight = (prior.repeat_interleave(cells, 1) - distance / (2 * (1 - alpha))).softmax(-1)
-        rows.append((weight @ value.T).T)
-    return torch.stack(rows, 1).view(1, -1, len(rows), columns)
-
-
-def _flat(renders: Tensor) -> Tensor:
-    """R D ... -> D M, the cells of all renders, render by render."""
-    return renders.transpose(0, 1).flatten(1)
 
 
 def faded_together(pieces: Tensor, vae: PocketAutoencoder, *, loop: bool) -> Tensor:

@@ -1,19 +1,18 @@
-"""The pocket model's refiner: a second denoiser that remembers renders.
+"""The pocket model's refiner: it draws a sampled panorama with what it remembers of renders.
 
-# R renders, C latent channels, h w their latents, H W the panorama's, K classes, k a patch's side
+# R renders, C latent channels, h w their latents, H W the panorama's, K classes, M recalled renders
+# and their mirror images, S = M w their columns, V numbers drawn of a cell
 
 The UNet is too small to draw. It decides palette, layout and light, jointly for all windows; then
-this denoiser takes over: the latent is noised again (SDEdit, Meng et al. 2022) and denoised by the
-posterior mean over patches of remembered renders. That is the optimal denoiser that sees only a
-patch, whose samples are mosaics that fit locally (Kamb & Ganguli 2024), with a prior on renders
-that the prompt draws (retrieval: Blattmann et al. 2022). Colours of pieces in different light are
-joined by their differences, in the sampled panorama's palette. docs/notes/pocket-refiner.md.
+the refiner lays stretches of remembered renders side by side (image quilting: Efros & Freeman 2001)
+such that they fit what was sampled there, what the prompt says (retrieval: Blattmann et al. 2022)
+and each other, and gives them the sampled panorama's colours. docs/notes/pocket-refiner.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -24,11 +23,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syncpano.models.gradient_domain import ScreenedPoisson
-from syncpano.models.patches import CENTRE, faded_together, patches_of, posterior_mean
+from syncpano.models.patches import CENTRE, faded_together, patches_of
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
+from syncpano.models.stretches import Ways, varied_path, with_seams
 
 _DOUBT = 8.0  # nats: no reader is surer than this
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
+_ROUNDS = 4  # of looking for a path that repeats little
+# Nats. Where a render goes on in itself or in its own mirror image, the eye sees a pattern.
+_CHANGE, _SAME_RENDER, _SAME_PLACE = 5.0, 30.0, 1000.0
+_NEAR = 12  # cells: what counts as the same place of a render
+_COLOUR_STRETCH = (1.0, 4.0)  # cells down and across: sampled colours count at this scale
 
 
 class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -39,13 +44,15 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         text_width: width of the text encoder's states.
         heads: attribute -> number of its classes, which captions are read for.
         trust: attribute -> weight of log p(class | prompt) in the choice of renders.
-        start, steps: first timestep of the noise, and steps from there to the picture.
-        patches: timesteps and sides of a patch: above the first number the first side, and so on.
-        key_channels: channels, from the coarsest on, by which patches are compared.
+        change: attribute -> nats that it costs to go on in a render of another class.
         candidates: renders that a prompt chooses from, at most.
         palette_trust: weight of the squared distance of mean colours, in the choice of renders.
         palette_width: cells, standard deviation of the stretch whose mean colours count.
-        screen: weight of the sampled panorama's colours against the pieces' own differences.
+        layout_trust: weight of the squared distance of a column to what was sampled there.
+        mismatch: weight of the squared distance between renders where they meet.
+        again: nats that every other use of a place of a render costs.
+        key_channels: channels, from the coarsest on, in which distances are measured.
+        screen: weight of the sampled panorama's colours against the renders' own differences.
     """
 
     config_name = "config.json"
@@ -60,14 +67,15 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         text_width: int,
         heads: Mapping[str, int],
         trust: Mapping[str, float],
-        start: int = 950,
-        steps: int = 19,
-        patches: Sequence[tuple[int, int]] = ((500, 9), (250, 7), (0, 5)),
-        key_channels: int = 12,
-        candidates: int = 32,
-        palette_trust: float = 600.0,
+        change: Mapping[str, float],
+        candidates: int = 40,
+        palette_trust: float = 150.0,
         palette_width: float = 8.0,
-        screen: float = 0.02,
+        layout_trust: float = 0.05,
+        mismatch: float = 0.1,
+        again: float = 40.0,
+        key_channels: int = 12,
+        screen: float = 0.1,
     ) -> None:
         super().__init__()
         shape = (renders, latent_channels, height, width)
@@ -86,129 +94,161 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     @torch.no_grad()
     def refine(
-        self,
-        latent: Tensor,
-        noise: Tensor,
-        text: Tensor,
-        alpha_bars: Tensor,
-        vae: PocketAutoencoder,
-        *,
-        loop: bool = False,
+        self, latent: Tensor, text: Tensor, vae: PocketAutoencoder, *, loop: bool = False
     ) -> Tensor:
         """Refine a sampled latent.
 
         Args:
-            latent: 1 C H W, z_0 as the UNet left it.
-            noise: 1 C H W, unit normal; a run's own z_T leads back where it came from.
+            latent: 1 C H W, z_0 as the UNet left it; H at least h.
             text: L d, the prompt's states.
-            alpha_bars: T, the noise schedule.
             vae: the model's autoencoder, in float32.
             loop: columns wrap.
         """
         config: Any = self.config
-        base = vae.cell_colours(latent, loop=loop)  # 1 3 H W
-        memory = self._recall(text, base, vae, loop)
-        join = ScreenedPoisson(latent.shape[-2], latent.shape[-1], config.screen, ring=loop)
-        *timesteps, _ = torch.linspace(config.start, 0, config.steps + 1).round().long()
+        height, width = latent.shape[-2:]
+        evidence = self._evidence(text)
+        # What is remembered is one window high: a taller panorama is drawn in bands.
+        tops = _tops(height, config.height)
+        edges = [0, *((a + b + config.height) // 2 for a, b in pairwise(tops)), height]
+        bands = [
+            self._band(latent[..., top : top + config.height, :], evidence, vae, loop)[
+                :, upper - top : lower - top
+            ]
+            for top, (upper, lower) in zip(tops, pairwise(edges), strict=True)
+        ]
+        drawn = torch.cat(bands, 1)  # V H W
+        pieces, differences = drawn[:-12].view(-1, 9, height, width), drawn[-12:]
+        own = vae.cell_colours(pieces[None, :, CENTRE], loop=loop)
+        missing = vae.cell_colours(latent, loop=loop) - own
+        down, across = _COLOUR_STRETCH
+        missing = _means(height, down) @ missing @ _means(width, across, ring=loop).T
+        join = ScreenedPoisson(height, width, config.screen, ring=loop)
+        colours = join.solve(*_mean_differences(differences), (own + missing)[0])
+        shift = vae.colour_shift(colours - own)
+        return faded_together(pieces + shift[0, :, None], vae, loop=loop)
 
-        def foresee(z: Tensor, t: Tensor, side: int, values: Tensor) -> tuple[Tensor, Tensor]:
-            """What is remembered here of `values`, 1 V H W, and the joined colours, 1 3 H W."""
-            query = patches_of(z[:, : config.key_channels], side, loop)
-            values = torch.cat([values, memory.differences], 1)
-            keys = memory.keys(config.key_channels, side)
-            found = posterior_mean(query, alpha_bars[t], keys, values, memory.prior)
-            content, differences = found[:, :-12], found[:, -12:]
-            return content, join.solve(*_mean_differences(differences), base[0])[None]
-
-        z = _noised(latent, noise, alpha_bars[timesteps[0]])
-        for t, following in pairwise(timesteps):
-            content, colours = foresee(z, t, self._side(t), memory.latents)
-            change = colours - vae.cell_colours(content, loop=loop)
-            foreseen = vae.with_colours_changed(content, change, loop=loop)
-            alpha = alpha_bars[t]
-            direction = (z - alpha.sqrt() * foreseen) / (1 - alpha).sqrt()
-            z = _noised(foreseen, direction, alpha_bars[following])  # DDIM, eta 0
-        # The last prediction is a picture: whole patches of three by three cells, joined.
-        t = timesteps[-1]
-        content, colours = foresee(z, t, self._side(t), patches_of(memory.latents, 3))
-        pieces = content.view(-1, 9, *latent.shape[-2:])  # C 9 H W
-        change = colours - vae.cell_colours(pieces[None, :, CENTRE], loop=loop)
-        return faded_together(pieces + vae.colour_shift(change)[0, :, None], vae, loop=loop)
-
-    def _side(self, t: Tensor) -> int:
-        patches: Sequence[tuple[int, int]] = self.config.patches
-        return next(side for above, side in patches if t > above)
-
-    def _recall(self, text: Tensor, base: Tensor, vae: PocketAutoencoder, loop: bool) -> _Memory:
-        """The renders that the prompt and the palette (1 3 H W) may mean."""
+    def _evidence(self, text: Tensor) -> Tensor:
+        """R: weighted log probability of every render under a prompt, up to a constant."""
         config: Any = self.config
         state = text.float().mean(0)
-        prior = torch.zeros(len(self.memory), device=state.device)
+        evidence = torch.zeros(len(self.memory), device=state.device)
         for column, (name, reader) in enumerate(self.readers.items()):
-            evidence = reader(state).log_softmax(-1).clamp(min=-_DOUBT)
-            prior += config.trust[name] * evidence[self.classes[:, column].long()]
-        chosen = prior.topk(min(config.candidates, len(prior))).indices
+            classes = reader(state).log_softmax(-1).clamp(min=-_DOUBT)
+            evidence += config.trust[name] * classes[self.classes[:, column].long()]
+        return evidence
+
+    def _band(self, latent: Tensor, evidence: Tensor, vae: PocketAutoencoder, loop: bool) -> Tensor:
+        """V h W of 1 C h W: of every cell the 3 x 3 patch and the differences to its neighbours."""
+        config: Any = self.config
+        keys = config.key_channels
+        recalled = self._recall(evidence, vae.cell_colours(latent, loop=loop), vae, loop)
+        pictures = recalled.latents[:, :keys]
+        columns = pictures.permute(0, 3, 1, 2).flatten(2).flatten(0, 1)  # S D
+        sampled = latent[0, :keys].permute(2, 0, 1).flatten(1)  # W D
+        layout = columns.square().sum(1) - 2 * sampled @ columns.T
+        prices = config.layout_trust * layout + recalled.prices.repeat_interleave(config.width, 1)
+        ways = Ways.between(pictures, self._surcharge(recalled), config.mismatch)
+        path = varied_path(prices, ways, recalled.places, config.again, _ROUNDS, ring=loop)
+        picture, column = with_seams(path, pictures, ring=loop)
+        row = torch.arange(config.height, device=path.device)[:, None]
+        contents = torch.cat([patches_of(recalled.latents, 3), recalled.differences], 1)
+        drawn: Tensor = contents[picture, :, row, column].permute(2, 0, 1)
+        return drawn
+
+    def _recall(
+        self, evidence: Tensor, colours: Tensor, vae: PocketAutoencoder, loop: bool
+    ) -> _Recalled:
+        """The renders that a prompt's evidence and a palette, 1 3 h W, may mean."""
+        config: Any = self.config
+        chosen = evidence.topk(min(config.candidates, len(evidence))).indices
         latents = self.memory[chosen].float() * self.scale[:, None, None]
         distances = _palette_distances(
-            base, vae.cell_colours(latents), config.palette_width, loop
-        )  # W R
-        local = prior[chosen] - config.palette_trust * distances
-        possible = (local > local.amax(1, keepdim=True) - _IMPOSSIBLE).any(0)
-        latents, local = latents[possible], local[:, possible]
+            colours, vae.cell_colours(latents), config.palette_width, loop
+        )
+        prices = config.palette_trust * distances - evidence[chosen]  # W R
+        possible = (prices < prices.amin(1, keepdim=True) + _IMPOSSIBLE).any(0)
+        latents, prices, chosen = latents[possible], prices[:, possible], chosen[possible]
         latents = torch.cat([latents, vae.mirrored(latents)])
-        colours = vae.cell_colours(latents)
-        padded = F.pad(colours, (1, 1, 1, 1), mode="replicate")
-        differences = [
-            padded[..., 1:-1, 2:] - colours,
-            colours - padded[..., 1:-1, :-2],
-            padded[..., 2:, 1:-1] - colours,
-            colours - padded[..., :-2, 1:-1],
-        ]
-        return _Memory(latents, torch.cat(differences, 1), torch.cat([local, local], 1))
+        places = torch.arange(len(chosen) * config.width, device=latents.device)
+        places = places.view(-1, config.width)
+        return _Recalled(
+            latents,
+            _differences(vae.cell_colours(latents)),
+            torch.cat([prices, prices], 1),
+            torch.cat([places, places.flip(1)]).flatten(),
+            self.classes[chosen].repeat(2, 1),
+        )
+
+    def _surcharge(self, recalled: _Recalled) -> Tensor:
+        """S S: nats that a change from column to column costs, whatever is seen there."""
+        config: Any = self.config
+        differ = recalled.classes[:, None] != recalled.classes
+        weights = torch.tensor([config.change[name] for name in self.readers]).to(differ.device)
+        prices = _CHANGE + (differ * weights).sum(-1)
+        prices = prices.repeat_interleave(config.width, 0).repeat_interleave(config.width, 1)
+        render, place = recalled.places // config.width, recalled.places % config.width
+        same = render[:, None] == render
+        near = (place[:, None] - place).abs() < _NEAR
+        return prices + _SAME_RENDER * same + _SAME_PLACE * (same & near)
 
 
 @dataclass(frozen=True)
-class _Memory:
+class _Recalled:
     """Recalled renders and their mirror images.
 
     Attributes:
-        latents: R C h w.
-        differences: R 12 h w, of mean colours to the cells right, left, below and above.
-        prior: W R, log probability of each at every column of the panorama, up to a constant.
+        latents: M C h w.
+        differences: M 12 h w, of mean colours to the cells right, left, below and above.
+        prices: W M, nats of each at every column of the panorama, up to a constant.
+        places: S, the column of a render that is seen; mirrored or not it is the same.
+        classes: M attributes, in the order of the readers.
     """
 
     latents: Tensor
     differences: Tensor
-    prior: Tensor
-    _keys: dict[tuple[int, int], Tensor] = field(default_factory=dict)
-
-    def keys(self, channels: int, side: int) -> Tensor:
-        """R D h w: all patches, of the first channels; kept for the next step."""
-        if (channels, side) not in self._keys:
-            self._keys[channels, side] = patches_of(self.latents[:, :channels], side)
-        return self._keys[channels, side]
+    prices: Tensor
+    places: Tensor
+    classes: Tensor
 
 
-def _noised(latent: Tensor, noise: Tensor, alpha: Tensor) -> Tensor:
-    return alpha.sqrt() * latent + (1 - alpha).sqrt() * noise
+def _tops(height: int, band: int) -> list[int]:
+    """First rows of the fewest bands that cover a height, evenly spread."""
+    count = -(-height // band)
+    return torch.linspace(0, height - band, count).round().long().tolist()
 
 
-def _palette_distances(base: Tensor, colours: Tensor, width: float, loop: bool) -> Tensor:
-    """W R: mean squared distance over rows between a stretch of the panorama and whole renders."""
-    place = torch.arange(base.shape[-1], device=base.device)
+def _means(length: int, width: float, *, ring: bool = False) -> Tensor:
+    """n n: weighted means with a Gaussian's weights; `width` is its standard deviation in cells."""
+    place = torch.arange(length)
     apart = (place[:, None] - place).abs()
-    if loop:
-        apart = torch.minimum(apart, len(place) - apart)
-    near = (-((apart / width) ** 2) / 2).exp()
-    stretches = base[0] @ (near / near.sum(1, keepdim=True)).T  # 3 H W
-    renders = colours.mean(-1)  # R 3 h
-    if stretches.shape[1] != renders.shape[-1]:  # a panorama of another height: its mean colour
-        stretches, renders = stretches.mean(1, keepdim=True), renders.mean(-1, keepdim=True)
-    difference = stretches.permute(2, 0, 1)[:, None] - renders
+    if ring:
+        apart = torch.minimum(apart, length - apart)
+    weights = (-((apart / width) ** 2) / 2).exp()
+    return weights / weights.sum(1, keepdim=True)
+
+
+def _palette_distances(colours: Tensor, renders: Tensor, width: float, loop: bool) -> Tensor:
+    """W R: mean squared distance over rows between stretches of 1 3 h W and whole R 3 h w."""
+    stretches = colours[0] @ _means(colours.shape[-1], width, ring=loop).T.to(colours)  # 3 h W
+    difference = stretches.permute(2, 0, 1)[:, None] - renders.mean(-1)
     return difference.square().sum(2).mean(-1)
 
 
+def _differences(colours: Tensor) -> Tensor:
+    """N 3 h w -> N 12 h w: to the right, from the left, down, from above; at borders nothing."""
+    padded = F.pad(colours, (1, 1, 1, 1), mode="replicate")
+    return torch.cat(
+        [
+            padded[..., 1:-1, 2:] - colours,
+            colours - padded[..., 1:-1, :-2],
+            padded[..., 2:, 1:-1] - colours,
+            colours - padded[..., :-2, 1:-1],
+        ],
+        1,
+    )
+
+
 def _mean_differences(differences: Tensor) -> tuple[Tensor, Tensor]:
-    """1 12 H W -> right and down, 3 H W: what a cell and its neighbour say of their difference."""
-    right, left, down, up = differences[0].chunk(4)
+    """12 H W -> right and down, 3 H W: what a cell and its neighbour say of their difference."""
+    right, left, down, up = differences.chunk(4)
     return (right + left.roll(-1, -1)) / 2, (down + up.roll(-1, -2)) / 2

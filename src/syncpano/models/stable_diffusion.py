@@ -117,25 +117,14 @@ class LatentDiffusion:
         return self._parts.refiner is not None
 
     @torch.no_grad()
-    def refine(self, latent: Tensor, noise: Tensor, prompt: str, *, loop: bool = False) -> Tensor:
-        """1 C H W -> 1 C H W: what the model's refiner makes of a sampled z_0 under a prompt.
-
-        Args:
-            noise: 1 C H W, unit normal; the refiner starts from the latent with this noise added.
-        """
+    def refine(self, latent: Tensor, prompt: str, *, loop: bool = False) -> Tensor:
+        """1 C H W -> 1 C H W: what the model's refiner makes of a sampled z_0 under a prompt."""
         refiner: Any = self._parts.refiner
         assert refiner is not None
         if self._exact_autoencoder is None:
             self._exact_autoencoder = copy.deepcopy(self._parts.vae).float()
-        schedule = make_scheduler(self._parts.scheduler_config, "ddim", 1)
-        refined: Tensor = refiner.refine(
-            latent,
-            noise,
-            self._embed([prompt])[0],
-            schedule.alphas_cumprod.to(latent),
-            self._exact_autoencoder,
-            loop=loop,
-        )
+        text = self._embed([prompt])[0]
+        refined: Tensor = refiner.refine(latent, text, self._exact_autoencoder, loop=loop)
         return refined
 
     @torch.no_grad()

@@ -1,0 +1,188 @@
+"""Lay remembered pictures side by side in long stretches that meet where they differ least.
+
+# M pictures, C channels, h w their cells, S = M w their columns, picture by picture, K ways into a
+# column, W columns of the panorama
+
+The panorama's columns are a Markov chain whose states are remembered columns. Going on to a
+picture's next column is free; every other way has a price. The cheapest chain is found by dynamic
+programming (Viterbi 1967), and where it changes pictures, a seam is cut through both (image
+quilting: Efros & Freeman, SIGGRAPH 2001).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+REACH = 3  # cells on either side of a change in which its seam may lie
+_CONTEXT = 3  # columns on either side of a change that are compared
+_WAYS = 64  # into a column, the cheapest ones
+_NEVER = 1e6
+
+
+@dataclass(frozen=True)
+class Ways:
+    """The ways into every column: S K columns to come from, and S K prices."""
+
+    sources: Tensor
+    prices: Tensor
+
+    @classmethod
+    def between(cls, pictures: Tensor, surcharge: Tensor, mismatch: float) -> Ways:
+        """The ways between the columns of pictures.
+
+        Args:
+            pictures: M C h w, what is compared where pictures meet.
+            surcharge: S S, price of a change from one column to another, whatever is seen there.
+            mismatch: price of a unit of squared difference.
+        """
+        count, width = len(pictures), pictures.shape[-1]
+        columns = pictures.permute(0, 3, 1, 2).flatten(2)  # M w D
+        before = _surroundings(columns, 1)  # what follows a column, and the column itself
+        after = _surroundings(columns, 0)
+        squares = before.square().sum(1)[:, None] + after.square().sum(1)
+        prices = mismatch * (squares - 2 * before @ after.T).clamp(min=0) + surcharge
+        column = torch.arange(count * width, device=pictures.device)
+        place = column % width
+        # A seam needs both pictures on both sides of it.
+        prices[place >= width - REACH] = _NEVER
+        prices[:, place < REACH] = _NEVER
+        following = column[place < width - 1]
+        prices[following, following + 1] = 0.0
+        cheapest = prices.topk(min(_WAYS, len(prices)), dim=0, largest=False)
+        return cls(cheapest.indices.T.contiguous(), cheapest.values.T.contiguous())
+
+    def total(self, path: Tensor, *, ring: bool) -> float:
+        """What the ways of a path cost together."""
+        before, after = (path.roll(1), path) if ring else (path[:-1], path[1:])
+        taken = self.sources[after] == before[:, None]
+        return float(self.prices[after][taken].sum())
+
+
+def _surroundings(columns: Tensor, shift: int) -> Tensor:
+    """M w D -> S D': around the edge to the left of every column, or `shift` columns further."""
+    width = columns.shape[1]
+    place = torch.arange(width, device=columns.device)
+    around = range(shift - _CONTEXT, shift + _CONTEXT)
+    near = [columns[:, (place + offset).clamp(0, width - 1)] for offset in around]
+    return torch.cat(near, -1).flatten(0, 1)
+
+
+def cheapest_path(prices: Tensor, ways: Ways, *, ring: bool = False) -> Tensor:
+    """W: the column of every place, such that prices (W S) and ways cost the least.
+
+    A ring is closed where an open path of its columns is in the middle, far from its own ends.
+    """
+    path = _cheapest(prices, ways)
+    if not ring:
+        return path
+    middle = len(prices) // 2
+    closed = _cheapest(prices.roll(-middle, 0), ways, int(path[middle]))
+    return closed.roll(middle, 0)
+
+
+def _cheapest(prices: Tensor, ways: Ways, first: int | None = None) -> Tensor:
+    """The cheapest path; it begins at `first`, if that is given, and ends where `first` follows."""
+    total = prices[0]
+    if first is not None:
+        total = torch.full_like(total, _NEVER * len(prices))
+        total[first] = 0.0
+    steps = []
+    for price in prices[1:]:
+        total, way = (total[ways.sources] + ways.prices).min(1)
+        total = total + price
+        steps.append(way)
+    if first is not None:
+        into = ways.sources[first]
+        last = int(into[(total[into] + ways.prices[first]).argmin()])
+    else:
+        last = int(total.argmin())
+    path = [last]
+    for way in reversed(steps):
+        path.append(int(ways.sources[path[-1], way[path[-1]]]))
+    return torch.tensor(path[::-1], device=prices.device)
+
+
+def varied_path(
+    prices: Tensor, ways: Ways, places: Tensor, again: float, rounds: int, *, ring: bool
+) -> Tensor:
+    """A cheap path that comes back to few places: W columns.
+
+    What one round's path has used elsewhere costs more in the next; of all rounds' paths the one is
+    kept that costs the least together with its repetitions.
+
+    Args:
+        places: S, what a column shows; a picture and its mirror image show the same.
+        again: price of a pair of uses of one place.
+    """
+    surcharge = torch.zeros_like(prices)
+    found = []
+    for _ in range(rounds):
+        path = cheapest_path(prices + surcharge, ways, ring=ring)
+        used = F.one_hot(places[path], int(places.max()) + 1).to(prices)  # W places
+        others = used.sum(0) - used
+        repeats = float((others * used).sum()) / 2
+        own = float(prices.gather(1, path[:, None]).sum()) + ways.total(path, ring=ring)
+        found.append((own + again * repeats, path))
+        surcharge = surcharge / 2 + again * others[:, places]
+    return min(found, key=lambda priced: priced[0])[1]
+
+
+def with_seams(path: Tensor, pictures: Tensor, *, ring: bool = False) -> tuple[Tensor, Tensor]:
+    """The picture, h W, and its column, h W, that every cell of the panorama is taken from.
+
+    Args:
+        path: W, columns of S.
+        pictures: M C h w, what is compared along a seam.
+    """
+    height, width = pictures.shape[-2:]
+    chosen = torch.stack([path // width, path % width])  # 2 W
+    cells = chosen[:, None].repeat(1, height, 1)  # 2 h W
+    for left, right, cut in _changes(chosen, width, ring=ring):
+        (one, from_one), (other, from_other) = chosen[:, left].tolist(), chosen[:, right].tolist()
+        offsets = torch.arange(-REACH, REACH, device=path.device)
+        here = (from_one + 1 + offsets).clamp(0, width - 1)
+        there = (from_other + offsets).clamp(0, width - 1)
+        difference = (pictures[one][..., here] - pictures[other][..., there]).square().sum(0)
+        beyond = offsets >= _seam(difference)[:, None] - REACH  # h 2 REACH
+        around = torch.stack(
+            [
+                torch.where(beyond, other, one),
+                torch.where(beyond, there, here),
+            ]
+        )
+        at = cut + offsets
+        inside = torch.ones_like(at, dtype=torch.bool) if ring else (at >= 0) & (at < len(path))
+        cells[..., at[inside] % len(path)] = around[..., inside]
+    return cells[0], cells[1]
+
+
+def _changes(chosen: Tensor, width: int, *, ring: bool) -> Iterator[tuple[int, int, int]]:
+    """The last place before a change, the first one behind it, and where the edge is."""
+    count = chosen.shape[1]
+    for place in range(0 if ring else 1, count):
+        before, here = chosen[:, place - 1], chosen[:, place]
+        if before[0] != here[0] or before[1] + 1 != here[1]:
+            yield (place - 1) % count, place, place
+
+
+def _seam(difference: Tensor) -> Tensor:
+    """h: the cheapest cut from top to bottom, in cells from the left, by h n differences.
+
+    A cut at j leaves the cells before j on the left; from row to row it moves one cell at most.
+    """
+    price = difference[:, 1:] + difference[:, :-1]
+    total, steps = price[0], []
+    for row in price[1:]:
+        padded = F.pad(total, (1, 1), value=_NEVER)
+        best, move = padded.unfold(0, 3, 1).min(1)
+        steps.append(move - 1)
+        total = best + row
+    cut = [int(total.argmin())]
+    for move in reversed(steps):
+        cut.append(cut[-1] + int(move[cut[-1]]))
+    return torch.tensor(cut[::-1], device=difference.device) + 1
