@@ -1,4 +1,4 @@
-"""Rendered scenes that pocket learns from: seeded, band-limited, any width."""
+"""Rendered scenes that pocket learns from: seeded, band-limited, any width; see KIT.md."""
 
 from __future__ import annotations
 

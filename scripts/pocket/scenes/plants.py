@@ -88,10 +88,10 @@ def crown(rng: Generator, light: Light, height: int, width: int, color: Array, d
     cx, cy = width / 2 + np.cos(a) * r * width * 0.31, height * 0.37 + np.sin(a) * r * height * 0.22
     rad = height * rng.uniform(0.09, 0.16, n)
     lump = noise.balls(height, width, np.stack([cx, cy], 1), rad)
-    return _foliage(rng, light, lump, height * 0.045, color, depth, 0.37)
+    return foliage(rng, light, lump, height * 0.045, color, depth, 0.37)
 
 
-def _foliage(rng: Generator, light: Light, lump: Array, leaf: float, color: Array, depth: float, middle: float) -> Array:
+def foliage(rng: Generator, light: Light, lump: Array, leaf: float, color: Array, depth: float, middle: float) -> Array:
     """Return foliage (h, w, 4) over a height map of clumps (h, w) in px, with leaves of about `leaf` px."""
     height, width = lump.shape
     leaf = max(leaf, 4.0)
@@ -116,7 +116,7 @@ def bush(rng: Generator, light: Light, height: int = 60, color: Array | None = N
     cy = height - rad * 0.7 - (1 - u * u) * height * 0.4 * rng.random(n)
     lump = noise.balls(height, w, np.stack([w / 2 + u * w * 0.36, np.maximum(cy, rad)], 1), rad)
     base = rgb("#55803c") if color is None else color
-    return _foliage(rng, light, lump, height * 0.09, base, depth, 0.5)
+    return foliage(rng, light, lump, height * 0.09, base, depth, 0.5)
 
 
 def palm(rng: Generator, light: Light, height: int = 300, color: Array | None = None, depth: float = 0.0, fronds: int = 13) -> Array:

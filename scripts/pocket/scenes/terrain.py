@@ -81,7 +81,7 @@ def make(
     ys = horizon + f * (eye - maps[..., 0]) / zs
     top = int(np.clip(ys.min() - 2, 0, height - 2))
     end = height if bottom is None else int(np.clip(bottom, top + 2, height))
-    index, skyline = _project(ys - top, end - top)
+    index, skyline = project(ys - top, end - top)
     skyline = skyline + top
     mask = np.clip(np.arange(height, dtype=np.float32)[:, None] + 1.0 - skyline[None], 0, 1)
     mask = cv2.GaussianBlur(mask, (5, 3), 0.9)  # steep flanks without stairs
@@ -125,8 +125,8 @@ def _light(elevation: Array, light: Light) -> tuple[Array, Array]:
     return lambert * (1 - 0.75 * dark), np.sqrt(gx * gx + gz * gz)
 
 
-def _project(ys: Array, height: int) -> tuple[Array, Array]:
-    """Return the slice index (2H, W) seen by each half row and the skyline (W,), for rows of `height` px."""
+def project(ys: Array, height: int) -> tuple[Array, Array]:
+    """Return the slice index (2H, W) seen by each half row and the skyline (W,), for slices at rows `ys` (D, W) of a band `height` px high."""
     d, w = ys.shape
     seen = np.minimum.accumulate(ys, axis=0)
     h2 = height * 2

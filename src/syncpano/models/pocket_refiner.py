@@ -184,12 +184,13 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         config: Any = self.config
         differ = recalled.classes[:, None] != recalled.classes
         weights = torch.tensor([config.change[name] for name in self.readers]).to(differ.device)
-        prices = _CHANGE + (differ * weights).sum(-1)
+        prices: Tensor = _CHANGE + (differ * weights).sum(-1)
         prices = prices.repeat_interleave(config.width, 0).repeat_interleave(config.width, 1)
         render, place = recalled.places // config.width, recalled.places % config.width
         same = render[:, None] == render
         near = (place[:, None] - place).abs() < _NEAR
-        return prices + _SAME_RENDER * same + _SAME_PLACE * (same & near)
+        prices += _SAME_RENDER * same + _SAME_PLACE * (same & near)
+        return prices
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def dunes(
     smooth = cv2.GaussianBlur(h, (1, 9), 0.1, sigmaY=1.4)  # no stairs along crests that run across the view
     ys = (horizon + _F * (eye - smooth) / zs)[:, _SIDE:-_SIDE]
     top = int(np.clip(ys.min() - 2, 0, height - 2))
-    rows, skyline = terrain._project(ys - top, height - top)
+    rows, skyline = terrain.project(ys - top, height - top)
     skyline = skyline + top
     mask = np.clip(np.arange(height, dtype=np.float32)[:, None] + 1.0 - skyline[None], 0, 1)
     grain = np.ones((height, width), np.float32)

@@ -84,7 +84,7 @@ def acacia(rng: Generator, light: Light, height: int, color: np.ndarray, depth: 
             centres.append(tip + [rng.uniform(-0.17, 0.17) * w, rng.uniform(-0.07, 0.02) * height])
             radii.append(height * float(rng.uniform(0.05, 0.085)))
     lump = noise.balls(height, w, np.array(centres), np.array(radii))
-    leaves = plants._foliage(rng, light, lump, height * 0.035, color, depth, 0.28)
+    leaves = plants.foliage(rng, light, lump, height * 0.035, color, depth, 0.28)
     return leaves + out * (1 - leaves[..., 3:])
 
 

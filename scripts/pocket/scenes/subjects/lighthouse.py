@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .. import forms, land, noise, plants, style, water, weather
+from .. import land, noise, plants, style, water, weather
 from ..attributes import Attributes
-from ..canvas import below, blur, glow, hue, mix, over, paste, polygon, rgb, screen, sprite
+from ..canvas import below, blur, glow, hue, mix, over, paste, polygon, rgb, screen
 from ..light import Light
 from ..sky import paint_sky
+from ..towers import LAMP, SNOW, house, tower
 
 NAME = "lighthouse"
 _PAINTS = ("#d0302c", "#d0302c", "#24262c", "#2858a4", "#1c7c7c", "#d87828", "#8c2434")  # beside white
@@ -20,7 +21,6 @@ _ROCKS = ("#77706a", "#8a6a52", "#54565e", "#a8644c", "#cfc6b4", "#6c7468", "#b0
 _SEAS = ("#1f6f88", "#24606c", "#2c5484", "#2a8a94", "#3c6474", "#1c4c68")
 _ROOFS = ("#b04434", "#4c5868", "#6c4438", "#384048", "#c86c3c")
 _WALLS = ("#f6f3ec", "#f6f3ec", "#f0dcb0", "#e8b868", "#c46a50", "#a8c4d0")
-_WHITE, _SNOW, _LAMP = rgb("#f6f3ec"), rgb("#eef3fa"), rgb("#ffe6a8")
 
 
 @dataclass
@@ -45,7 +45,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     light.haze_density *= 0.55 if attrs.weather == "fog" else 0.85
     white = attrs.season == "winter" or attrs.weather == "snow"
     rock = hue(rgb(_ROCKS[int(rng.integers(len(_ROCKS)))]), float(rng.uniform(-8, 8)), 1.0, float(rng.uniform(0.9, 1.1)))
-    turf = _SNOW if white else hue(plants.grass_color(attrs), float(rng.uniform(-14, 10)), 1.05, 0.95)
+    turf = SNOW if white else hue(plants.grass_color(attrs), float(rng.uniform(-14, 10)), 1.05, 0.95)
     mask = np.zeros((height, width), np.float32)
     if rng.random() < 0.7:
         line = land.hills(rng, canvas, light, horizon + 4, float(rng.uniform(30, 70)), 0.7, mix(rock, turf, 0.5), 320.0, bottom=horizon + 6)
@@ -129,7 +129,7 @@ def lay(rng: Generator, canvas: np.ndarray, light: Light, coast: Coast, rock: np
     over(canvas, sea, drowned)
     np.maximum(mask, below(height, coast.top) * (1 - drowned) * (1 - depth), out=mask)
     line = np.exp(-(((yy - coast.foot[None] - 2) / 3.0) ** 2)) * np.clip((coast.foot - coast.top) / 12.0, 0, 1)[None]
-    over(canvas, light.haze(light.shade(_SNOW, 0.85), depth), (line * 0.8).astype(np.float32), y0)
+    over(canvas, light.haze(light.shade(SNOW, 0.85), depth), (line * 0.8).astype(np.float32), y0)
 
 
 def build(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, coast: Coast, white: bool) -> list[tuple[float, float, float]]:
@@ -137,7 +137,7 @@ def build(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, c
     lamps, lit = [], attrs.time != "noon" or attrs.weather == "fog"
     paint = hue(rgb(_PAINTS[int(rng.integers(len(_PAINTS)))]), float(rng.uniform(-8, 8)))
     roof = hue(rgb(_ROOFS[int(rng.integers(len(_ROOFS)))]), float(rng.uniform(-8, 8)))
-    roof, face = mix(roof, _SNOW, 0.85 * white), rgb(_WALLS[int(rng.integers(2 + white, len(_WALLS)))] if rng.random() < 0.4 + white else _WALLS[0])
+    roof, face = mix(roof, SNOW, 0.85 * white), rgb(_WALLS[int(rng.integers(2 + white, len(_WALLS)))] if rng.random() < 0.4 + white else _WALLS[0])
     kind = str(rng.choice(["bands", "bands", "spiral", "plain"]))
     for c in coast.centres:
         tall, side = float(rng.uniform(155, 215)), float(rng.choice([-1, 1]))
@@ -150,70 +150,6 @@ def build(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, c
         paste(canvas, tower(rng, light, tall, paint, kind, lit, white), x, y)
         lamps.append((float(x), y - tall * 0.865, tall * 0.05))
     return lamps
-
-
-def tower(rng: Generator, light: Light, tall: float, paint: np.ndarray, kind: str, lit: bool, white: bool) -> np.ndarray:
-    """Return a lighthouse (h, w, 4): a tapered striped shaft, a gallery, the glazed lamp room and its dome."""
-    n, w = int(tall), int(tall * 0.44)
-    c, neck = w / 2, tall * 0.2
-    yy, xx = np.mgrid[0:n, 0:w].astype(np.float32)
-    half = tall * (0.085 + 0.05 * np.clip((yy - neck) / (tall - neck), 0, 1))
-    u = np.clip((xx - c) / half, -1.2, 1.2)
-    grain = noise.fbm(rng, n, w, 30.0, 4) - 0.5
-    round_lit = np.clip(0.5 + 0.48 * u * light.dx - 0.12 * u * u + 0.25 * grain, 0.04, 1)
-    bend = yy + 0.035 * tall * (1 - u * u)
-    period = (tall - neck) / float(rng.choice([2.5, 3.5, 4.5]))
-    phase = (bend - neck) / period + (0.42 * u if kind == "spiral" else 0)
-    stripe = noise.smoothstep(np.abs(phase - np.floor(phase) - 0.5), 0.27, 0.23)
-    stripe = noise.smoothstep(bend, neck + 0.88 * (tall - neck), neck + 0.9 * (tall - neck)) if kind == "plain" else 1 - stripe
-    dark = paint * 0.9
-
-    def part(albedo: np.ndarray, *parts: list, lit: np.ndarray | float = round_lit, shine: bool = False) -> np.ndarray:
-        return sprite(albedo if shine else light.haze(light.shade(albedo, lit), 0.05), polygon(n, w, *parts))
-
-    def box(a: float, y0: float, y1: float, b: float | None = None, shift: float = 0.0) -> list:
-        b = a if b is None else b
-        return [(c + tall * (shift + x), y * tall) for x, y in ((-a, y0), (a, y0), (b, y1), (-b, y1))]
-
-    arc = np.linspace(np.pi, 0, 13)
-    dome = np.stack([c + 0.07 * tall * np.cos(arc), tall * (0.085 - 0.06 * np.sin(arc))], 1).tolist()
-    parts = [
-        part(mix(_WHITE, paint, stripe[..., None]), box(0.085, 0.2, 1.0, 0.135)),
-        part(dark, box(0.1, 0.2, 0.235, 0.086)),
-        part(mix(dark, rgb("#202020"), 0.5), box(0.125, 0.185, 0.205)),
-        part(_LAMP if lit else mix(rgb("#40586c"), light.horizon, 0.5), box(0.055, 0.095, 0.17), lit=0.6, shine=lit),
-        part(dark, *[box(0.007, 0.095, 0.19, shift=k * 0.045) for k in (-1, 0, 1)]),
-        part(dark, box(0.125, 0.152, 0.162), *[box(0.006, 0.152, 0.19, shift=k * 0.058) for k in (-2, -1, 1, 2)]),
-        part(mix(dark, _SNOW, 0.75 * white), [*box(0.07, 0.085, 0.1, 0.075)[::-1], *dome], box(0.009, 0.005, 0.04)),
-        part(rgb("#4c3828"), box(0.036, 0.9, 1.0), lit=0.5),
-    ]
-    for y, shift in ((0.34, 0.02), (0.53, -0.02), (0.72, 0.02)):
-        parts.append(part(_WHITE * 0.85, box(0.026, y - 0.008, y + 0.085, shift=shift)))
-        parts.append(part(_LAMP * 0.95 if lit else rgb("#2c3c4c"), box(0.018, y, y + 0.077, shift=shift), lit=0.5, shine=lit))
-    return forms.stack(*parts)
-
-
-def house(rng: Generator, light: Light, roof: np.ndarray, face: np.ndarray, size: float, lit: bool) -> np.ndarray:
-    """Return a keeper's house (h, w, 4): plastered walls, a gable beside a long roof, a chimney, windows."""
-    h, w, k = int(72 * size), int(96 * size), size
-    tex = noise.fbm(rng, h, w, 18.0, 3) - 0.5
-    mirror = rng.random() < 0.5
-
-    def part(albedo: np.ndarray, *parts: list, lit: float = 0.7, shine: bool = False) -> np.ndarray:
-        turned = [[((96 - x if mirror else x) * k, y * k) for x, y in p] for p in parts]
-        return sprite(albedo if shine else light.haze(light.shade(albedo, np.clip(lit + 0.4 * tex, 0.05, 1)), 0.06), polygon(h, w, *turned))
-
-    side = 0.2 * light.dx * (-1 if mirror else 1)
-    parts = [
-        part(rgb("#a08070"), [(74, 4), (84, 4), (84, 30), (74, 30)], lit=0.5),
-        part(face, [(30, 38), (92, 38), (92, 72), (30, 72)], lit=0.62 + side),
-        part(roof, [(28, 40), (36, 14), (88, 14), (96, 40)], lit=0.6 + side),
-        part(face, [(6, 40), (24, 18), (42, 40), (42, 72), (6, 72)], lit=0.72 - side),
-        part(roof, [(0, 42), (24, 10), (48, 42), (42, 42), (24, 19), (6, 42)], lit=0.75),
-    ]
-    for x, y in ((17, 46), (52, 46), (74, 46)):
-        parts.append(part(rgb("#ffc870") if lit else rgb("#34485a"), [(x, y), (x + 13, y), (x + 13, y + 14), (x, y + 14)], lit=0.5, shine=lit))
-    return forms.stack(*parts)
 
 
 def surf(rng: Generator, canvas: np.ndarray, light: Light, coast: Coast, rock: np.ndarray, mask: np.ndarray) -> None:
@@ -275,7 +211,7 @@ def shine(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, l
         beam = 1 - (1 - beam) * (1 - ray)
         cv2.circle(dots, (int(x), int(y)), int(r), 1.0, -1, cv2.LINE_AA)
     if attrs.time != "dawn" or attrs.weather == "fog":
-        screen(canvas, (strength * cv2.resize(blur(beam, 1.2), (width, height)))[..., None] * _LAMP)
-    glow(canvas, dots, _LAMP, 4.0, 1.2)
-    glow(canvas, dots, _LAMP, 22.0, 3.0 * strength)
+        screen(canvas, (strength * cv2.resize(blur(beam, 1.2), (width, height)))[..., None] * LAMP)
+    glow(canvas, dots, LAMP, 4.0, 1.2)
+    glow(canvas, dots, LAMP, 22.0, 3.0 * strength)
     mask *= 1 - np.clip(blur(dots, 3.0) * 1.6, 0, 1)
