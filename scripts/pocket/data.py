@@ -69,6 +69,12 @@ def _folder(cache: Path, subject: str, width: int) -> Path:
     return folder
 
 
+def odds_by_style(renders: Sequence[Render], styled: float) -> np.ndarray:
+    """Odds of each render, such that `styled` of those drawn are in a style other than photo."""
+    photo = np.array([render.attributes.style == "photo" for render in renders])
+    return np.where(photo, (1 - styled) / photo.sum(), styled / (~photo).sum())
+
+
 def to_tensor_range(images: np.ndarray) -> np.ndarray:
     """uint8 in 0..255 -> float32 in [-1, 1]."""
     return images.astype(np.float32) / 127.5 - 1

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from captions import caption
-from data import Render
+from data import Render, odds_by_style
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from safetensors.torch import load_file
@@ -42,8 +42,7 @@ class Windows:
         self.latents, self.renders = latents, renders
         self.mirrored = mirrored
         self.dropout = dropout
-        photo = np.array([render.attributes.style == "photo" for render in renders])
-        self.odds = np.where(photo, (1 - styled) / photo.sum(), styled / (~photo).sum())
+        self.odds = odds_by_style(renders, styled)
 
     def batch(self, rng: np.random.Generator, size: int) -> tuple[Tensor, list[str]]:
         """N C h w float32 windows (mirrored at random) and their captions ("" where dropped)."""

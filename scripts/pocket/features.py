@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import torch
 from autoencoder import image_tensor
-from data import Render
+from data import Render, odds_by_style
 from scenes.attributes import CLASSES
 from torch import Tensor
 from torch.nn import functional as F
@@ -40,9 +40,11 @@ class Thumbnails:
         _, labels, _ = cv2.kmeans(colours, classes, None, stop, 3, cv2.KMEANS_PP_CENTERS)
         self.labels["palette"] = torch.from_numpy(labels[:, 0].astype(np.int64))
 
-    def batch(self, rng: np.random.Generator, size: int) -> tuple[Tensor, dict[str, Tensor]]:
+    def batch(
+        self, rng: np.random.Generator, size: int, odds: np.ndarray
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """N 3 S S in [-1, 1], randomly cropped and mirrored, a little blurred or noisy; labels."""
-        chosen = rng.integers(len(self.images), size=size)
+        chosen = rng.choice(len(self.images), size=size, p=odds)
         images = torch.cat([image_tensor(self._crop(rng, i)) for i in chosen])
         # Samples of a small model are softer than renders and carry noise: neither may matter.
         if rng.random() < 0.3:
@@ -79,10 +81,11 @@ def train_features(
     state = {"model": model, "optimiser": optimiser}
     stage.restore(state)
     rng = np.random.default_rng([recipe["seed"], stage.step])
+    odds = odds_by_style(renders, recipe["styled"])
     for step in stage.steps(state):
         for group in optimiser.param_groups:
             group["lr"] = recipe["learning_rate"] * (1.01 - stage.progress)
-        images, labels = train.batch(rng, recipe["batch"])
+        images, labels = train.batch(rng, recipe["batch"], odds)
         with autocast(device):
             logits = model(images.to(device))
         losses = {n: F.cross_entropy(logits[n].float(), y.to(device)) for n, y in labels.items()}

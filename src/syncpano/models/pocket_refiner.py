@@ -27,6 +27,7 @@ from syncpano.models.patches import CENTRE, faded_together, patches_of
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 from syncpano.models.stretches import Ways, varied_path, with_seams
 
+_COARSE_CODES, _FINE_CODES = 127, 7  # largest code of a number, in eight bits and in four
 _DOUBT = 8.0  # nats: no reader is surer than this
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
 _ROUNDS = 4  # of looking for a path that repeats little
@@ -52,6 +53,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         mismatch: weight of the squared distance between renders where they meet.
         again: nats that every other use of a place of a render costs.
         key_channels: channels, from the coarsest on, in which distances are measured.
+        coarse_channels: channels that are remembered in eight bits; the finer ones have four.
         screen: weight of the sampled panorama's colours against the renders' own differences.
     """
 
@@ -68,29 +70,47 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         heads: Mapping[str, int],
         trust: Mapping[str, float],
         change: Mapping[str, float],
-        candidates: int = 40,
+        candidates: int = 48,
         palette_trust: float = 150.0,
         palette_width: float = 8.0,
         layout_trust: float = 0.05,
         mismatch: float = 0.1,
         again: float = 40.0,
         key_channels: int = 12,
+        coarse_channels: int = 16,
         screen: float = 0.1,
     ) -> None:
         super().__init__()
-        shape = (renders, latent_channels, height, width)
-        self.register_buffer("memory", torch.zeros(shape, dtype=torch.int8))
-        self.register_buffer("scale", torch.ones(latent_channels))  # of the memory's numbers
+        pairs = (latent_channels - coarse_channels) // 2  # of channels share a byte
+        coarse, fine = (renders, coarse_channels, height, width), (renders, pairs, height, width)
+        self.register_buffer("coarse", torch.zeros(coarse, dtype=torch.int8))
+        self.register_buffer("fine", torch.zeros(fine, dtype=torch.uint8))
+        self.register_buffer("scale", torch.ones(latent_channels))  # of the remembered numbers
         self.register_buffer("classes", torch.zeros(renders, len(heads), dtype=torch.int16))
         self.readers = nn.ModuleDict(
             {name: nn.Linear(text_width, heads[name]) for name in sorted(heads)}
         )
 
     def remember(self, latents: Tensor, classes: Mapping[str, Tensor]) -> None:
-        """Fill the memory: R C h w, eight bits a number, and by attribute the class of each, R."""
-        self.scale.copy_(latents.abs().amax((0, 2, 3)) / 127)
-        self.memory.copy_((latents / self.scale[:, None, None]).round().to(torch.int8))
+        """Fill the memory with latents, R C h w, and by attribute the class of each, R.
+
+        Numbers of the finer channels beyond 3.5 standard deviations are cut.
+        """
+        channels = self.coarse.shape[1]
+        self.scale[:channels] = latents[:, :channels].abs().amax((0, 2, 3)) / _COARSE_CODES
+        self.scale[channels:] = 3.5 * latents[:, channels:].std((0, 2, 3)) / _FINE_CODES
+        codes = (latents / self.scale[:, None, None]).round()
+        self.coarse.copy_(codes[:, :channels])
+        fine = codes[:, channels:].clamp(-_FINE_CODES, _FINE_CODES).to(torch.int16) + _FINE_CODES
+        low, high = fine.chunk(2, 1)
+        self.fine.copy_(low + 16 * high)
         self.classes.copy_(torch.stack([classes[name] for name in self.readers], 1))
+
+    def recall(self, chosen: Tensor) -> Tensor:
+        """The latents of chosen renders, N C h w float32."""
+        fine = torch.cat([self.fine[chosen] % 16, self.fine[chosen] // 16], 1)
+        codes = torch.cat([self.coarse[chosen].float(), fine.float() - _FINE_CODES], 1)
+        return codes * self.scale[:, None, None]
 
     @torch.no_grad()
     def refine(
@@ -121,7 +141,8 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         own = vae.cell_colours(pieces[None, :, CENTRE], loop=loop)
         missing = vae.cell_colours(latent, loop=loop) - own
         down, across = _COLOUR_STRETCH
-        missing = _means(height, down) @ missing @ _means(width, across, ring=loop).T
+        rows, columns = _means(height, down), _means(width, across, ring=loop)
+        missing = rows.to(missing) @ missing @ columns.T.to(missing)
         join = ScreenedPoisson(height, width, config.screen, ring=loop)
         colours = join.solve(*_mean_differences(differences), (own + missing)[0])
         shift = vae.colour_shift(colours - own)
@@ -131,7 +152,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """R: weighted log probability of every render under a prompt, up to a constant."""
         config: Any = self.config
         state = text.float().mean(0)
-        evidence = torch.zeros(len(self.memory), device=state.device)
+        evidence = torch.zeros(len(self.classes), device=state.device)
         for column, (name, reader) in enumerate(self.readers.items()):
             classes = reader(state).log_softmax(-1).clamp(min=-_DOUBT)
             evidence += config.trust[name] * classes[self.classes[:, column].long()]
@@ -161,7 +182,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """The renders that a prompt's evidence and a palette, 1 3 h W, may mean."""
         config: Any = self.config
         chosen = evidence.topk(min(config.candidates, len(evidence))).indices
-        latents = self.memory[chosen].float() * self.scale[:, None, None]
+        latents = self.recall(chosen)
         distances = _palette_distances(
             colours, vae.cell_colours(latents), config.palette_width, loop
         )
@@ -186,7 +207,8 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         weights = torch.tensor([config.change[name] for name in self.readers]).to(differ.device)
         prices: Tensor = _CHANGE + (differ * weights).sum(-1)
         prices = prices.repeat_interleave(config.width, 0).repeat_interleave(config.width, 1)
-        render, place = recalled.places // config.width, recalled.places % config.width
+        places = recalled.places.to(torch.int32)  # S S numbers follow
+        render, place = places // config.width, places % config.width
         same = render[:, None] == render
         near = (place[:, None] - place).abs() < _NEAR
         prices += _SAME_RENDER * same + _SAME_PLACE * (same & near)
