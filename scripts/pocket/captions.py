@@ -67,6 +67,14 @@ PAPER_PROMPTS = {
     "A photo of a beautiful ocean with coral reef": "coral_reef",
     "A photo of a lake under the northern lights": "northern_lights",
 }
+OWN_PROMPTS = {
+    "Desert dunes with a caravan": "desert",
+    "A volcano at night": "volcano",
+    "A harbour with boats": "harbour",
+    "A village in winter": "winter_village",
+    "A lighthouse on a cliff": "lighthouse",
+    "A starry sky over a lake": "starry_lake",
+}
 
 # Never used in training: they ask whether the model understands words, not templates.
 # Their words are all known, so that a failure is one of understanding.
@@ -107,7 +115,7 @@ def caption(rng: Generator, attributes: Attributes) -> str:
 def known_words() -> set[str]:
     """Every word that a caption can contain, in lower case."""
     texts = [noun for nouns in NOUNS.values() for noun in nouns]
-    texts += [*_OPENERS, *_PRAISE, *PAPER_PROMPTS]
+    texts += [*_OPENERS, *_PRAISE, *PAPER_PROMPTS, *OWN_PROMPTS]
     for values in _PHRASES.values():
         for phrases in values.values():
             texts += [*phrases.openers, *phrases.adjectives, *phrases.tails]

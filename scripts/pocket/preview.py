@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from captions import PAPER_PROMPTS
+from captions import OWN_PROMPTS, PAPER_PROMPTS
 from PIL import Image
 
 from syncpano.config import PanoramaConfig
@@ -18,10 +18,10 @@ from syncpano.presets import find_config, read_yaml
 
 
 def main() -> None:
-    """Paint one picture a prompt, by default of all the paper's, and tile them."""
+    """Paint one picture a prompt, by default of every subject, and tile them."""
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("prompts", nargs="*", default=list(PAPER_PROMPTS))
+    parser.add_argument("prompts", nargs="*", default=[*PAPER_PROMPTS, *OWN_PROMPTS])
     parser.add_argument("--model", default="pocket", help="pocket, or a folder of export.py's")
     parser.add_argument("--config", help="a named config; the defaults without it")
     parser.add_argument("--width", type=int, default=512, help="pixels of a picture, 512 high")
