@@ -110,7 +110,8 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """The latents of chosen renders, N C h w float32."""
         fine = torch.cat([self.fine[chosen] % 16, self.fine[chosen] // 16], 1)
         codes = torch.cat([self.coarse[chosen].float(), fine.float() - _FINE_CODES], 1)
-        return codes * self.scale[:, None, None]
+        latents: Tensor = codes * self.scale[:, None, None]
+        return latents
 
     @torch.no_grad()
     def refine(
