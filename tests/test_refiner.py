@@ -18,7 +18,7 @@ from torch import Tensor
 
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
-from syncpano.models.gradient_domain import ScreenedPoisson
+from syncpano.models.gradient_domain import ScreenedPoisson, differences_of, mean_differences
 from syncpano.models.load import load_model
 from syncpano.models.patches import faded_together, patches_of
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
@@ -90,6 +90,17 @@ def test_a_heavy_screen_gives_the_base_and_borders_are_free() -> None:
     free = ScreenedPoisson(4, 6, 0.1, ring=False).solve(odd, flat, flat)
     torch.testing.assert_close(free, flat, atol=ROUNDING, rtol=0)
     assert ScreenedPoisson(4, 6, 0.1, ring=True).solve(odd, flat, flat).abs().max() > 0.5
+
+
+def test_where_pieces_meet_their_opinions_are_averaged() -> None:
+    """A field keeps its own differences; at the edge of two, each says half."""
+    slopes = torch.arange(6.0).view(1, 1, 1, 6) * torch.tensor([1.0, 3.0]).view(2, 1, 1, 1)
+    own = differences_of(slopes)
+    right, down = mean_differences(own[0])
+    assert right[0, 0, :-1].tolist() == [1.0] * 5
+    assert not down.any()
+    pieced = torch.cat([own[0, ..., :3], own[1, ..., 3:]], -1)
+    assert mean_differences(pieced)[0][0, 0, :-1].tolist() == [1.0, 1.0, 2.0, 3.0, 3.0]
 
 
 # Colours of cells

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 class ScreenedPoisson:
@@ -44,6 +45,30 @@ class ScreenedPoisson:
         spectrum = rows.T @ wanted @ columns / self._denominator.to(base)
         field: Tensor = rows @ spectrum @ columns.T
         return field
+
+
+def differences_of(fields: Tensor) -> Tensor:
+    """N B H W -> N 4*B H W: to the next column, from the one before, and the same of rows.
+
+    A piece of a field keeps all four: where it ends, its neighbour is another piece. At the borders
+    they are zero.
+    """
+    padded = F.pad(fields, (1, 1, 1, 1), mode="replicate")
+    return torch.cat(
+        [
+            padded[..., 1:-1, 2:] - fields,
+            fields - padded[..., 1:-1, :-2],
+            padded[..., 2:, 1:-1] - fields,
+            fields - padded[..., :-2, 1:-1],
+        ],
+        1,
+    )
+
+
+def mean_differences(differences: Tensor) -> tuple[Tensor, Tensor]:
+    """4*B H W -> right and down, B H W: the mean of what two neighbours say of their difference."""
+    right, left, down, up = differences.chunk(4)
+    return (right + left.roll(-1, -1)) / 2, (down + up.roll(-1, -2)) / 2
 
 
 def _laplacian(length: int, *, ring: bool) -> Tensor:

@@ -20,9 +20,8 @@ import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from syncpano.models.gradient_domain import ScreenedPoisson
+from syncpano.models.gradient_domain import ScreenedPoisson, differences_of, mean_differences
 from syncpano.models.patches import CENTRE, faded_together, patches_of
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 from syncpano.models.stretches import Ways, varied_path, with_seams
@@ -51,7 +50,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         palette_width: cells, standard deviation of the stretch whose mean colours count.
         layout_trust: weight of the squared distance of a column to what was sampled there.
         mismatch: weight of the squared distance between renders where they meet.
-        again: nats that every other use of a place of a render costs.
+        again: nats that a pair of uses of one place of a render costs.
         key_channels: channels, from the coarsest on, in which distances are measured.
         coarse_channels: channels that are remembered in eight bits; the finer ones have four.
         screen: weight of the sampled panorama's colours against the renders' own differences.
@@ -145,7 +144,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         rows, columns = _means(height, down), _means(width, across, ring=loop)
         missing = rows.to(missing) @ missing @ columns.T.to(missing)
         join = ScreenedPoisson(height, width, config.screen, ring=loop)
-        colours = join.solve(*_mean_differences(differences), (own + missing)[0])
+        colours = join.solve(*mean_differences(differences), (own + missing)[0])
         shift = vae.colour_shift(colours - own)
         return faded_together(pieces + shift[0, :, None], vae, loop=loop)
 
@@ -192,10 +191,10 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         latents, prices, chosen = latents[possible], prices[:, possible], chosen[possible]
         latents = torch.cat([latents, vae.mirrored(latents)])
         places = torch.arange(len(chosen) * config.width, device=latents.device)
-        places = places.view(-1, config.width)
+        places = places.view(-1, config.width)  # R w
         return _Recalled(
             latents,
-            _differences(vae.cell_colours(latents)),
+            differences_of(vae.cell_colours(latents)),
             torch.cat([prices, prices], 1),
             torch.cat([places, places.flip(1)]).flatten(),
             self.classes[chosen].repeat(2, 1),
@@ -256,23 +255,3 @@ def _palette_distances(colours: Tensor, renders: Tensor, width: float, loop: boo
     stretches = colours[0] @ _means(colours.shape[-1], width, ring=loop).T.to(colours)  # 3 h W
     difference = stretches.permute(2, 0, 1)[:, None] - renders.mean(-1)
     return difference.square().sum(2).mean(-1)
-
-
-def _differences(colours: Tensor) -> Tensor:
-    """N 3 h w -> N 12 h w: to the right, from the left, down, from above; at borders nothing."""
-    padded = F.pad(colours, (1, 1, 1, 1), mode="replicate")
-    return torch.cat(
-        [
-            padded[..., 1:-1, 2:] - colours,
-            colours - padded[..., 1:-1, :-2],
-            padded[..., 2:, 1:-1] - colours,
-            colours - padded[..., :-2, 1:-1],
-        ],
-        1,
-    )
-
-
-def _mean_differences(differences: Tensor) -> tuple[Tensor, Tensor]:
-    """12 H W -> right and down, 3 H W: what a cell and its neighbour say of their difference."""
-    right, left, down, up = differences.chunk(4)
-    return (right + left.roll(-1, -1)) / 2, (down + up.roll(-1, -2)) / 2

@@ -26,7 +26,10 @@ _NEVER = 1e6
 
 @dataclass(frozen=True)
 class Ways:
-    """The ways into every column: S K columns to come from, and S K prices."""
+    """The ways into every column: S K columns to come from, and S K prices.
+
+    The following column is among them for free; of all others the cheapest are kept.
+    """
 
     sources: Tensor
     prices: Tensor
@@ -142,32 +145,27 @@ def with_seams(path: Tensor, pictures: Tensor, *, ring: bool = False) -> tuple[T
     height, width = pictures.shape[-2:]
     chosen = torch.stack([path // width, path % width])  # 2 W
     cells = chosen[:, None].repeat(1, height, 1)  # 2 h W
-    for left, right, cut in _changes(chosen, width, ring=ring):
-        (one, from_one), (other, from_other) = chosen[:, left].tolist(), chosen[:, right].tolist()
-        offsets = torch.arange(-REACH, REACH, device=path.device)
+    offsets = torch.arange(-REACH, REACH, device=path.device)
+    for change in _changes(chosen, ring=ring):
+        one, from_one = chosen[:, change - 1].tolist()
+        other, from_other = chosen[:, change].tolist()
         here = (from_one + 1 + offsets).clamp(0, width - 1)
         there = (from_other + offsets).clamp(0, width - 1)
         difference = (pictures[one][..., here] - pictures[other][..., there]).square().sum(0)
         beyond = offsets >= _seam(difference)[:, None] - REACH  # h 2 REACH
-        around = torch.stack(
-            [
-                torch.where(beyond, other, one),
-                torch.where(beyond, there, here),
-            ]
-        )
-        at = cut + offsets
+        around = torch.stack([torch.where(beyond, other, one), torch.where(beyond, there, here)])
+        at = change + offsets
         inside = torch.ones_like(at, dtype=torch.bool) if ring else (at >= 0) & (at < len(path))
         cells[..., at[inside] % len(path)] = around[..., inside]
     return cells[0], cells[1]
 
 
-def _changes(chosen: Tensor, width: int, *, ring: bool) -> Iterator[tuple[int, int, int]]:
-    """The last place before a change, the first one behind it, and where the edge is."""
-    count = chosen.shape[1]
-    for place in range(0 if ring else 1, count):
+def _changes(chosen: Tensor, *, ring: bool) -> Iterator[int]:
+    """The first place of every stretch but the first; in a ring, of that one too."""
+    for place in range(0 if ring else 1, chosen.shape[1]):
         before, here = chosen[:, place - 1], chosen[:, place]
         if before[0] != here[0] or before[1] + 1 != here[1]:
-            yield (place - 1) % count, place, place
+            yield place
 
 
 def _seam(difference: Tensor) -> Tensor:
