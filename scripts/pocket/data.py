@@ -17,6 +17,7 @@ import numpy as np
 import scenes
 from scenes.attributes import Attributes
 
+HEIGHT = 512  # pixels, of every render
 HELD_OUT = 1_000_000  # seeds from here on are never trained on
 
 
@@ -36,7 +37,7 @@ def render_all(
     cache: Path, subjects: Sequence[str], count: int, width: int, *, held_out: bool = False
 ) -> Iterator[Render]:
     """Yield `count` renders of every subject, subject by subject, drawing what is missing."""
-    folders = {subject: _folder(cache, subject, width) for subject in subjects}
+    folders = {subject: code_folder(cache, subject, width) for subject in subjects}
     first = HELD_OUT if held_out else 0
     for seed in range(first, first + count):
         for subject, folder in folders.items():
@@ -62,7 +63,8 @@ _JPEG = [
 ]
 
 
-def _folder(cache: Path, subject: str, width: int) -> Path:
+def code_folder(cache: Path, subject: str, width: int) -> Path:
+    """The folder of renders of a subject that this version of its code drew."""
     code = inspect.getsource(scenes.module(subject)).encode()
     folder = cache / f"{subject}-{width}-{hashlib.sha256(code).hexdigest()[:10]}"
     folder.mkdir(parents=True, exist_ok=True)

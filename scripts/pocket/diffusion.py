@@ -108,6 +108,7 @@ def new_scheduler(recipe: dict[str, Any]) -> DDIMScheduler:
     mean says "grey", and no prompt gets a night.
     """
     return DDIMScheduler(
+        num_train_timesteps=recipe["timesteps"],
         beta_start=0.00085,
         beta_end=recipe["beta_end"],
         beta_schedule="scaled_linear",
@@ -128,7 +129,7 @@ def x_loss(
     2025); without the cap it would spend itself on copying almost clean latents.
     """
     noise = torch.randn_like(windows)
-    t = torch.randint(0, 1000, (len(windows),), device=windows.device)
+    t = torch.randint(0, len(scheduler.alphas_cumprod), (len(windows),), device=windows.device)
     noisy = scheduler.add_noise(windows, noise, t)
     with autocast(windows.device.type):
         predicted = unet(noisy, t, states).sample

@@ -2,66 +2,80 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
+import scenes
 import torch
-from autoencoder import encode_renders
-from data import Render
+from data import HEIGHT, code_folder
+from safetensors.torch import load_file
 from scenes.attributes import CLASSES, Attributes
 from torch import Tensor
 from transformers import CLIPTextConfig
 
-from syncpano.models.pocket_refiner import PocketRefiner
+from syncpano.models.albums import as_file
+from syncpano.models.pocket_autoencoder import PocketAutoencoder
+from syncpano.models.pocket_refiner import THUMBNAIL, PocketRefiner
 
-# Most prompts name no style: of six photos as many are remembered as of one picture in another.
+# Most prompts name no style: of six photos as many are remembered as of one picture in another;
+# and no weather, which samples then show as often as renders do.
 _PHOTO_COUNTS = 1 / 6
+_WEATHER_COUNTS = {"clear": 0.6, "cloudy": 0.9, "fog": 1.1, "snow": 1.4}
 
 
 def build_refiner(
-    folder: Path, renders: Sequence[Render], subjects: Sequence[str], recipe: Mapping[str, Any]
+    folder: Path, subjects: Sequence[str], recipe: Mapping[str, Any], processes: int
 ) -> None:
-    """Write `refiner/`: a balanced choice of renders, and the readers of the text stage."""
-    chosen = [
-        render
-        for subject in subjects
-        for render in balanced(
-            [r for r in renders if r.attributes.subject == subject], recipe["per_subject"]
-        )
-    ]
-    latents = encode_renders(folder, chosen)
+    """Write `refiner/`: a balanced choice of wide renders, and the readers of the text stage."""
+    readers = _readers(folder)
+    chosen = [pick for subject in subjects for pick in _choice(subject, recipe)]
+    cache = folder / "memory"
+    with ProcessPoolExecutor(processes) as pool:
+        files = list(pool.map(partial(_files, cache, recipe), *zip(*chosen, strict=True)))
+    pictures, thumbnails = zip(*files, strict=True)
     heads = {"subject": list(subjects), **{name: list(names) for name, names in CLASSES.items()}}
+    cell = PocketAutoencoder.load_config(folder / "vae")["factor"]
     refiner = PocketRefiner(
         renders=len(chosen),
-        latent_channels=latents.shape[1],
-        height=latents.shape[2],
-        width=latents.shape[3],
+        picture_bytes=sum(map(len, pictures)),
+        thumbnail_bytes=sum(map(len, thumbnails)),
+        height=HEIGHT // cell,
+        width=recipe["width"] // cell,
         text_width=CLIPTextConfig.from_pretrained(folder / "text_encoder").hidden_size,
         heads={name: len(names) for name, names in heads.items()},
         trust=recipe["trust"],
         change=recipe["change"],
     )
-    refiner.remember(
-        latents.float(),
-        {
-            name: torch.tensor([names.index(getattr(r.attributes, name)) for r in chosen])
-            for name, names in heads.items()
-        },
-    )
-    refiner.readers.load_state_dict(_readers(folder))
+    attributes = [drawn for _, drawn in chosen]
+    classes = {
+        name: torch.tensor([names.index(getattr(a, name)) for a in attributes])
+        for name, names in heads.items()
+    }
+    refiner.remember(pictures, thumbnails, classes)
+    refiner.readers.load_state_dict(readers)
     refiner.save_pretrained(folder / "refiner")
 
 
-def balanced(renders: Sequence[Render], count: int) -> list[Render]:
-    """Choose renders one by one, each the one whose attributes are the rarest so far."""
-    left, chosen, seen = list(renders), [], Counter[object]()
+def _choice(subject: str, recipe: Mapping[str, Any]) -> list[tuple[int, Attributes]]:
+    """Seeds and attributes of the renders of a subject that are remembered."""
+    drawn = {seed: scenes.attributes_of(seed, subject) for seed in range(recipe["out_of"])}
+    return balanced(drawn, recipe["per_subject"])
+
+
+def balanced(drawn: Mapping[int, Attributes], count: int) -> list[tuple[int, Attributes]]:
+    """Choose seeds one by one, each the one whose attributes are the rarest so far."""
+    left, chosen, seen = dict(drawn), [], Counter[object]()
     for _ in range(min(count, len(left))):
-        best = min(left, key=lambda render: _crowding(render.attributes, seen))
-        left.remove(best)
-        chosen.append(best)
-        seen.update(_traits(best.attributes))
+        best = min(left, key=lambda seed: _crowding(left[seed], seen))
+        seen.update(_traits(left[best]))
+        chosen.append((best, left.pop(best)))
     return chosen
 
 
@@ -72,14 +86,41 @@ def _traits(a: Attributes) -> list[object]:
 def _crowding(attributes: Attributes, seen: Counter[object]) -> float:
     light, style, weather, season = (seen[trait] for trait in _traits(attributes))
     scale = _PHOTO_COUNTS if attributes.style == "photo" else 1.0
+    weather *= _WEATHER_COUNTS[attributes.weather]
     return scale * (3 * light + style) + 0.5 * weather + 0.3 * season
 
 
+def _files(
+    cache: Path, recipe: Mapping[str, Any], seed: int, attributes: Attributes
+) -> tuple[bytes, bytes]:
+    """A render and its thumbnail, compressed; drawn unless they are in the cache."""
+    width, quality = recipe["width"], recipe["quality"]
+    stem = code_folder(cache, attributes.subject, width) / f"{seed:07d}-{quality}"
+    picture, thumbnail = stem.with_suffix(".avif"), stem.with_suffix(".thumbnail.avif")
+    sidecar = stem.with_suffix(".json")
+    if not sidecar.exists():
+        cv2.setNumThreads(1)
+        image, drawn = scenes.render(seed, attributes.subject, width)
+        assert drawn == attributes
+        small = cv2.resize(image, None, fx=1 / THUMBNAIL, fy=1 / THUMBNAIL, interpolation=cv2.INTER_AREA)
+        picture.write_bytes(as_file(image, quality))
+        thumbnail.write_bytes(as_file(small, recipe["thumbnail_quality"]))
+        # The sidecar comes last: where it stands, both are whole.
+        sidecar.write_text(json.dumps(asdict(drawn)))
+    return picture.read_bytes(), thumbnail.read_bytes()
+
+
 def _readers(folder: Path) -> dict[str, Tensor]:
-    """The text stage's heads: they tell from a prompt's states what the picture shows."""
-    checkpoint = folder / "text.checkpoint.pt"
-    if not checkpoint.exists():
+    """The text stage's heads, which tell from a prompt's states what the picture shows.
+
+    A run that keeps another model's text encoder keeps that model's readers too.
+    """
+    checkpoint, kept = folder / "text.checkpoint.pt", folder / "refiner"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state"]["model"]
+        prefix = "heads."
+    elif kept.exists():
+        state, prefix = load_file(kept / "diffusion_pytorch_model.safetensors"), "readers."
+    else:
         raise SystemExit(f"{checkpoint} is missing: run the stage `text` first")
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state"]["model"]
-    prefix = "heads."
     return {name.removeprefix(prefix): x for name, x in state.items() if name.startswith(prefix)}

@@ -141,7 +141,8 @@ class Training:
 
     def run_refiner(self) -> None:
         """Fill the refiner's memory."""
-        build_refiner(self.folder, self.renders(), self.subjects, self.recipe["refiner"])
+        threads = self.arguments.threads
+        build_refiner(self.folder, self.subjects, self.recipe["refiner"], threads)
 
     def run_diffusion(self) -> None:
         """Train the UNet and the text encoder."""

@@ -38,7 +38,7 @@ class Panorama:
     Attributes:
         image: RGB.
         log: what made it (schema `syncpano.run/1`, see docs/runlog.md).
-        latent: z_0, 1 C H W, float32 on the CPU; refined where the model refines.
+        latent: z_0, 1 C H W, float32 on the CPU.
     """
 
     image: Image.Image
@@ -156,13 +156,11 @@ class Studio:
         noise = initial_noise(config.seed, model.latent_channels, layout.height, layout.width)
         noise = noise.to(model.device)
         latent = _sample(noise, layout, denoiser, loss, model, report)
-        if config.refine and model.has_refiner:
-            with clock("denoise"):
-                watcher.on_stage("refining")
-                latent = _refine(latent, layout, model)
         with clock("decode"):
-            watcher.on_stage("decoding")
-            image = to_image(model.decode_panorama(latent, config.loop))
+            refines = config.refine and model.has_refiner
+            watcher.on_stage("refining" if refines else "decoding")
+            drawn = _refine if refines else _decode
+            image = to_image(drawn(latent, layout, model))
         log["image"] = {
             "path": None,
             "width": image.width,
@@ -240,14 +238,20 @@ def _sample(
     return sample(noise, denoiser, layout.grid, sync, batches, report)
 
 
+def _decode(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
+    """z_0 -> 1 3 f*H f*W by the decoder."""
+    return model.decode_panorama(latent, layout.config.loop)
+
+
 def _refine(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
-    """z_0 -> z_0 by the model's refiner; windows that stand on their own are refined alone."""
-    config = layout.config
+    """z_0 -> 1 3 f*H f*W by the refiner; windows that stand on their own are drawn alone."""
+    config, factor = layout.config, model.vae_factor
     if config.method != "independent":
         return model.refine(latent, config.prompt, loop=config.loop)
     windows = layout.grid(0).windows
     views = [model.refine(crop(latent, [window]), config.prompt) for window in windows]
-    return average(torch.cat(views), windows, layout.height, layout.width)
+    in_pixels = [window.scaled(factor) for window in windows]
+    return average(torch.cat(views), in_pixels, factor * layout.height, factor * layout.width)
 
 
 def initial_noise(seed: int, channels: int, height: int, width: int) -> Tensor:

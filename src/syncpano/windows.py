@@ -26,6 +26,10 @@ class Window:
     left: int
     size: int
 
+    def scaled(self, factor: int) -> Window:
+        """The same place where every cell is `factor` pixels wide."""
+        return Window(factor * self.top, factor * self.left, factor * self.size)
+
 
 @dataclass(frozen=True)
 class Grid:

@@ -47,10 +47,19 @@ def allowed(subject: str) -> Allowed | None:
     return getattr(module(subject), "ALLOWED", None)
 
 
+def attributes_of(seed: int, subject: str) -> Attributes:
+    """Return what `render` would show, without drawing it."""
+    return sample_attributes(_rng(seed, subject), subject, allowed(subject))
+
+
 def render(seed: int, subject: str, width: int = 1024, attrs: Attributes | None = None) -> tuple[np.ndarray, Attributes]:
     """Return a render (512, width, 3) uint8 and its attributes, the same for the same arguments."""
-    rng = np.random.default_rng([seed, *subject.encode()])
+    rng = _rng(seed, subject)
     drawn = sample_attributes(rng, subject, allowed(subject))
     attrs = attrs or drawn
     image = module(subject).draw(rng, attrs, width)
     return np.round(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8), attrs
+
+
+def _rng(seed: int, subject: str) -> np.random.Generator:
+    return np.random.default_rng([seed, *subject.encode()])

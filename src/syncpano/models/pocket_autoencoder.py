@@ -70,6 +70,20 @@ class PocketAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """N 3 H W -> N C H/p W/p."""
         return PocketLatent(self.encoder(images))
 
+    def encode_thumbnails(self, images: Tensor, reduction: int, channels: int) -> Tensor:
+        """N 3 H/k W/k -> N D H/p W/p: the first D channels of images k times as large.
+
+        Coarse channels hardly see what a thumbnail lacks.
+
+        Args:
+            reduction: k, a divisor of p.
+            channels: D.
+        """
+        weight = F.avg_pool2d(self.encoder.weight[:channels], reduction) * reduction**2
+        assert self.encoder.bias is not None
+        stride = self.config.factor // reduction
+        return F.conv2d(images, weight, self.encoder.bias[:channels], stride=stride)
+
     def decode(self, latents: Tensor) -> PocketSample:
         """N C h w -> N 3 q*h q*w, with q the `image_factor`."""
         sample = self.decode_linear(latents)
@@ -93,20 +107,6 @@ class PocketAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         weight = torch.stack([part.mean(0) for part in self.linear.weight.chunk(3)])
         bias = torch.stack([part.mean() for part in self.linear.bias.chunk(3)])
         return F.conv2d(_padded(latents, 1, loop), weight, bias)
-
-    def colour_shift(self, change: Tensor) -> Tensor:
-        """N 3 h w -> N C h w: what it adds to a cell's latent when its colour changes by this."""
-        return torch.einsum("cr,nrhw->nchw", self.encoder.weight.sum((2, 3)), change)
-
-    def with_colours_changed(
-        self, latents: Tensor, change: Tensor, *, loop: bool = False
-    ) -> Tensor:
-        """N C h w -> N C h w: colours changed by N 3 h w, smoothly from cell to cell."""
-        rim, factor = 2, self.config.factor
-        smooth = F.interpolate(_padded(change, rim, loop), scale_factor=factor, mode="bicubic")
-        inner = smooth[..., rim * factor : -rim * factor, rim * factor : -rim * factor]
-        return latents + F.conv2d(inner, self.encoder.weight, stride=factor)
-
 
 def _padded(cells: Tensor, rim: int, loop: bool) -> Tensor:
     padded = F.pad(cells, (0, 0, rim, rim), mode="replicate")

@@ -1,7 +1,7 @@
 """The pocket model's refiner: it draws a sampled panorama with what it remembers of renders.
 
-# R renders, C latent channels, h w their latents, H W the panorama's, K classes, M recalled renders
-# and their mirror images, S = M w their columns, V numbers drawn of a cell
+# R renders, h w their cells, C latent channels, H W the panorama's latent, p pixels a cell's side,
+# M recalled renders and their mirror images, S = M w their columns
 
 The UNet is too small to draw. It decides palette, layout and light, jointly for all windows; then
 the refiner lays stretches of remembered renders side by side (image quilting: Efros & Freeman 2001)
@@ -11,7 +11,7 @@ and each other, and gives them the sampled panorama's colours. docs/notes/pocket
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,39 +20,44 @@ import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from syncpano.models.albums import Album
 from syncpano.models.gradient_domain import ScreenedPoisson, differences_of, mean_differences
-from syncpano.models.patches import CENTRE, faded_together, patches_of
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
-from syncpano.models.stretches import Ways, varied_path, with_seams
+from syncpano.models.quilt import sewn, stacked
+from syncpano.models.stretches import REACH, Stretch, Ways, stretches_of, varied_path
 
-_COARSE_CODES, _FINE_CODES = 127, 7  # largest code of a number, in eight bits and in four
+THUMBNAIL = 8  # pixels of a render in one of its thumbnail, along either side
 _DOUBT = 8.0  # nats: no reader is surer than this
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
+_FEW = 16  # renders: the time that a path takes goes with their number's square
 _ROUNDS = 4  # of looking for a path that repeats little
 # Nats. Where a render goes on in itself or in its own mirror image, the eye sees a pattern.
 _CHANGE, _SAME_RENDER, _SAME_PLACE = 5.0, 30.0, 1000.0
 _NEAR = 12  # cells: what counts as the same place of a render
 _COLOUR_STRETCH = (1.0, 4.0)  # cells down and across: sampled colours count at this scale
+_BAND_FADE = 2  # cells
 
 
 class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
-    """Sampled latent 1 C H W -> the latent of a sharp panorama with its layout and palette.
+    """Sampled latent 1 C H W -> a sharp panorama with its layout and palette.
 
     Args:
-        renders, latent_channels, height, width: R, C, h, w of the memory.
+        renders: R.
+        picture_bytes, thumbnail_bytes: of all remembered renders' files.
+        height, width: h, w.
         text_width: width of the text encoder's states.
         heads: attribute -> number of its classes, which captions are read for.
         trust: attribute -> weight of log p(class | prompt) in the choice of renders.
         change: attribute -> nats that it costs to go on in a render of another class.
-        candidates: renders that a prompt chooses from, at most.
+        candidates: renders whose palettes are looked at, those that the prompt means most.
         palette_trust: weight of the squared distance of mean colours, in the choice of renders.
         palette_width: cells, standard deviation of the stretch whose mean colours count.
         layout_trust: weight of the squared distance of a column to what was sampled there.
         mismatch: weight of the squared distance between renders where they meet.
         again: nats that a pair of uses of one place of a render costs.
-        key_channels: channels, from the coarsest on, in which distances are measured.
-        coarse_channels: channels that are remembered in eight bits; the finer ones have four.
+        key_channels: latent channels, from the coarsest on, in which distances are measured.
         screen: weight of the sampled panorama's colours against the renders' own differences.
     """
 
@@ -62,61 +67,47 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def __init__(
         self,
         renders: int,
-        latent_channels: int,
+        picture_bytes: int,
+        thumbnail_bytes: int,
         height: int,
         width: int,
         text_width: int,
         heads: Mapping[str, int],
         trust: Mapping[str, float],
         change: Mapping[str, float],
-        candidates: int = 48,
+        candidates: int = 36,
         palette_trust: float = 150.0,
         palette_width: float = 8.0,
         layout_trust: float = 0.05,
-        mismatch: float = 0.1,
+        mismatch: float = 0.2,
         again: float = 40.0,
         key_channels: int = 12,
-        coarse_channels: int = 16,
         screen: float = 0.1,
     ) -> None:
         super().__init__()
-        pairs = (latent_channels - coarse_channels) // 2  # of channels share a byte
-        coarse, fine = (renders, coarse_channels, height, width), (renders, pairs, height, width)
-        self.register_buffer("coarse", torch.zeros(coarse, dtype=torch.int8))
-        self.register_buffer("fine", torch.zeros(fine, dtype=torch.uint8))
-        self.register_buffer("scale", torch.ones(latent_channels))  # of the remembered numbers
+        self.pictures = Album(renders, picture_bytes)
+        self.thumbnails = Album(renders, thumbnail_bytes)
         self.register_buffer("classes", torch.zeros(renders, len(heads), dtype=torch.int16))
         self.readers = nn.ModuleDict(
             {name: nn.Linear(text_width, heads[name]) for name in sorted(heads)}
         )
 
-    def remember(self, latents: Tensor, classes: Mapping[str, Tensor]) -> None:
-        """Fill the memory with latents, R C h w, and by attribute the class of each, R.
-
-        Numbers of the finer channels beyond 3.5 standard deviations are cut.
-        """
-        channels = self.coarse.shape[1]
-        self.scale[:channels] = latents[:, :channels].abs().amax((0, 2, 3)) / _COARSE_CODES
-        self.scale[channels:] = 3.5 * latents[:, channels:].std((0, 2, 3)) / _FINE_CODES
-        codes = (latents / self.scale[:, None, None]).round()
-        self.coarse.copy_(codes[:, :channels])
-        fine = codes[:, channels:].clamp(-_FINE_CODES, _FINE_CODES).to(torch.int16) + _FINE_CODES
-        low, high = fine.chunk(2, 1)
-        self.fine.copy_(low + 16 * high)
+    def remember(
+        self,
+        pictures: Sequence[bytes],
+        thumbnails: Sequence[bytes],
+        classes: Mapping[str, Tensor],
+    ) -> None:
+        """Fill the memory: R files of renders, R of their thumbnails, R classes an attribute."""
+        self.pictures.fill(pictures)
+        self.thumbnails.fill(thumbnails)
         self.classes.copy_(torch.stack([classes[name] for name in self.readers], 1))
-
-    def recall(self, chosen: Tensor) -> Tensor:
-        """The latents of chosen renders, N C h w float32."""
-        fine = torch.cat([self.fine[chosen] % 16, self.fine[chosen] // 16], 1)
-        codes = torch.cat([self.coarse[chosen].float(), fine.float() - _FINE_CODES], 1)
-        latents: Tensor = codes * self.scale[:, None, None]
-        return latents
 
     @torch.no_grad()
     def refine(
         self, latent: Tensor, text: Tensor, vae: PocketAutoencoder, *, loop: bool = False
     ) -> Tensor:
-        """Refine a sampled latent.
+        """Draw what was sampled: 1 3 p*H p*W in [-1, 1].
 
         Args:
             latent: 1 C H W, z_0 as the UNet left it; H at least h.
@@ -127,26 +118,33 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         config: Any = self.config
         height, width = latent.shape[-2:]
         evidence = self._evidence(text)
+        sampled = vae.cell_colours(latent, loop=loop)
         # What is remembered is one window high: a taller panorama is drawn in bands.
         tops = _tops(height, config.height)
-        edges = [0, *((a + b + config.height) // 2 for a, b in pairwise(tops)), height]
         bands = [
-            self._band(latent[..., top : top + config.height, :], evidence, vae, loop)[
-                :, upper - top : lower - top
-            ]
-            for top, (upper, lower) in zip(tops, pairwise(edges), strict=True)
+            self._plan(
+                latent[..., top : top + config.height, :],
+                sampled[..., top : top + config.height, :],
+                evidence,
+                vae,
+                loop,
+            )
+            for top in tops
         ]
-        drawn = torch.cat(bands, 1)  # V H W
-        pieces, differences = drawn[:-12].view(-1, 9, height, width), drawn[-12:]
-        own = vae.cell_colours(pieces[None, :, CENTRE], loop=loop)
-        missing = vae.cell_colours(latent, loop=loop) - own
+        cells = _stacked_cells([band.cells for band in bands], tops)  # 15 H W
+        own, differences = cells[:3], cells[3:]
         down, across = _COLOUR_STRETCH
         rows, columns = _means(height, down), _means(width, across, ring=loop)
-        missing = rows.to(missing) @ missing @ columns.T.to(missing)
+        missing = rows.to(own) @ (sampled[0] - own) @ columns.T.to(own)
         join = ScreenedPoisson(height, width, config.screen, ring=loop)
-        colours = join.solve(*mean_differences(differences), (own + missing)[0])
-        shift = vae.colour_shift(colours - own)
-        return faded_together(pieces + shift[0, :, None], vae, loop=loop)
+        shift = join.solve(*mean_differences(differences), own + missing) - own
+        drawn = [
+            self._drawn(band, shift[:, top : top + config.height], vae.config.factor, loop)
+            for band, top in zip(bands, tops, strict=True)
+        ]
+        factor = vae.config.factor
+        picture = stacked(drawn, [factor * top for top in tops], factor * _BAND_FADE)
+        return picture[None]
 
     def _evidence(self, text: Tensor) -> Tensor:
         """R: weighted log probability of every render under a prompt, up to a constant."""
@@ -158,43 +156,53 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             evidence += config.trust[name] * classes[self.classes[:, column].long()]
         return evidence
 
-    def _band(self, latent: Tensor, evidence: Tensor, vae: PocketAutoencoder, loop: bool) -> Tensor:
-        """V h W of 1 C h W: of every cell the 3 x 3 patch and the differences to its neighbours."""
+    def _plan(
+        self,
+        latent: Tensor,
+        sampled: Tensor,
+        evidence: Tensor,
+        vae: PocketAutoencoder,
+        loop: bool,
+    ) -> _Band:
+        """Which stretches of renders draw a band 1 C h W with colours 1 3 h W."""
         config: Any = self.config
-        keys = config.key_channels
-        recalled = self._recall(evidence, vae.cell_colours(latent, loop=loop), vae, loop)
-        pictures = recalled.latents[:, :keys]
-        columns = pictures.permute(0, 3, 1, 2).flatten(2).flatten(0, 1)  # S D
-        sampled = latent[0, :keys].permute(2, 0, 1).flatten(1)  # W D
-        layout = columns.square().sum(1) - 2 * sampled @ columns.T
+        recalled = self._recall(evidence, sampled, vae, loop)
+        columns = recalled.keys.permute(0, 3, 1, 2).flatten(2).flatten(0, 1)  # S D
+        wanted = latent[0, : config.key_channels].permute(2, 0, 1).flatten(1)  # W D
+        layout = columns.square().sum(1) - 2 * wanted @ columns.T
         prices = config.layout_trust * layout + recalled.prices.repeat_interleave(config.width, 1)
-        ways = Ways.between(pictures, self._surcharge(recalled), config.mismatch)
+        ways = Ways.between(recalled.keys, self._surcharge(recalled), config.mismatch)
         path = varied_path(prices, ways, recalled.places, config.again, _ROUNDS, ring=loop)
-        picture, column = with_seams(path, pictures, ring=loop)
-        row = torch.arange(config.height, device=path.device)[:, None]
-        contents = torch.cat([patches_of(recalled.latents, 3), recalled.differences], 1)
-        drawn: Tensor = contents[picture, :, row, column].permute(2, 0, 1)
-        return drawn
+        contents = torch.cat([recalled.colours, differences_of(recalled.colours)], 1)
+        cells = contents[path // config.width, :, :, path % config.width]  # W 15 h
+        return _Band(
+            stretches_of(path, config.width, ring=loop), recalled.renders, cells.permute(1, 2, 0)
+        )
 
     def _recall(
-        self, evidence: Tensor, colours: Tensor, vae: PocketAutoencoder, loop: bool
+        self, evidence: Tensor, sampled: Tensor, vae: PocketAutoencoder, loop: bool
     ) -> _Recalled:
         """The renders that a prompt's evidence and a palette, 1 3 h W, may mean."""
         config: Any = self.config
         chosen = evidence.topk(min(config.candidates, len(evidence))).indices
-        latents = self.recall(chosen)
-        distances = _palette_distances(
-            colours, vae.cell_colours(latents), config.palette_width, loop
-        )
+        thumbnails = torch.stack([self.thumbnails.picture(int(index)) for index in chosen])
+        thumbnails = thumbnails.to(sampled) / 127.5 - 1
+        side = vae.config.factor // THUMBNAIL
+        colours = F.avg_pool2d(thumbnails, side)
+        distances = _palette_distances(sampled, colours, config.palette_width, loop)
         prices = config.palette_trust * distances - evidence[chosen]  # W R
-        possible = (prices < prices.amin(1, keepdim=True) + _IMPOSSIBLE).any(0)
-        latents, prices, chosen = latents[possible], prices[:, possible], chosen[possible]
-        latents = torch.cat([latents, vae.mirrored(latents)])
-        places = torch.arange(len(chosen) * config.width, device=latents.device)
+        worse = (prices - prices.amin(1, keepdim=True)).amin(0)  # than the best, where it is best
+        few = worse.topk(min(_FEW, len(worse)), largest=False)
+        fit = few.indices[few.values < _IMPOSSIBLE].sort().values
+        thumbnails, colours, chosen = thumbnails[fit], colours[fit], chosen[fit]
+        prices = prices[:, fit]
+        thumbnails = torch.cat([thumbnails, thumbnails.flip(-1)])
+        places = torch.arange(len(chosen) * config.width, device=prices.device)
         places = places.view(-1, config.width)  # R w
         return _Recalled(
-            latents,
-            differences_of(vae.cell_colours(latents)),
+            [(int(index), mirrored) for mirrored in (False, True) for index in chosen],
+            vae.encode_thumbnails(thumbnails, THUMBNAIL, config.key_channels),
+            torch.cat([colours, colours.flip(-1)]),
             torch.cat([prices, prices], 1),
             torch.cat([places, places.flip(1)]).flatten(),
             self.classes[chosen].repeat(2, 1),
@@ -214,24 +222,87 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         prices += _SAME_RENDER * same + _SAME_PLACE * (same & near)
         return prices
 
+    def _drawn(self, band: _Band, shift: Tensor, factor: int, loop: bool) -> Tensor:
+        """3 p*h p*W: a band's stretches, their cells' colours shifted by 3 h W, sewn together."""
+        strips = self._strips(band, shift, factor, loop)
+        quilt = sewn(strips, 2 * REACH * factor, ring=loop)
+        if not loop:
+            return quilt
+        # It begins where the first stretch can be seen first.
+        return quilt.roll((band.stretches[0].place - REACH) * factor, -1)
+
+    def _strips(self, band: _Band, shift: Tensor, factor: int, loop: bool) -> Iterator[Tensor]:
+        """3 p*h n: every stretch, and a little of what is left and right of it in its render."""
+        last = len(band.stretches) - 1
+        for index, stretch in enumerate(band.stretches):
+            before = REACH if loop or index > 0 else 0
+            after = REACH if loop or index < last else 0
+            render, mirrored = band.renders[stretch.picture]
+            picture = self.pictures.picture(render)
+            if mirrored:
+                picture = picture.flip(-1)
+            start = (stretch.first - before) * factor
+            end = (stretch.first + stretch.length + after) * factor
+            strip = picture[..., start:end].to(shift) / 127.5 - 1
+            places = torch.arange(stretch.place, stretch.place + stretch.length)
+            own = F.pad(shift[..., places % shift.shape[-1]], (before, after), mode="replicate")
+            yield (strip + _smooth(own, factor)).clamp(-1, 1)
+
 
 @dataclass(frozen=True)
 class _Recalled:
     """Recalled renders and their mirror images.
 
     Attributes:
-        latents: M C h w.
-        differences: M 12 h w, of mean colours to the cells right, left, below and above.
+        renders: M, which render, and whether it is mirrored.
+        keys: M D h w, what is compared.
+        colours: M 3 h w, of the cells.
         prices: W M, nats of each at every column of the panorama, up to a constant.
         places: S, the column of a render that is seen; mirrored or not it is the same.
         classes: M attributes, in the order of the readers.
     """
 
-    latents: Tensor
-    differences: Tensor
+    renders: list[tuple[int, bool]]
+    keys: Tensor
+    colours: Tensor
     prices: Tensor
     places: Tensor
     classes: Tensor
+
+
+@dataclass(frozen=True)
+class _Band:
+    """What a band of a panorama is drawn from.
+
+    Attributes:
+        stretches: from left to right.
+        renders: what their pictures are: which render, and whether it is mirrored.
+        cells: 15 h W, the stretches' colours and their differences to neighbours in the render.
+    """
+
+    stretches: list[Stretch]
+    renders: list[tuple[int, bool]]
+    cells: Tensor
+
+
+def _stacked_cells(bands: Sequence[Tensor], tops: Sequence[int]) -> Tensor:
+    """B H W of bands B h W; where two overlap, the border is in the middle."""
+    tall = bands[0].shape[1]
+    edges = [0, *((a + b + tall) // 2 for a, b in pairwise(tops)), tops[-1] + tall]
+    parts = [
+        band[:, upper - top : lower - top]
+        for band, top, (upper, lower) in zip(bands, tops, pairwise(edges), strict=True)
+    ]
+    return torch.cat(parts, 1)
+
+
+def _smooth(cells: Tensor, factor: int) -> Tensor:
+    """B h w -> B p*h p*w, smoothly from cell to cell."""
+    rim = 2
+    padded = F.pad(cells[None], (rim, rim, rim, rim), mode="replicate")
+    smooth = F.interpolate(padded, scale_factor=factor, mode="bicubic")
+    inner = slice(rim * factor, -rim * factor)
+    return smooth[0, :, inner, inner]
 
 
 def _tops(height: int, band: int) -> list[int]:

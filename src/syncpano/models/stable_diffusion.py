@@ -118,14 +118,15 @@ class LatentDiffusion:
 
     @torch.no_grad()
     def refine(self, latent: Tensor, prompt: str, *, loop: bool = False) -> Tensor:
-        """1 C H W -> 1 C H W: what the model's refiner makes of a sampled z_0 under a prompt."""
+        """1 C H W -> 1 3 f*H f*W in [-1, 1]: what the refiner draws of a sampled z_0."""
         refiner: Any = self._parts.refiner
         assert refiner is not None
         if self._exact_autoencoder is None:
             self._exact_autoencoder = copy.deepcopy(self._parts.vae).float()
         text = self._embed([prompt])[0]
-        refined: Tensor = refiner.refine(latent, text, self._exact_autoencoder, loop=loop)
-        return refined
+        latent = latent.to(self.device)
+        drawn: Tensor = refiner.refine(latent, text, self._exact_autoencoder, loop=loop)
+        return drawn
 
     @torch.no_grad()
     def decode_panorama(self, latent: Tensor, loop: bool = False) -> Tensor:

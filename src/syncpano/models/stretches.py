@@ -5,20 +5,18 @@
 
 The panorama's columns are a Markov chain whose states are remembered columns. Going on to a
 picture's next column is free; every other way has a price. The cheapest chain is found by dynamic
-programming (Viterbi 1967), and where it changes pictures, a seam is cut through both (image
-quilting: Efros & Freeman, SIGGRAPH 2001).
+programming (Viterbi 1967).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-REACH = 3  # cells on either side of a change in which its seam may lie
+REACH = 3  # columns on either side of a change in which its seam may lie
 _CONTEXT = 3  # columns on either side of a change that are compared
 _WAYS = 64  # into a column, the cheapest ones
 _NEVER = 1e6
@@ -135,52 +133,38 @@ def varied_path(
     return min(found, key=lambda priced: priced[0])[1]
 
 
-def with_seams(path: Tensor, pictures: Tensor, *, ring: bool = False) -> tuple[Tensor, Tensor]:
-    """The picture, h W, and its column, h W, that every cell of the panorama is taken from.
+@dataclass(frozen=True)
+class Stretch:
+    """A run of a picture's columns.
+
+    Attributes:
+        picture: which one.
+        first: its first column in the picture.
+        place: that column's place in the panorama.
+        length: columns.
+    """
+
+    picture: int
+    first: int
+    place: int
+    length: int
+
+
+def stretches_of(path: Tensor, width: int, *, ring: bool) -> list[Stretch]:
+    """The stretches that a path, W columns of S, consists of, in order.
+
+    In a ring one of them may go on beyond the last place, at the first one.
 
     Args:
-        path: W, columns of S.
-        pictures: M C h w, what is compared along a seam.
+        width: w.
     """
-    height, width = pictures.shape[-2:]
-    chosen = torch.stack([path // width, path % width])  # 2 W
-    cells = chosen[:, None].repeat(1, height, 1)  # 2 h W
-    offsets = torch.arange(-REACH, REACH, device=path.device)
-    for change in _changes(chosen, ring=ring):
-        one, from_one = chosen[:, change - 1].tolist()
-        other, from_other = chosen[:, change].tolist()
-        here = (from_one + 1 + offsets).clamp(0, width - 1)
-        there = (from_other + offsets).clamp(0, width - 1)
-        difference = (pictures[one][..., here] - pictures[other][..., there]).square().sum(0)
-        beyond = offsets >= _seam(difference)[:, None] - REACH  # h 2 REACH
-        around = torch.stack([torch.where(beyond, other, one), torch.where(beyond, there, here)])
-        at = change + offsets
-        inside = torch.ones_like(at, dtype=torch.bool) if ring else (at >= 0) & (at < len(path))
-        cells[..., at[inside] % len(path)] = around[..., inside]
-    return cells[0], cells[1]
-
-
-def _changes(chosen: Tensor, *, ring: bool) -> Iterator[int]:
-    """The first place of every stretch but the first; in a ring, of that one too."""
-    for place in range(0 if ring else 1, chosen.shape[1]):
-        before, here = chosen[:, place - 1], chosen[:, place]
-        if before[0] != here[0] or before[1] + 1 != here[1]:
-            yield place
-
-
-def _seam(difference: Tensor) -> Tensor:
-    """h: the cheapest cut from top to bottom, in cells from the left, by h n differences.
-
-    A cut at j leaves the cells before j on the left; from row to row it moves one cell at most.
-    """
-    price = difference[:, 1:] + difference[:, :-1]
-    total, steps = price[0], []
-    for row in price[1:]:
-        padded = F.pad(total, (1, 1), value=_NEVER)
-        best, move = padded.unfold(0, 3, 1).min(1)
-        steps.append(move - 1)
-        total = best + row
-    cut = [int(total.argmin())]
-    for move in reversed(steps):
-        cut.append(cut[-1] + int(move[cut[-1]]))
-    return torch.tensor(cut[::-1], device=difference.device) + 1
+    goes_on = (path == path.roll(1) + 1) & (path % width > 0)
+    if not ring:
+        goes_on[0] = False
+    places = (~goes_on).nonzero().flatten().tolist()
+    ends = [*places[1:], places[0] + len(path)]
+    columns = [divmod(int(path[place]), width) for place in places]
+    return [
+        Stretch(picture, first, place, end - place)
+        for (picture, first), place, end in zip(columns, places, ends, strict=True)
+    ]
