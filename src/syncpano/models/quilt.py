@@ -13,7 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _COARSE = 4  # pixels a step of a seam
-_SOFTNESS = 12.0  # pixels in which one strip fades into the other
+_SOFTNESS = 12.0  # pixels in which one strip's details fade into the other's
+_BLUR, _BLUR_SOFTNESS = 16, 96.0  # what is larger than the one fades in the other, both in pixels
+_RIM = 40  # pixels on either side of an overlap in which no seam runs: clouds need room to fade
 _NEVER = 1e6
 
 
@@ -43,13 +45,24 @@ def sewn(strips: Iterable[Tensor], overlap: int, *, ring: bool) -> Tensor:
 
 
 def joined(left: Tensor, right: Tensor) -> Tensor:
-    """C H o of two: the left one up to a seam where they differ least, the right one beyond."""
-    difference = F.avg_pool2d((left - right).square().sum(0)[None], _COARSE)[0]
-    cut = _cut(difference).to(left) * _COARSE  # H / _COARSE
-    cut = F.interpolate(cut[None, None], left.shape[1], mode="linear")[0, 0]
-    column = torch.arange(left.shape[2], device=left.device) + 0.5
-    share = ((column - cut[:, None]) / _SOFTNESS + 0.5).clamp(0, 1)
-    return left + share * (right - left)
+    """C H o of two: the left one up to a seam where they differ least, the right one beyond.
+
+    Details change sides within a few pixels, light and clouds slowly (Burt & Adelson 1983).
+    """
+    difference = right - left
+    cut = _cut(F.avg_pool2d(difference.square().sum(0)[None], _COARSE)[0]).to(left) * _COARSE
+    cut = F.interpolate(cut[None, None], left.shape[1], mode="linear")[0, 0][:, None]  # H 1
+    small = F.avg_pool2d(difference[None], _BLUR)
+    large = F.interpolate(small, difference.shape[1:], mode="bilinear")[0]
+    room = 2 * torch.minimum(cut, left.shape[2] - cut)
+    slowly = _share(cut, room.clamp(max=_BLUR_SOFTNESS), left.shape[2])
+    return left + slowly * large + _share(cut, _SOFTNESS, left.shape[2]) * (difference - large)
+
+
+def _share(cut: Tensor, softness: Tensor | float, width: int) -> Tensor:
+    """H o: how much of the right one is seen around a cut, H 1."""
+    column = torch.arange(width, device=cut.device) + 0.5
+    return ((column - cut) / softness + 0.5).clamp(0, 1)
 
 
 def _cut(difference: Tensor) -> Tensor:
@@ -57,7 +70,7 @@ def _cut(difference: Tensor) -> Tensor:
 
     A cut at j leaves the columns before j on the left; from row to row it moves one at most.
     """
-    rim = round(_SOFTNESS / _COARSE / 2) + 1  # nothing fades beyond the overlap
+    rim = round(_RIM / _COARSE)
     price = (difference[:, 1:] + difference[:, :-1])[:, rim:-rim]
     total, steps = price[0], []
     for row in price[1:]:

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 REACH = 3  # columns on either side of a change in which its seam may lie
 _CONTEXT = 3  # columns on either side of a change that are compared
-_WAYS = 64  # into a column, the cheapest ones
+_WAYS = 32  # into a column, the cheapest ones
 _NEVER = 1e6
 
 
