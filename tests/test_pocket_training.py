@@ -21,9 +21,8 @@ pytest.importorskip("cv2", reason="the scenes are drawn with OpenCV")
 sys.path.insert(0, str(SCRIPTS))
 
 from autoencoder import image_tensor, with_residual  # noqa: E402
-from data import Render  # noqa: E402
 from refiner import balanced  # noqa: E402
-from scenes import render  # noqa: E402
+from scenes import attributes_of, render  # noqa: E402
 from scenes.attributes import CLASSES, sample_attributes  # noqa: E402
 from text import CaptionReader, tokenize, train_text_encoder, train_tokenizer  # noqa: E402
 from training import Stage  # noqa: E402
@@ -143,12 +142,23 @@ def test_the_text_encoder_learns_to_tell_subjects_apart(tmp_path: Path) -> None:
 def test_what_the_refiner_remembers_is_balanced() -> None:
     """Of renders mostly of photos: every time of day about as often, and every style."""
     rng = np.random.default_rng(0)
-    renders = [Render(Path(str(i)), sample_attributes(rng, "castle")) for i in range(160)]
-    chosen = balanced(renders, 22)
-    assert len(set(chosen)) == 22
-    times = [sum(r.attributes.time == time for r in chosen) for time in CLASSES["time"]]
-    styles = [sum(r.attributes.style == style for r in chosen) for style in CLASSES["style"]]
+    drawn = {seed: sample_attributes(rng, "castle") for seed in range(160)}
+    chosen = balanced(drawn, 22)
+    assert len(dict(chosen)) == 22
+    assert all(drawn[seed] == attributes for seed, attributes in chosen)
+    times, styles, weathers = (
+        [sum(getattr(a, name) == value for _, a in chosen) for value in CLASSES[name]]
+        for name in ("time", "style", "weather")
+    )
     assert max(times) - min(times) <= 3
     assert styles[0] == max(styles) >= 10
     assert min(styles) >= 2
-    assert balanced(renders[:5], 22) == balanced(renders[:5], 5)
+    assert weathers[0] == max(weathers)
+    assert min(weathers) >= 2
+    few = dict(list(drawn.items())[:5])
+    assert balanced(few, 22) == balanced(few, 5)
+
+
+def test_attributes_are_known_before_a_render_is_drawn() -> None:
+    for seed, subject in ((3, "castle"), (4, "alley")):
+        assert attributes_of(seed, subject) == render(seed, subject, 64)[1]

@@ -253,7 +253,7 @@ def test_a_seam_runs_where_strips_agree() -> None:
 
 
 def test_details_change_sides_at_once_and_light_slowly() -> None:
-    """A row of fine stripes goes over into another of the other sign, dark goes over into bright."""
+    """Fine stripes go over into stripes of the other sign, and dark into bright."""
     stripes = torch.tensor([0.3, -0.3]).repeat_interleave(2).repeat(48).expand(3, 64, 192)
     fine = joined(stripes, -stripes)
     mixed = (fine.abs() < 0.29).float().mean(1).sum(-1)
@@ -394,3 +394,10 @@ def test_a_refiner_without_weights_is_refused(tmp_path: Path) -> None:
     (folder / "refiner" / "diffusion_pytorch_model.safetensors").unlink()
     with pytest.raises(SyncPanoError, match="refiner has no weights"):
         resolve_source(str(folder), download=False)
+
+
+def test_a_pillow_without_avif_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.features.check", lambda name: name != "avif")
+    with pytest.raises(SyncPanoError, match="cannot read AVIF") as error:
+        load_model(resolve_source("pocket", download=False), "cpu", "float32")
+    assert "pip install" in (error.value.hint or "")

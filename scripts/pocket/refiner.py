@@ -102,7 +102,8 @@ def _files(
         cv2.setNumThreads(1)
         image, drawn = scenes.render(seed, attributes.subject, width)
         assert drawn == attributes
-        small = cv2.resize(image, None, fx=1 / THUMBNAIL, fy=1 / THUMBNAIL, interpolation=cv2.INTER_AREA)
+        size = (width // THUMBNAIL, HEIGHT // THUMBNAIL)
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         picture.write_bytes(as_file(image, quality))
         thumbnail.write_bytes(as_file(small, recipe["thumbnail_quality"]))
         # The sidecar comes last: where it stands, both are whole.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import features
 from safetensors import SafetensorError
 from torch import nn
 
@@ -85,11 +86,20 @@ def load_autoencoder(
 
 
 def load_refiner(source: ModelSource, device: torch.device) -> nn.Module | None:
-    """A pocket model's refiner, in float32; None where it has none."""
+    """A pocket model's refiner, in float32; None where it has none.
+
+    Raises:
+        SyncPanoError: Pillow was built without AVIF.
+    """
     assert source.folder is not None
     folder = source.folder / "refiner"
     if not folder.is_dir():
         return None
+    if not features.check("avif"):
+        raise SyncPanoError(
+            "this Pillow cannot read AVIF, in which the refiner's pictures are kept",
+            hint="`pip install -U pillow`: its own builds can, from 11.3 on",
+        )
     from syncpano.models.pocket_refiner import PocketRefiner
 
     # Beside whole numbers diffusers leaves the others in the format that was stored.

@@ -108,6 +108,7 @@ class PocketAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         bias = torch.stack([part.mean() for part in self.linear.bias.chunk(3)])
         return F.conv2d(_padded(latents, 1, loop), weight, bias)
 
+
 def _padded(cells: Tensor, rim: int, loop: bool) -> Tensor:
     padded = F.pad(cells, (0, 0, rim, rim), mode="replicate")
     return F.pad(padded, (rim, rim, 0, 0), mode="circular" if loop else "replicate")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syncpano.models.albums import Album
+from syncpano.models.cells import band_tops, means, palette_distances, smooth, stacked_cells
 from syncpano.models.gradient_domain import ScreenedPoisson, differences_of, mean_differences
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 from syncpano.models.quilt import sewn, stacked
@@ -120,7 +120,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         evidence = self._evidence(text)
         sampled = vae.cell_colours(latent, loop=loop)
         # What is remembered is one window high: a taller panorama is drawn in bands.
-        tops = _tops(height, config.height)
+        tops = band_tops(height, config.height)
         bands = [
             self._plan(
                 latent[..., top : top + config.height, :],
@@ -131,18 +131,18 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             )
             for top in tops
         ]
-        cells = _stacked_cells([band.cells for band in bands], tops)  # 15 H W
+        cells = stacked_cells([band.cells for band in bands], tops)  # 15 H W
         own, differences = cells[:3], cells[3:]
         down, across = _COLOUR_STRETCH
-        rows, columns = _means(height, down), _means(width, across, ring=loop)
+        rows, columns = means(height, down), means(width, across, ring=loop)
         missing = rows.to(own) @ (sampled[0] - own) @ columns.T.to(own)
         join = ScreenedPoisson(height, width, config.screen, ring=loop)
         shift = join.solve(*mean_differences(differences), own + missing) - own
+        factor = vae.config.factor
         drawn = [
-            self._drawn(band, shift[:, top : top + config.height], vae.config.factor, loop)
+            self._drawn(band, shift[:, top : top + config.height], factor, loop)
             for band, top in zip(bands, tops, strict=True)
         ]
-        factor = vae.config.factor
         picture = stacked(drawn, [factor * top for top in tops], factor * _BAND_FADE)
         return picture[None]
 
@@ -189,7 +189,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         thumbnails = thumbnails.to(sampled) / 127.5 - 1
         side = vae.config.factor // THUMBNAIL
         colours = F.avg_pool2d(thumbnails, side)
-        distances = _palette_distances(sampled, colours, config.palette_width, loop)
+        distances = palette_distances(sampled, colours, config.palette_width, loop)
         prices = config.palette_trust * distances - evidence[chosen]  # W R
         worse = (prices - prices.amin(1, keepdim=True)).amin(0)  # than the best, where it is best
         few = worse.topk(min(_FEW, len(worse)), largest=False)
@@ -246,7 +246,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             strip = picture[..., start:end].to(shift) / 127.5 - 1
             places = torch.arange(stretch.place, stretch.place + stretch.length)
             own = F.pad(shift[..., places % shift.shape[-1]], (before, after), mode="replicate")
-            yield (strip + _smooth(own, factor)).clamp(-1, 1)
+            yield (strip + smooth(own, factor)).clamp(-1, 1)
 
 
 @dataclass(frozen=True)
@@ -283,46 +283,3 @@ class _Band:
     stretches: list[Stretch]
     renders: list[tuple[int, bool]]
     cells: Tensor
-
-
-def _stacked_cells(bands: Sequence[Tensor], tops: Sequence[int]) -> Tensor:
-    """B H W of bands B h W; where two overlap, the border is in the middle."""
-    tall = bands[0].shape[1]
-    edges = [0, *((a + b + tall) // 2 for a, b in pairwise(tops)), tops[-1] + tall]
-    parts = [
-        band[:, upper - top : lower - top]
-        for band, top, (upper, lower) in zip(bands, tops, pairwise(edges), strict=True)
-    ]
-    return torch.cat(parts, 1)
-
-
-def _smooth(cells: Tensor, factor: int) -> Tensor:
-    """B h w -> B p*h p*w, smoothly from cell to cell."""
-    rim = 2
-    padded = F.pad(cells[None], (rim, rim, rim, rim), mode="replicate")
-    smooth = F.interpolate(padded, scale_factor=factor, mode="bicubic")
-    inner = slice(rim * factor, -rim * factor)
-    return smooth[0, :, inner, inner]
-
-
-def _tops(height: int, band: int) -> list[int]:
-    """First rows of the fewest bands that cover a height, evenly spread."""
-    count = -(-height // band)
-    return torch.linspace(0, height - band, count).round().long().tolist()
-
-
-def _means(length: int, width: float, *, ring: bool = False) -> Tensor:
-    """n n: weighted means with a Gaussian's weights; `width` is its standard deviation in cells."""
-    place = torch.arange(length)
-    apart = (place[:, None] - place).abs()
-    if ring:
-        apart = torch.minimum(apart, length - apart)
-    weights = (-((apart / width) ** 2) / 2).exp()
-    return weights / weights.sum(1, keepdim=True)
-
-
-def _palette_distances(colours: Tensor, renders: Tensor, width: float, loop: bool) -> Tensor:
-    """W R: mean squared distance over rows between stretches of 1 3 h W and whole R 3 h w."""
-    stretches = colours[0] @ _means(colours.shape[-1], width, ring=loop).T.to(colours)  # 3 h W
-    difference = stretches.permute(2, 0, 1)[:, None] - renders.mean(-1)
-    return difference.square().sum(2).mean(-1)

@@ -1,0 +1,56 @@
+"""Fields of cells: a panorama's or a render's mean colours, and what is done with them.
+
+# B channels of a field, h w a band's cells, H W the panorama's, R renders, p pixels a cell's side
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def stacked_cells(bands: Sequence[Tensor], tops: Sequence[int]) -> Tensor:
+    """B H W of bands B h W; where two overlap, the border is in the middle."""
+    tall = bands[0].shape[1]
+    edges = [0, *((a + b + tall) // 2 for a, b in pairwise(tops)), tops[-1] + tall]
+    parts = [
+        band[:, upper - top : lower - top]
+        for band, top, (upper, lower) in zip(bands, tops, pairwise(edges), strict=True)
+    ]
+    return torch.cat(parts, 1)
+
+
+def smooth(cells: Tensor, factor: int) -> Tensor:
+    """B h w -> B p*h p*w, smoothly from cell to cell."""
+    rim = 2
+    padded = F.pad(cells[None], (rim, rim, rim, rim), mode="replicate")
+    smooth = F.interpolate(padded, scale_factor=factor, mode="bicubic")
+    inner = slice(rim * factor, -rim * factor)
+    return smooth[0, :, inner, inner]
+
+
+def band_tops(height: int, band: int) -> list[int]:
+    """First rows of the fewest bands that cover a height, evenly spread."""
+    count = -(-height // band)
+    return torch.linspace(0, height - band, count).round().long().tolist()
+
+
+def means(length: int, width: float, *, ring: bool = False) -> Tensor:
+    """n n: weighted means with a Gaussian's weights; `width` is its standard deviation in cells."""
+    place = torch.arange(length)
+    apart = (place[:, None] - place).abs()
+    if ring:
+        apart = torch.minimum(apart, length - apart)
+    weights = (-((apart / width) ** 2) / 2).exp()
+    return weights / weights.sum(1, keepdim=True)
+
+
+def palette_distances(colours: Tensor, renders: Tensor, width: float, loop: bool) -> Tensor:
+    """W R: mean squared distance over rows between stretches of 1 3 h W and whole R 3 h w."""
+    stretches = colours[0] @ means(colours.shape[-1], width, ring=loop).T.to(colours)  # 3 h W
+    difference = stretches.permute(2, 0, 1)[:, None] - renders.mean(-1)
+    return difference.square().sum(2).mean(-1)
