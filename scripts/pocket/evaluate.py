@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -128,20 +128,41 @@ def attributes(bench: Bench) -> dict[str, Any]:
 
 def coherence(bench: Bench) -> dict[str, Any]:
     """Intra-LPIPS, subjects recognised and edge energy over w, on the paper's first six prompts."""
-    rows: dict[str, dict[str, list[float]]] = {}
-    prompts = list(PAPER_PROMPTS.items())[:6]
-    for weight in bench.sync_weights:
-        row = rows.setdefault(f"{weight:g}", {"intra_lpips": [], "recognised": [], "edges": []})
-        for prompt, subject in prompts:
-            for seed in range(bench.seeds):
-                image = bench.paint(prompt, sync_weight=weight, seed=seed)
-                windows = crops(image)
-                tensors = torch.cat([image_tensor(window) for window in windows])
-                row["intra_lpips"].append(float(pair_distances(bench.lpips, tensors).mean()))
-                votes = bench.votes(windows, "subject")
-                row["recognised"].append(mean(vote == subject for vote in votes))
-                row["edges"].append(edge_energy(image))
-    return {w: {name: mean(values) for name, values in row.items()} for w, row in rows.items()}
+    return {
+        f"{weight:g}": _seen(
+            bench,
+            (
+                (bench.paint(prompt, sync_weight=weight, seed=seed), subject)
+                for prompt, subject in _first_six()
+                for seed in range(bench.seeds)
+            ),
+        )
+        for weight in bench.sync_weights
+    }
+
+
+def scenes(bench: Bench) -> dict[str, Any]:
+    """The same of held-out renders as wide: one scene each, as coherent as a panorama can be."""
+    subjects = [subject for _, subject in _first_six()]
+    renders = render_all(bench.renders, subjects, bench.seeds, 3072, held_out=True)
+    return _seen(bench, ((render.load(), render.attributes.subject) for render in renders))
+
+
+def _first_six() -> list[tuple[str, str]]:
+    return list(PAPER_PROMPTS.items())[:6]
+
+
+def _seen(bench: Bench, panoramas: Iterable[tuple[np.ndarray, str]]) -> dict[str, float]:
+    """Means over panoramas, uint8 H W 3, each with the subject that its windows should show."""
+    rows: dict[str, list[float]] = {"intra_lpips": [], "recognised": [], "edges": []}
+    for image, subject in panoramas:
+        windows = crops(image)
+        tensors = torch.cat([image_tensor(window) for window in windows])
+        rows["intra_lpips"].append(float(pair_distances(bench.lpips, tensors).mean()))
+        votes = bench.votes(windows, "subject")
+        rows["recognised"].append(mean(vote == subject for vote in votes))
+        rows["edges"].append(edge_energy(image))
+    return {name: mean(values) for name, values in rows.items()}
 
 
 def diversity(bench: Bench) -> dict[str, Any]:
@@ -218,6 +239,7 @@ MEASURES: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "recognition": recognition,
     "attributes": attributes,
     "coherence": coherence,
+    "scenes": scenes,
     "diversity": diversity,
     "fidelity": fidelity,
 }
