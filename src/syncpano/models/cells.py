@@ -28,9 +28,9 @@ def smooth(cells: Tensor, factor: int) -> Tensor:
     """B h w -> B p*h p*w, smoothly from cell to cell."""
     rim = 2
     padded = F.pad(cells[None], (rim, rim, rim, rim), mode="replicate")
-    smooth = F.interpolate(padded, scale_factor=factor, mode="bicubic")
+    pixels = F.interpolate(padded, scale_factor=factor, mode="bicubic")
     inner = slice(rim * factor, -rim * factor)
-    return smooth[0, :, inner, inner]
+    return pixels[0, :, inner, inner]
 
 
 def band_tops(height: int, band: int) -> list[int]:
