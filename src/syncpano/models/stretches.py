@@ -45,8 +45,10 @@ class Ways:
         columns = pictures.permute(0, 3, 1, 2).flatten(2)  # M w D
         before = _surroundings(columns, 1)  # what follows a column, and the column itself
         after = _surroundings(columns, 0)
-        squares = before.square().sum(1)[:, None] + after.square().sum(1)
-        prices = mismatch * (squares - 2 * before @ after.T).clamp(min=0) + surcharge
+        squares = before.square().sum(1)[:, None], after.square().sum(1)
+        # In place: S S numbers cost more in fresh memory than in arithmetic.
+        prices = (before @ after.T).mul_(-2).add_(squares[0]).add_(squares[1])
+        prices.clamp_(min=0).mul_(mismatch).add_(surcharge)
         column = torch.arange(count * width, device=pictures.device)
         place = column % width
         # A seam needs both pictures on both sides of it.
