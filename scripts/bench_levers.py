@@ -110,7 +110,7 @@ class Bench:
         sync = Synchronization(loss, {0: 20.0}, "foreseen", lever.gradient)  # type: ignore[arg-type]
         decode = Batcher(lever.decode_batch)
 
-        def gradient(batch: Tensor) -> tuple[Tensor, Tensor]:
+        def gradient(batch: Tensor) -> tuple[Tensor, ...]:
             return distance_gradient(batch, target, t, denoiser, sync, decode)
 
         return lambda: Batcher(lever.sync_batch)(gradient, views)

@@ -176,6 +176,8 @@ def test_the_matmul_peak_is_a_rate() -> None:
             "sync_every": st.integers(1, 3),
             "sync_freq": st.sampled_from([None, 1, 2]),
             "initial_steps": st.sampled_from([None, 1]),
+            "initial_span": st.sampled_from([None, 0.2]),
+            "predict_once": st.booleans(),
             "guidance_scale": st.sampled_from([1.0, 7.5]),
             "loss_size": st.sampled_from([None, 32]),
             "window_batch": st.sampled_from([None, 2]),

@@ -133,6 +133,7 @@ SAME = [
     (PanoramaConfig("p", method="multi", sync_freq=3), PanoramaConfig("p", method="multi")),
     (PanoramaConfig("p", sync_freq=50), PanoramaConfig("p")),
     (PanoramaConfig("p", initial_steps=60), PanoramaConfig("p")),
+    (PanoramaConfig("p", sync_weight=0, initial_span=0.1), PanoramaConfig("p", sync_weight=0)),
     (PanoramaConfig("p", device="cuda", window_batch=3), PanoramaConfig("p")),
 ]
 DIFFERENT = [
@@ -140,6 +141,8 @@ DIFFERENT = [
     PanoramaConfig("p", seed=1),
     PanoramaConfig("p", sync_weight=5),
     PanoramaConfig("p", initial_steps=3),
+    PanoramaConfig("p", initial_steps=3, initial_span=0.1),
+    PanoramaConfig("p", predict_once=True),
     PanoramaConfig("p", method="bld"),
     PanoramaConfig("p", dtype="float16"),
     PanoramaConfig("p", negative_prompt="x"),

@@ -74,7 +74,8 @@ def test_foresee_clips_as_ddim_does(tmp_path: Path) -> None:
 def test_a_run_repeats_and_a_second_one_starts_afresh(
     models: dict[str, LatentDiffusion], kind: str, scheduler: str
 ) -> None:
-    denoiser = models[kind].bind("A waterfall", num_steps=4, scheduler=scheduler)
+    places = (0, 0.5, 1, 2.5) if scheduler == "dpmsolver++" else None
+    denoiser = models[kind].bind("A waterfall", num_steps=4, scheduler=scheduler, places=places)
 
     @torch.no_grad()
     def run() -> Tensor:
@@ -88,6 +89,14 @@ def test_a_run_repeats_and_a_second_one_starts_afresh(
 
 def test_timesteps_are_the_checkpoints(tiny: LatentDiffusion) -> None:
     assert tiny.bind("x", num_steps=5).timesteps.tolist() == [801, 601, 401, 201, 1]
+
+
+def test_places_lie_between_the_checkpoints_timesteps(tiny: LatentDiffusion) -> None:
+    denoiser = tiny.bind("x", num_steps=4, scheduler="dpmsolver++", places=(0, 0.25, 0.5, 2))
+    even = tiny.bind("x", num_steps=4, scheduler="dpmsolver++").timesteps.tolist()
+    first, _, third, _ = denoiser.timesteps.tolist()
+    assert (first, denoiser.timesteps[-1]) == (even[0], even[2])
+    assert third == pytest.approx((even[0] + even[1]) / 2, abs=1)
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ def test_the_gradient_agrees_with_finite_differences(
     t = denoiser.timesteps[1]
     view, direction = noise(8), torch.nn.functional.normalize(noise(8, seed=7), dim=None)
     target = [part.detach() for part in squeeze.features(denoiser.decode(noise(8, seed=3)))]
-    gradient, _ = distance_gradient(view, target, t, denoiser, sync)
+    gradient, *_ = distance_gradient(view, target, t, denoiser, sync)
     step = 1e-3
     ahead, behind = (
         distance_gradient(view + sign * step * direction, target, t, denoiser, sync)[1].item()
@@ -275,6 +275,38 @@ def test_the_anchor_is_predicted_once_a_step(
     monkeypatch.setattr(BoundDiffusion, "predict", counted)
     run(tiny, synced(squeeze))  # three windows
     assert counts == [1, 2, 2] * STEPS  # the anchor, the others' gradients, the others' steps
+
+
+@pytest.mark.parametrize("thin", [1, 2])
+def test_predict_once_denoises_with_what_the_gradient_was_taken_of(
+    tiny: LatentDiffusion, squeeze: PerceptualLoss, thin: int
+) -> None:
+    latent, grid = noise(24), plan_grid(8, 24, 8, 4)  # five windows, the anchor is the third
+    sync = synced(squeeze, predict_once=True, thin=thin)
+    pulled, denoiser, t = pulled_once(tiny, sync, latent, grid)
+    assert sorted(pulled.predictions) == ([0, 1, 2, 3, 4] if thin == 1 else [0, 2, 4])
+    views = views_of(latent, grid)
+    for index, prediction in pulled.predictions.items():
+        with torch.no_grad():
+            expected = denoiser.predict(views[index], t)[0]
+        torch.testing.assert_close(prediction, expected, atol=ROUNDING, rtol=ROUNDING)
+    twice, _, _ = pulled_once(tiny, replace(sync, predict_once=False), latent, grid)
+    assert torch.equal(pulled.canvas, twice.canvas)
+
+
+def test_predict_once_asks_for_every_window_once_a_step(
+    tiny: LatentDiffusion, squeeze: PerceptualLoss, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+    original = BoundDiffusion.predict
+
+    def counted(self: BoundDiffusion, views: Tensor, *rest: Any) -> Tensor:
+        counts.append(len(views))
+        return original(self, views, *rest)
+
+    monkeypatch.setattr(BoundDiffusion, "predict", counted)
+    run(tiny, synced(squeeze, predict_once=True))  # three windows
+    assert counts == [1, 2] * STEPS
 
 
 class OutOfMemoryAbove:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncpano.errors import SyncPanoError
-from syncpano.schedule import sync_steps, sync_weights
+from syncpano.schedule import step_places, sync_steps, sync_weights
 
 
 @st.composite
@@ -53,6 +53,30 @@ def test_initial_steps_only_cut_the_rest_off(run: tuple[int, int], initial: int)
 def test_a_frequency_outside_the_run_is_refused(frequency: int) -> None:
     with pytest.raises(SyncPanoError, match="do not fit"):
         sync_steps(50, frequency)
+
+
+@given(runs(), st.floats(0.01, 1.0))
+def test_initial_steps_share_their_span_and_the_others_the_rest(
+    run: tuple[int, int], finer: float
+) -> None:
+    steps, initial = run
+    span = finer * initial / steps
+    places = step_places(steps, initial, span)
+    if initial == steps:
+        assert places is None
+        return
+    assert places is not None
+    assert len(places) == steps
+    assert places[0] == 0
+    assert places[initial] == pytest.approx(span * steps)
+    lengths = [after - before for before, after in pairwise((*places, steps))]
+    assert lengths[:initial] == pytest.approx([span * steps / initial] * initial)
+    assert lengths[initial:] == pytest.approx([lengths[-1]] * (steps - initial))
+
+
+def test_the_span_of_an_even_schedule_is_even() -> None:
+    assert step_places(20, 5, 0.25) == pytest.approx(tuple(range(20)))
+    assert step_places(20, 5) is None
 
 
 @given(st.floats(1e-3, 1e4), st.floats(0.5, 1.0), runs())

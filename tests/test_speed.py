@@ -39,7 +39,7 @@ def test_the_chain_rule_in_two_stages_is_the_gradient(
     target = squeeze.features(denoiser.decode(noise(1)))
     sync = Synchronization(squeeze, {}, compare, gradient)  # type: ignore[arg-type]
     for size in (1, 2):
-        found, distances = distance_gradient(views, target, t, denoiser, sync, Batcher(size))
+        found, distances, *_ = distance_gradient(views, target, t, denoiser, sync, Batcher(size))
         x = views.clone().requires_grad_()
         image = x
         if compare == "foreseen":

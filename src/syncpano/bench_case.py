@@ -138,7 +138,7 @@ def _warm_up(config: PanoramaConfig) -> PanoramaConfig:
     """The same windows, batches and networks, for two steps of which the first synchronises."""
     steps = min(2, config.steps)
     synchronises = None if config.sync_freq is None else steps
-    return replace(config, steps=steps, sync_freq=synchronises, initial_steps=1)
+    return replace(config, steps=steps, sync_freq=synchronises, initial_steps=1, initial_span=None)
 
 
 def _timed(

@@ -6,6 +6,7 @@ from syncpano.config import PanoramaConfig
 from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.tiny_decoder import resolve_gradient_decoder
+from syncpano.schedule import step_places
 
 OF_THE_MODEL = ("guidance_scale", "guided_share", "temperature")  # `auto` is what its card says
 
@@ -20,11 +21,15 @@ def sampling_of(config: PanoramaConfig, model: LatentDiffusion) -> dict[str, flo
 
 def bound(config: PanoramaConfig, model: LatentDiffusion) -> BoundDiffusion:
     """The model under a config's prompt and settings."""
+    places = None
+    if config.synchronises:
+        places = step_places(config.steps, config.initial_steps, config.initial_span)
     return model.bind(
         config.prompt,
         config.negative_prompt,
         num_steps=config.steps,
         scheduler=config.scheduler,
         gradient_decoder=resolve_gradient_decoder(config.gradient_decoder, model.source),
+        places=places,
         **sampling_of(config, model),
     )

@@ -70,14 +70,17 @@ def without_effect(config: PanoramaConfig, explicit: Collection[str]) -> list[st
         )
 
     of_sync = (
-        "initial_steps sync_every compare gradient gradient_decoder loss loss_weights loss_size"
+        "initial_steps initial_span sync_every compare gradient predict_once gradient_decoder "
+        "loss loss_weights loss_size"
     )
     if config.method != "sync":
         note(f"sync_weight sync_decay sync_freq {of_sync}", f"with `--method {config.method}`")
     elif config.sync_weight == 0:
         note(f"sync_decay sync_freq {of_sync}", "with `--w 0`, which is MultiDiffusion")
     elif config.compare == "noisy":
-        note("gradient", "with `--compare noisy`, whose gradient does not pass the UNet")
+        note(
+            "gradient predict_once", "with `--compare noisy`, whose gradient does not pass the UNet"
+        )
     if config.method == "independent":
         note("stride blend", "with `--method independent`: windows stand side by side")
     elif config.windows == "shifted":
@@ -87,7 +90,7 @@ def without_effect(config: PanoramaConfig, explicit: Collection[str]) -> list[st
     if config.guidance_scale == 1:
         note("negative_prompt guided_share", "with `--guidance-scale 1`, which is no guidance")
     if config.initial_steps is not None and config.initial_steps >= config.steps:
-        note("initial_steps", f"with {config.steps} steps")
+        note("initial_steps initial_span", f"with {config.steps} steps")
     return found
 
 
@@ -111,6 +114,7 @@ def _check_ranges(config: PanoramaConfig) -> None:
     _in_range("--sync-every", config.sync_every, 1, math.inf)
     _in_range("--window-batch", config.window_batch, 1, math.inf)
     _in_range("--initial-steps", config.initial_steps, 1, math.inf)
+    _check_span(config)
     _in_range("--loss-size", config.loss_size, MIN_LOSS_SIZE, 4096)
     _in_range("--sync-freq", config.sync_freq, 1, config.steps)
     if not sync_steps(config.steps, config.sync_freq, config.initial_steps):
@@ -120,6 +124,24 @@ def _check_ranges(config: PanoramaConfig) -> None:
             f"after `--initial-steps {config.initial_steps}`",
             hint=f"give at least `--initial-steps {first + 1}`, or leave `--sync-freq` out",
         )
+
+
+def _check_span(config: PanoramaConfig) -> None:
+    span, initial = config.initial_span, config.initial_steps
+    if span is None:
+        return
+    if initial is None:
+        raise SyncPanoError(
+            f"`--initial-span {span}` needs to know which steps are initial",
+            hint="give `--initial-steps` too",
+        )
+    if config.scheduler != "dpmsolver++":
+        raise SyncPanoError(
+            f"{config.scheduler} takes even steps only, `--initial-span {span}` asks for others",
+            hint="use `--scheduler dpmsolver++`",
+        )
+    # Wider than on an even schedule, the other steps would have to be finer than the solver's own.
+    _in_range("--initial-span", span, 0.01, max(min(initial / config.steps, 1), 0.01))
 
 
 def _in_range(flag: str, number: float | None, least: float, most: float) -> None:

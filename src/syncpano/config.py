@@ -76,12 +76,16 @@ class PanoramaConfig:
     """The paper's f: the NUMBER of gradient descents in the run; auto is one every step."""
     initial_steps: int | None = setting(None, SYNC)
     """Synchronise in the first N steps only; auto is in all."""
+    initial_span: float | None = setting(None, SYNC)
+    """Share of the schedule, 0..1, that those N steps cover; auto spaces all steps evenly."""
     sync_every: int = setting(1, SYNC)
     """Descend for every n-th window only and merge the moves on the canvas; 1 is exact."""
     compare: Compare = setting("foreseen", SYNC)
     """What is decoded and compared: foreseen observations (Eq. 14) or noisy views (Eq. 13)."""
     gradient: Gradient = setting("exact", SYNC)
     """The UNet's Jacobian in the gradient: whole, of the conditional branch alone, or none."""
+    predict_once: bool = setting(False, SYNC)
+    """Denoise with the predictions that the gradient is taken of: no new ones where it leads."""
     gradient_decoder: GradientDecoder = setting("auto", SYNC)
     """Decoder in the gradient's path: the VAE's own or a tiny one; auto is tiny for pocket only."""
     loss: LossName = setting("auto", SYNC)
@@ -112,6 +116,11 @@ class PanoramaConfig:
     """Precision inside the model; the canvas is always float32."""
     compile: bool = setting(False, MACHINE)
     """Compile the model with torch.compile: a slow start, then faster steps."""
+
+    @property
+    def synchronises(self) -> bool:
+        """Whether any gradient is descended; without one it is MultiDiffusion or a baseline."""
+        return self.method == "sync" and self.sync_weight > 0
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def identity(config: PanoramaConfig, model: str) -> str:
     known = settings()
     for name, item in known.items():
         without_effect = item.panel == MACHINE and name != "dtype"
-        if config.method != "sync" or config.sync_weight == 0:
+        if not config.synchronises:
             without_effect |= item.panel == SYNC_PANEL
         if without_effect:
             values[name] = item.default
@@ -168,7 +168,7 @@ def identity(config: PanoramaConfig, model: str) -> str:
     if values["sync_freq"] == config.steps:
         values["sync_freq"] = None
     if values["initial_steps"] is not None and values["initial_steps"] >= config.steps:
-        values["initial_steps"] = None
+        values["initial_steps"] = values["initial_span"] = None
     if values["loss_weights"] is not None:
         values["loss_weights"] = _digest(Path(values["loss_weights"]))
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -230,6 +230,7 @@ def _sample(
             config.gradient,
             config.sync_every,
             gain=model.card.gradient_gains.get(config.gradient, 1.0),
+            predict_once=config.predict_once,
         )
     sizes = model.default_batches(resolve_gradient_decoder(config.gradient_decoder, model.source))
     if config.window_batch is not None:

@@ -86,7 +86,7 @@ def plan(config: PanoramaConfig, source: ModelSource) -> Plan:
     validate(config, source)
     factor = source.vae_factor
     steps = sync_steps(config.steps, config.sync_freq, config.initial_steps)
-    weight = config.sync_weight if config.method == "sync" else 0.0
+    weight = config.sync_weight if config.synchronises else 0.0
     return Plan(
         config=config,
         height=config.height // factor,
@@ -117,5 +117,7 @@ def step_calls(plan: Plan, step: int) -> Calls:
     moved = len(range(grid.anchor % thin, count, thin)) - 1
     if plan.config.compare == "noisy":
         return Calls(count, 0, moved + 1)
+    if plan.config.predict_once:
+        return Calls(count, moved, moved + 1)
     # The anchor's prediction is shared, unless thinning moves it with the canvas.
     return Calls(count + moved + (thin > 1), moved, moved + 1)

@@ -37,6 +37,8 @@ class Synchronization:
         gradient: how much of the UNet's Jacobian the gradient keeps.
         thin: descend for every `thin`-th window only and merge the moves on the canvas; 1 is exact.
         gain: a cheap gradient times this is as strong as the exact one, so that w keeps its scale.
+        predict_once: denoise with the predictions that the gradient was taken of, not with new ones
+            at the moved views.
     """
 
     loss: PerceptualLoss
@@ -45,6 +47,7 @@ class Synchronization:
     gradient: Gradient = "exact"
     thin: int = 1
     gain: float = 1.0
+    predict_once: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class Pulled:
     views: Tensor  # N C h w
     canvas: Tensor  # 1 C H W
     distances: Sequence[float] = ()
-    anchor_prediction: Tensor | None = None  # 1 C h w
+    predictions: Mapping[int, Tensor] = field(default_factory=dict)  # window -> C h w
 
 
 def synchronize(
@@ -142,9 +145,10 @@ def synchronize(
         )
     )
     chosen = [i for i in range(len(windows)) if (i - anchor) % sync.thin == 0 and i != anchor]
+    predictions = {anchor: anchor_prediction[0]}
     if not chosen:  # a panorama of one window has nothing to synchronise
-        return Pulled(views, latent, (), anchor_prediction)
-    gradients, distances = batches.sync(
+        return Pulled(views, latent, (), predictions)
+    gradients, distances, *predicted = batches.sync(
         lambda batch: distance_gradient(batch, target, t, denoiser, sync, batches.decode),
         views[chosen],
     )
@@ -155,9 +159,13 @@ def synchronize(
         moves[list(moved)], [windows[i] for i in moved], grid.height, grid.width, grid.blend
     )  # 1 C H W
     canvas = latent + move
-    if sync.thin > 1:  # windows without a gradient of their own follow the canvas
-        return Pulled(crop(canvas, windows), canvas, distances.tolist())
-    return Pulled(views + moves, canvas, distances.tolist(), anchor_prediction)
+    if sync.predict_once and predicted:
+        predictions.update(zip(chosen, predicted[0], strict=True))
+    elif sync.thin > 1:
+        predictions = {}  # the anchor moves too
+    # Of thinned windows, those without a gradient of their own follow the canvas.
+    views = crop(canvas, windows) if sync.thin > 1 else views + moves
+    return Pulled(views, canvas, distances.tolist(), predictions)
 
 
 def distance_gradient(
@@ -167,25 +175,29 @@ def distance_gradient(
     denoiser: Denoiser,
     sync: Synchronization,
     decode_batches: Batcher | None = None,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     """Gradient (N C h w) of L(D(phi(x, t)), target) with respect to the views x, and L itself (N).
 
     The chain rule in two stages, decoder and loss first: each has its own batch size, and only one
-    of them keeps its activations at a time.
+    of them keeps its activations at a time. Where phi is compared (Eq. 14), the predictions that it
+    is made of (N C h w) come third.
     """
     decode_batches = decode_batches or Batcher(len(views))
+
+    def pull(compared: Tensor) -> tuple[Tensor, Tensor]:
+        return decode_batches(
+            lambda batch: _image_gradient(batch, target, denoiser, sync.loss), compared.detach()
+        )
+
+    if sync.compare == "noisy":
+        return pull(views)
     with torch.enable_grad():
         views = views.detach().requires_grad_()
-        compared = views
-        if sync.compare == "foreseen":
-            compared = denoiser.foresee(views, denoiser.predict(views, t, sync.gradient), t)
-    pull, distance = decode_batches(
-        lambda batch: _image_gradient(batch, target, denoiser, sync.loss), compared.detach()
-    )
-    if compared is views:
-        return pull, distance
-    (gradient,) = torch.autograd.grad(compared, views, pull)
-    return gradient, distance
+        predictions = denoiser.predict(views, t, sync.gradient)
+        foreseen = denoiser.foresee(views, predictions, t)
+    direction, distance = pull(foreseen)
+    (gradient,) = torch.autograd.grad(foreseen, views, direction)
+    return gradient, distance, predictions.detach()
 
 
 def _image_gradient(
@@ -206,18 +218,15 @@ def _unmoved(latent: Tensor, grid: Grid) -> Pulled:
 def _predict_others(
     pulled: Pulled, grid: Grid, t: Tensor, denoiser: Denoiser, batches: Batches
 ) -> Tensor:
-    """N C h w: predictions at the moved views; the unmoved anchor's is reused where it is known."""
-    known = pulled.anchor_prediction
-    if known is None:
-        (predictions,) = batches.denoise(lambda batch: (denoiser.predict(batch, t),), pulled.views)
-        return predictions
-    others = [i for i in range(len(grid.windows)) if i != grid.anchor]
-    predictions = known.expand(len(grid.windows), *known.shape[1:]).clone()
+    """N C h w: what is known of the views, and new predictions of the others."""
+    known = dict(pulled.predictions)
+    others = [i for i in range(len(grid.windows)) if i not in known]
     if others:
-        (predictions[others],) = batches.denoise(
+        (predicted,) = batches.denoise(
             lambda batch: (denoiser.predict(batch, t),), pulled.views[others]
         )
-    return predictions
+        known.update(zip(others, predicted, strict=True))
+    return torch.stack([known[i] for i in range(len(grid.windows))])
 
 
 def check_finite(latent: Tensor, step: int) -> None:

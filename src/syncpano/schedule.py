@@ -29,6 +29,25 @@ def sync_steps(
     return tuple(step for step in spaced if step < limit)
 
 
+def step_places(
+    num_steps: int, initial_steps: int | None = None, initial_span: float | None = None
+) -> tuple[float, ...] | None:
+    """Where every step begins, in even steps from the first timestep; None: 0, 1, 2, ...
+
+    Args:
+        initial_steps: the first steps, which take even parts of `initial_span`; the others take
+            even parts of the rest.
+        initial_span: share of the schedule, at most that of an even schedule.
+    """
+    if initial_span is None or initial_steps is None or initial_steps >= num_steps:
+        return None
+    fine = initial_span / initial_steps
+    coarse = (1 - initial_span) / (num_steps - initial_steps)
+    early = [step * fine for step in range(initial_steps)]
+    late = [initial_span + step * coarse for step in range(num_steps - initial_steps)]
+    return tuple(num_steps * share for share in (*early, *late))
+
+
 def sync_weights(weight: float, decay: float, steps: tuple[int, ...]) -> dict[int, float]:
     """Step -> w_t = w * decay^k at step index k; empty for w = 0, which is MultiDiffusion."""
     return {step: weight * decay**step for step in steps} if weight > 0 else {}

@@ -19,7 +19,7 @@ class BoundDiffusion:
 
     Args:
         predict_once: views N C h w, t, embeds N L d -> the model's raw output N C h w.
-        solver: the noise schedule, set to its steps.
+        new_solver: makes the noise schedule, set to its steps; solvers remember a run's last ones.
         embeds: 2 L d, negative and positive.
         decode: N C h w -> N 3 f*h f*w, through the gradient's decoder, not clipped.
     """
@@ -27,7 +27,7 @@ class BoundDiffusion:
     def __init__(
         self,
         predict_once: Callable[[Tensor, Tensor, Tensor], Tensor],
-        solver: Solver,
+        new_solver: Callable[[], Solver],
         embeds: Tensor,
         guidance_scale: float,
         decode: Callable[[Tensor], Tensor],
@@ -35,11 +35,12 @@ class BoundDiffusion:
         temperature: float,
     ) -> None:
         self._predict_once = predict_once
-        self._solver = solver
+        self._new_solver = new_solver
+        self._solver = new_solver()
         self._embeds = embeds
         self._guidance_scale = guidance_scale
         self._decode = decode
-        self._guided = round(guided_share * len(solver.timesteps))  # steps
+        self._guided = round(guided_share * len(self._solver.timesteps))  # steps
         self._temperature = temperature
 
     @property
@@ -76,7 +77,7 @@ class BoundDiffusion:
         of the schedule). A small model leaves noise behind that belongs to nothing.
         """
         if int(t) == int(self._solver.timesteps[0]):
-            self._solver.set_timesteps(len(self._solver.timesteps))
+            self._solver = self._new_solver()
         stepped: Tensor = self._solver.step(prediction, t, latent, return_dict=False)[0]
         following = self._solver.timesteps[self._solver.timesteps < t]
         if self._temperature == 1 or not len(following):

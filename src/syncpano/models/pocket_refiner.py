@@ -214,12 +214,14 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         renders = recalled.places[:: config.width] // config.width  # M
         differ = recalled.classes[:, None] != recalled.classes
         weights = torch.tensor([config.change[name] for name in self.readers]).to(differ.device)
-        prices = _CHANGE + (differ * weights).sum(-1) + _SAME_RENDER * (renders[:, None] == renders)
+        prices: Tensor = _CHANGE + (differ * weights).sum(-1)
+        prices += _SAME_RENDER * (renders[:, None] == renders)
         prices = prices.repeat_interleave(config.width, 0).repeat_interleave(config.width, 1)
         # S S numbers follow; renders are numbered so far apart that near places are in one render.
         place = (recalled.places + _NEAR * (recalled.places // config.width)).to(torch.int32)
         near = (place[:, None] - place).abs_() < _NEAR
-        return prices.masked_fill_(near, _SAME_PLACE)
+        prices.masked_fill_(near, _SAME_PLACE)
+        return prices
 
     def _drawn(self, band: _Band, shift: Tensor, factor: int, loop: bool) -> Tensor:
         """3 p*h p*W: a band's stretches, their cells' colours shifted by 3 h W, sewn together."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import diffusers
+import numpy as np
 from torch import Tensor
 
 from syncpano.errors import SyncPanoError
@@ -22,11 +24,14 @@ SOLVERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def make_scheduler(config: dict[str, Any], name: str, num_steps: int) -> Solver:
+def make_scheduler(
+    config: dict[str, Any], name: str, num_steps: int, places: Sequence[float] | None = None
+) -> Solver:
     """A fresh solver with its timesteps set.
 
     Args:
         config: the checkpoint's scheduler_config.json.
+        places: where every step begins, in even steps from the first one; dpmsolver++ only.
 
     Raises:
         SyncPanoError: the solver is unknown, or does not fit the checkpoint or the steps.
@@ -42,6 +47,9 @@ def make_scheduler(config: dict[str, Any], name: str, num_steps: int) -> Solver:
     solver_class, further = SOLVERS[name]
     solver = getattr(diffusers, solver_class).from_config({**unsaid, **config, **further})
     solver.set_timesteps(num_steps)
+    if places is not None:
+        even = solver.timesteps.tolist()
+        solver.set_timesteps(timesteps=np.interp(places, range(num_steps), even).round().tolist())
     steps = solver.timesteps
     # Near as many steps as were trained, an offset of 1 leads beyond the table, or steps coincide.
     if len(steps) != num_steps or int(steps[0]) >= trained or not (steps[1:] < steps[:-1]).all():

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -83,17 +84,21 @@ class LatentDiffusion:
         gradient_decoder: str = "full",
         guided_share: float = 1.0,
         temperature: float = 1.0,
+        places: Sequence[float] | None = None,
     ) -> BoundDiffusion:
         """The model under one prompt and one noise schedule; `temperature` as in `step`.
 
         Args:
+            places: as in `make_scheduler`.
             guided_share: share of the steps, from the first on, that are guided; the others take
                 the conditional branch alone, at half the cost (Kynkaanniemi et al., NeurIPS 2024).
 
         Raises:
             SyncPanoError: the scheduler does not fit the checkpoint, or there is no tiny decoder.
         """
-        solver = make_scheduler(self._parts.scheduler_config, scheduler, num_steps)
+        new_solver = partial(
+            make_scheduler, self._parts.scheduler_config, scheduler, num_steps, places
+        )
         decoder = self._parts.vae
         if gradient_decoder == "tiny":
             self._tiny_decoder = self._tiny_decoder or load_tiny_decoder(
@@ -103,7 +108,7 @@ class LatentDiffusion:
         embeds = self._embed([negative_prompt, prompt])  # 2 L d
         return BoundDiffusion(
             self.predict_once,
-            solver,
+            new_solver,
             embeds,
             guidance_scale,
             lambda latent: self.decode(latent, decoder),
