@@ -35,6 +35,9 @@ ROWS: dict[str, tuple[str | None, dict[str, Any]]] = {
     "first 3": ("paper", {"initial_steps": 3}),
     "balanced": ("balanced", {}),
     "fast": ("fast", {}),
+    "fast, even steps": ("fast", {"initial_span": None}),
+    "fast, 20 even steps": ("fast", {"initial_span": None, "steps": 20}),
+    "fast, predicting twice": ("fast", {"predict_once": False}),
     "draft": ("draft", {}),
 }
 # Shown on the plot's vertical axes: coherence by networks that guidance never sees, fidelity, fit.

@@ -115,15 +115,32 @@ def recognition(bench: Bench) -> dict[str, Any]:
 
 
 def attributes(bench: Bench) -> dict[str, Any]:
-    """Share of windows whose named time of day and style the judge finds in them."""
-    shares: dict[str, list[bool]] = {"time": [], "style": []}
-    for head, hits in shares.items():
+    """Share of windows whose named time of day and style the judge finds in them.
+
+    Beside it, of held-out renders: what the judge itself can tell.
+    """
+    found: dict[str, Any] = {}
+    renders = list(bench.held_out(12))
+    for head in ("time", "style"):
+        shares, truths = {}, {}
         for value in bench.judge.config.heads[head]:
-            for subject in STYLED:
-                for seed, prompt in enumerate(attribute_prompts(subject, head, value)):
-                    votes = bench.votes(bench.windows(prompt, 2, seed), head)
-                    hits += [vote == value for vote in votes]
-    return {name: mean(hits) for name, hits in shares.items()}
+            windows = [
+                window
+                for subject in STYLED
+                for seed, prompt in enumerate(attribute_prompts(subject, head, value))
+                for window in bench.windows(prompt, 2, seed)
+            ]
+            shares[value] = mean(vote == value for vote in bench.votes(windows, head))
+            drawn = [
+                window
+                for render in renders
+                if getattr(render.attributes, head) == value
+                for window in crops(render.load())
+            ]
+            truths[value] = mean(vote == value for vote in bench.votes(drawn, head))
+        found[head] = mean(shares.values())
+        found[f"{head}_of"] = {"samples": shares, "renders": truths}
+    return found
 
 
 def coherence(bench: Bench) -> dict[str, Any]:

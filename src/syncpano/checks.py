@@ -138,7 +138,7 @@ def _check_span(config: PanoramaConfig) -> None:
     if config.scheduler != "dpmsolver++":
         raise SyncPanoError(
             f"{config.scheduler} takes even steps only, `--initial-span {span}` asks for others",
-            hint="use `--scheduler dpmsolver++`",
+            hint="use `--scheduler dpmsolver++`, or `--initial-span auto`",
         )
     # Wider than on an even schedule, the other steps would have to be finer than the solver's own.
     _in_range("--initial-span", span, 0.01, max(min(initial / config.steps, 1), 0.01))
