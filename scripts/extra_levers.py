@@ -4,8 +4,8 @@
 
 Tried: initial noise with a shared style term (GVCF), and reuse of the UNet's deep features in every
 second of the steps that do not synchronise (DeepCache). Each paints the same prompts from the same
-seeds; the pocket model's judge, which guidance never sees, measures coherence and prompt fit. A lever
-that does not pay stays out of the package.
+seeds; the pocket model's judge, which guidance never sees, measures coherence and prompt fit. A
+lever that does not pay stays out of the package.
 """
 
 from __future__ import annotations
