@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from syncpano.errors import SyncPanoError
+from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models import memory
 from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.denoiser import Gradient
@@ -22,6 +23,7 @@ from syncpano.models.precision import run_in
 from syncpano.models.schedulers import SOLVERS
 from syncpano.models.source import resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.sampler import Synchronization, distance_gradient
 from tests.tiny import tiny_checkpoint
 
 ROUNDING = 1e-5
@@ -67,6 +69,19 @@ def test_foresee_clips_as_ddim_does(tmp_path: Path) -> None:
     assert denoiser.foresee(noise(), noise(seed=1), denoiser.timesteps[0]).abs().max() == 1
     with pytest.raises(SyncPanoError, match="cannot clip"):
         load(folder).bind("A waterfall", scheduler="unipc")
+
+
+@pytest.mark.parametrize("kind", PREDICTION_TYPES)
+def test_a_gradient_without_jacobian_exists_whatever_the_model_predicts(
+    models: dict[str, LatentDiffusion], kind: str, squeeze: PerceptualLoss
+) -> None:
+    denoiser, sync = models[kind].bind("A waterfall"), Synchronization(squeeze, {}, gradient="x0")
+    t = denoiser.timesteps[10]
+    with torch.no_grad():
+        target = squeeze.features(denoiser.decode(noise(1, seed=3)))
+    gradient, *_ = distance_gradient(noise(1), target, t, denoiser, sync)
+    assert gradient.shape == noise(1).shape
+    assert gradient.abs().max() > 0
 
 
 @pytest.mark.parametrize("kind", PREDICTION_TYPES)

@@ -195,8 +195,9 @@ def distance_gradient(
         views = views.detach().requires_grad_()
         predictions = denoiser.predict(views, t, sync.gradient)
         foreseen = denoiser.foresee(views, predictions, t)
-    direction, distance = pull(foreseen)
-    (gradient,) = torch.autograd.grad(foreseen, views, direction)
+    gradient, distance = pull(foreseen)
+    if foreseen.requires_grad:  # it does not where x0 is what is predicted, without a Jacobian
+        (gradient,) = torch.autograd.grad(foreseen, views, gradient)
     return gradient, distance, predictions.detach()
 
 
