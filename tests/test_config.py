@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from syncpano import layers, presets
-from syncpano.config import PanoramaConfig, settings
+from syncpano.config import PanoramaConfig, Setting, settings
 from syncpano.errors import SyncPanoError
 
 
@@ -36,6 +36,17 @@ def test_every_named_config_resolves() -> None:
     assert {"paper", "first3", "loop", "tiny"} <= set(presets.presets())
     for name in presets.presets():
         assert layers.resolve([layers.config_layer(name)]).config(prompt="A waterfall")
+
+
+NUMBERS = [item for item in settings().values() if item.kind in (int, float)]
+
+
+@pytest.mark.parametrize("item", NUMBERS, ids=lambda item: str(item.name))
+def test_a_word_for_a_number_is_refused_with_a_number_that_is_one(item: Setting) -> None:
+    with pytest.raises(SyncPanoError, match="is not a") as caught:
+        layers.flag_layer({item.name: "many"})
+    example = caught.value.hint.split()[-1].strip("`")
+    assert layers.flag_layer({item.name: example}).values[item.name] is not None
 
 
 def test_stronger_layers_win_and_every_value_knows_its_origin(tmp_path: Path) -> None:

@@ -59,7 +59,9 @@ def _expected(item: Setting) -> str:
     if item.choices:
         return f"use one of {', '.join(item.choices)}"
     example = (
-        item.default if item.default not in (MISSING, None) else {int: 8, str: "text"}[item.kind]
+        item.default
+        if item.default not in (MISSING, None)
+        else {int: 8, float: 0.5, str: "text"}[item.kind]
     )
     return (
         f"for example `{item.flags[-1]} {example}`"
