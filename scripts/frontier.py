@@ -36,7 +36,6 @@ ROWS: dict[str, tuple[str | None, dict[str, Any]]] = {
     "balanced": ("balanced", {}),
     "fast": ("fast", {}),
     "fast, even steps": ("fast", {"initial_span": None}),
-    "fast, 20 even steps": ("fast", {"initial_span": None, "steps": 20}),
     "fast, predicting twice": ("fast", {"predict_once": False}),
     "draft": ("draft", {}),
 }

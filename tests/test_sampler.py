@@ -262,9 +262,9 @@ def test_reports_name_every_step_and_share_no_time(
     assert all(report.sync_seconds > 0 and report.denoise_seconds > 0 for report in reports)
 
 
-def test_the_anchor_is_predicted_once_a_step(
-    tiny: LatentDiffusion, squeeze: PerceptualLoss, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def predicted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Windows of every prediction, in the order in which they are asked for."""
     counts: list[int] = []
     original = BoundDiffusion.predict
 
@@ -273,8 +273,14 @@ def test_the_anchor_is_predicted_once_a_step(
         return original(self, views, *rest)
 
     monkeypatch.setattr(BoundDiffusion, "predict", counted)
+    return counts
+
+
+def test_the_anchor_is_predicted_once_a_step(
+    tiny: LatentDiffusion, squeeze: PerceptualLoss, predicted: list[int]
+) -> None:
     run(tiny, synced(squeeze))  # three windows
-    assert counts == [1, 2, 2] * STEPS  # the anchor, the others' gradients, the others' steps
+    assert predicted == [1, 2, 2] * STEPS  # the anchor, the others' gradients, the others' steps
 
 
 @pytest.mark.parametrize("thin", [1, 2])
@@ -295,18 +301,10 @@ def test_predict_once_denoises_with_what_the_gradient_was_taken_of(
 
 
 def test_predict_once_asks_for_every_window_once_a_step(
-    tiny: LatentDiffusion, squeeze: PerceptualLoss, monkeypatch: pytest.MonkeyPatch
+    tiny: LatentDiffusion, squeeze: PerceptualLoss, predicted: list[int]
 ) -> None:
-    counts: list[int] = []
-    original = BoundDiffusion.predict
-
-    def counted(self: BoundDiffusion, views: Tensor, *rest: Any) -> Tensor:
-        counts.append(len(views))
-        return original(self, views, *rest)
-
-    monkeypatch.setattr(BoundDiffusion, "predict", counted)
     run(tiny, synced(squeeze, predict_once=True))  # three windows
-    assert counts == [1, 2] * STEPS
+    assert predicted == [1, 2] * STEPS
 
 
 class OutOfMemoryAbove:
