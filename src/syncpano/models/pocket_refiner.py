@@ -31,10 +31,9 @@ from syncpano.models.stretches import REACH, Stretch, Ways, stretches_of, varied
 THUMBNAIL = 8  # pixels of a render in one of its thumbnail, along either side
 _DOUBT = 8.0  # nats: no reader is surer than this
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
-_FEW = 16  # renders: the time that a path takes goes with their number's square
-_ROUNDS = 4  # of looking for a path that repeats little
+_FEW = 12  # renders: the time that a path takes goes with their number's square
 # Nats. Where a render goes on in itself or in its own mirror image, the eye sees a pattern.
-_CHANGE, _SAME_RENDER, _SAME_PLACE = 5.0, 30.0, 1000.0
+_CHANGE, _SAME_RENDER, _SAME_PLACE = 40.0, 30.0, 1000.0
 _NEAR = 12  # cells: what counts as the same place of a render
 _COLOUR_STRETCH = (1.0, 4.0)  # cells down and across: sampled colours count at this scale
 _BAND_FADE = 2  # cells
@@ -56,7 +55,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         palette_width: cells, standard deviation of the stretch whose mean colours count.
         layout_trust: weight of the squared distance of a column to what was sampled there.
         mismatch: weight of the squared distance between renders where they meet.
-        again: nats that a pair of uses of one place of a render costs.
+        again: nats that every further use of a place of a render costs.
         key_channels: latent channels, from the coarsest on, in which distances are measured.
         screen: weight of the sampled panorama's colours against the renders' own differences.
     """
@@ -80,7 +79,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         palette_width: float = 8.0,
         layout_trust: float = 0.05,
         mismatch: float = 0.2,
-        again: float = 40.0,
+        again: float = 20.0,
         key_channels: int = 12,
         screen: float = 0.1,
     ) -> None:
@@ -172,7 +171,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         layout = columns.square().sum(1) - 2 * wanted @ columns.T
         prices = config.layout_trust * layout + recalled.prices.repeat_interleave(config.width, 1)
         ways = Ways.between(recalled.keys, self._surcharge(recalled), config.mismatch)
-        path = varied_path(prices, ways, recalled.places, config.again, _ROUNDS, ring=loop)
+        path = varied_path(prices, ways, recalled.places, config.again, ring=loop)
         contents = torch.cat([recalled.colours, differences_of(recalled.colours)], 1)
         cells = contents[path // config.width, :, :, path % config.width]  # W 15 h
         return _Band(

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 REACH = 3  # columns on either side of a change in which its seam may lie
 _CONTEXT = 3  # columns on either side of a change that are compared
@@ -59,12 +58,6 @@ class Ways:
         cheapest = prices.topk(min(_WAYS, len(prices)), dim=0, largest=False)
         return cls(cheapest.indices.T.contiguous(), cheapest.values.T.contiguous())
 
-    def total(self, path: Tensor, *, ring: bool) -> float:
-        """What the ways of a path cost together."""
-        before, after = (path.roll(1), path) if ring else (path[:-1], path[1:])
-        taken = self.sources[after] == before[:, None]
-        return float(self.prices[after][taken].sum())
-
 
 def _surroundings(columns: Tensor, shift: int) -> Tensor:
     """M w D -> S D': around the edge to the left of every column, or `shift` columns further."""
@@ -84,55 +77,70 @@ def cheapest_path(prices: Tensor, ways: Ways, *, ring: bool = False) -> Tensor:
     if not ring:
         return path
     middle = len(prices) // 2
-    closed = _cheapest(prices.roll(-middle, 0), ways, int(path[middle]))
+    seam = path[middle : middle + 1]
+    following = prices.roll(-middle, 0)[1:]
+    closed = torch.cat([seam, _cheapest(following, ways, after=int(seam), before=int(seam))])
     return closed.roll(middle, 0)
 
 
-def _cheapest(prices: Tensor, ways: Ways, first: int | None = None) -> Tensor:
-    """The cheapest path; it begins at `first`, if that is given, and ends where `first` follows."""
-    total = prices[0]
-    if first is not None:
-        total = torch.full_like(total, _NEVER * len(prices))
-        total[first] = 0.0
+def _cheapest(
+    prices: Tensor, ways: Ways, *, after: int | None = None, before: int | None = None
+) -> Tensor:
+    """The cheapest path, of those that can follow the one column and be followed by the other."""
+    total = torch.zeros_like(prices[0])
+    if after is not None:
+        total += _NEVER * (len(prices) + 1)
+        total[after] = 0.0
     steps = []
-    for price in prices[1:]:
-        total, way = (total[ways.sources] + ways.prices).min(1)
+    for place, price in enumerate(prices):
+        if place > 0 or after is not None:
+            total, way = (total[ways.sources] + ways.prices).min(1)
+            steps.append(way)
         total = total + price
-        steps.append(way)
-    if first is not None:
-        into = ways.sources[first]
-        last = int(into[(total[into] + ways.prices[first]).argmin()])
+    if before is not None:
+        into = ways.sources[before]
+        last = int(into[(total[into] + ways.prices[before]).argmin()])
     else:
         last = int(total.argmin())
     path = [last]
     for way in reversed(steps):
         path.append(int(ways.sources[path[-1], way[path[-1]]]))
+    if after is not None:
+        path.pop()
     return torch.tensor(path[::-1], device=prices.device)
 
 
-def varied_path(
-    prices: Tensor, ways: Ways, places: Tensor, again: float, rounds: int, *, ring: bool
-) -> Tensor:
+def varied_path(prices: Tensor, ways: Ways, places: Tensor, again: float, *, ring: bool) -> Tensor:
     """A cheap path that comes back to few places: W columns.
 
-    What one round's path has used elsewhere costs more in the next; of all rounds' paths the one is
-    kept that costs the least together with its repetitions.
+    Stretch by stretch from left to right: what has been laid stays, its places cost more from there
+    on, and the rest is the cheapest path then. (To price what the last path has used, everywhere,
+    and look for a whole path again only swings between two that repeat themselves.)
 
     Args:
         places: S, what a column shows; a picture and its mirror image show the same.
-        again: price of a pair of uses of one place.
+        again: price of every further use of a place.
     """
-    surcharge = torch.zeros_like(prices)
-    found = []
-    for _ in range(rounds):
-        path = cheapest_path(prices + surcharge, ways, ring=ring)
-        used = F.one_hot(places[path], int(places.max()) + 1).to(prices)  # W places
-        others = used.sum(0) - used
-        repeats = float((others * used).sum()) / 2
-        own = float(prices.gather(1, path[:, None]).sum()) + ways.total(path, ring=ring)
-        found.append((own + again * repeats, path))
-        surcharge = surcharge / 2 + again * others[:, places]
-    return min(found, key=lambda priced: priced[0])[1]
+    path = cheapest_path(prices, ways, ring=ring)
+    turn = _first_stretch(path) % len(path) if ring else 0
+    prices, path = prices.roll(-turn, 0), path.roll(-turn)
+    goal = int(path[0]) if ring else None
+    used = torch.zeros(int(places.max()) + 1).to(prices)
+    laid = 0
+    while True:
+        end = laid + _first_stretch(path[laid:])
+        used += torch.bincount(places[path[laid:end]], minlength=len(used))
+        laid = end
+        if laid == len(path):
+            return path.roll(turn)
+        rest = prices[laid:] + again * used[places]
+        path[laid:] = _cheapest(rest, ways, after=int(path[laid - 1]), before=goal)
+
+
+def _first_stretch(path: Tensor) -> int:
+    """Places of a path until it first leaves a picture."""
+    leaves = (path[1:] != path[:-1] + 1).nonzero()
+    return int(leaves[0]) + 1 if len(leaves) else len(path)
 
 
 @dataclass(frozen=True)
