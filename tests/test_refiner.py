@@ -19,6 +19,7 @@ from torch import Tensor
 
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
+from syncpano.models import pocket_refiner
 from syncpano.models.albums import Album, as_file
 from syncpano.models.gradient_domain import ScreenedPoisson, differences_of, mean_differences
 from syncpano.models.load import load_model
@@ -317,6 +318,25 @@ def test_a_remembered_render_comes_back(pocket: Pocket) -> None:
     latent = pocket.vae.encode(render).latent
     drawn = refiner.refine(latent, torch.zeros(1, 192), pocket.vae)
     assert float((drawn - render).square().mean()) < 0.001
+
+
+def test_a_panorama_of_one_light_shows_no_place_twice(
+    pocket: Pocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every column of 6144 pixels asks for the same, the mean column of a render of 3072."""
+    laid: list[Tensor] = []
+
+    def watched(prices: Tensor, ways: Ways, places: Tensor, *rest: float, **ring: bool) -> Tensor:
+        path = varied_path(prices, ways, places, *rest, **ring)
+        laid.append(places[path])
+        return path
+
+    monkeypatch.setattr(pocket_refiner, "varied_path", watched)
+    render = pocket.refiner.pictures.picture(5)[None] / 127.5 - 1
+    column = pocket.vae.encode(render).latent.mean(-1, keepdim=True)
+    pocket.refine(column.expand(-1, -1, -1, 192), "A waterfall")
+    (places,) = laid
+    assert len(places.unique()) > 160
 
 
 def test_the_prompt_chooses_what_is_remembered(pocket: Pocket, grey: Tensor) -> None:
