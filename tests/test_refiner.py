@@ -320,7 +320,7 @@ def test_a_remembered_render_comes_back(pocket: Pocket) -> None:
     assert float((drawn - render).square().mean()) < 0.001
 
 
-def test_a_panorama_of_one_light_shows_no_place_twice(
+def test_a_wide_panorama_of_one_light_shows_few_places_twice(
     pocket: Pocket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every column of 6144 pixels asks for the same, the mean column of a render of 3072."""
