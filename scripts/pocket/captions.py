@@ -44,7 +44,10 @@ _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "blossoms": ("weather", ("clear", "cloudy", "fog")),
     "green": ("season", ("spring", "summer")),
 }
-_OPENERS = ("", "", "", "a view of", "a wide view of", "a panorama of", "panorama of", "a scene of")
+_OPENERS = (
+    *("", "", "", "", "a view of", "a wide view of", "a panorama of", "panorama of", "a scene of"),
+    *("a picture of", "an image of"),
+)
 _PRAISE = ("beautiful", "dreamy", "cinematic", "stunning", "scenic", "natural", "lovely", "single")
 
 PAPER_PROMPTS = {

@@ -57,7 +57,7 @@ STYLE = {
     "photo": Phrases(
         ("photo", "photograph", "in photo style", "realistic photo"),
         (),
-        ("a photo of", "photo of", "a photograph of", "a film photo of", "a picture of"),
+        ("a photo of", "photo of", "a photograph of", "a film photo of"),
     ),
     "cartoon": Phrases(
         ("in cartoon style", "cartoon illustration", "as a cartoon", "cartoon"),
