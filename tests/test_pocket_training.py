@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from syncpano.losses.style import gram
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "pocket"
@@ -24,6 +25,7 @@ from autoencoder import image_tensor, with_residual  # noqa: E402
 from refiner import balanced  # noqa: E402
 from scenes import attributes_of, render  # noqa: E402
 from scenes.attributes import CLASSES, sample_attributes  # noqa: E402
+from style_judge import StyleJudge  # noqa: E402
 from text import CaptionReader, tokenize, train_text_encoder, train_tokenizer  # noqa: E402
 from training import Stage  # noqa: E402
 from transform import CellTransform, fit_transform  # noqa: E402
@@ -162,3 +164,24 @@ def test_what_the_refiner_remembers_is_balanced() -> None:
 def test_attributes_are_known_before_a_render_is_drawn() -> None:
     for seed, subject in ((3, "castle"), (4, "alley")):
         assert attributes_of(seed, subject) == render(seed, subject, 64)[1]
+
+
+class Raw:
+    """Gram matrices of a picture's colours and of their differences."""
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        return [gram(images), gram(images.diff(dim=-1))]
+
+
+def test_the_judge_of_styles_learns_textures_whatever_their_colours_and_numbers() -> None:
+    rng = np.random.default_rng(0)
+
+    def windows(outlined: bool, count: int) -> list[np.ndarray]:
+        flat = np.ones((count, 512, 512, 1), np.uint8) * rng.integers(60, 200, (count, 1, 1, 3))
+        flat[:, :, ::16] //= 3 if outlined else 1
+        return list(flat.astype(np.uint8))
+
+    styles = ["cartoon"] * 6 + ["photo"] * 30
+    judge = StyleJudge(Raw(), windows(True, 6) + windows(False, 30), styles)
+    assert judge.votes(windows(True, 5)) == ["cartoon"] * 5
+    assert judge.votes(windows(False, 5)) == ["photo"] * 5

@@ -22,10 +22,12 @@ from autoencoder import image_tensor
 from captions import PAPER_PROMPTS, attribute_prompts, evaluation_prompts
 from data import Render, render_all
 from scenes import SUBJECTS
+from style_judge import StyleJudge
 from torch import Tensor
 
 from syncpano.config import PanoramaConfig
 from syncpano.losses.lpips import LPIPS
+from syncpano.losses.style import StyleLoss
 from syncpano.metrics.features import Vgg16Features
 from syncpano.metrics.frechet import Gaussian, frechet_distance
 from syncpano.metrics.pairs import pair_distances
@@ -37,6 +39,8 @@ from syncpano.pipeline import Studio
 
 SIDE = 512
 WEIGHTS = (0.0, 5.0, 10.0, 15.0, 20.0)
+_STYLE_SEEDS = 60  # renders a subject that the judge of styles learns from
+_PHOTO_SEEDS = 15  # of them those whose photos it looks at, which are seven of ten renders
 STYLED = ("waterfall", "mountains", "grassland", "castle", "city_skyline")
 
 
@@ -75,6 +79,19 @@ class Bench:
         """LPIPS with the real VGG-16."""
         return LPIPS("vgg", device=torch.device("cpu"), weights=self.weights)
 
+    @cached_property
+    def style_judge(self) -> StyleJudge:
+        """Who names styles, taught on renders of training."""
+        renders = render_all(self.renders, list(SUBJECTS), _STYLE_SEEDS, 1024)
+        taught = [
+            (render.load()[:, :SIDE], render.attributes.style)
+            for index, render in enumerate(renders)
+            if render.attributes.style != "photo" or index < _PHOTO_SEEDS * len(SUBJECTS)
+        ]
+        windows, styles = zip(*taught, strict=True)
+        vgg = StyleLoss(device=torch.device("cpu"), weights=self.weights)
+        return StyleJudge(vgg, windows, styles)
+
     def paint(self, prompt: str, **settings: Any) -> np.ndarray:
         """A panorama, uint8 H W 3."""
         config = PanoramaConfig(prompt=prompt, model=self.model, steps=self.steps, **settings)
@@ -87,7 +104,9 @@ class Bench:
 
     @torch.no_grad()
     def votes(self, images: Sequence[np.ndarray], head: str) -> list[str]:
-        """What the judge's head takes each window for."""
+        """What each window is taken for: by the judge of styles, or by the judge's head."""
+        if head == "style":
+            return self.style_judge.votes(images)
         logits = self.judge(torch.cat([image_tensor(image) for image in images]))[head]
         return [self.judge.config.heads[head][int(i)] for i in logits.argmax(1)]
 
@@ -115,9 +134,9 @@ def recognition(bench: Bench) -> dict[str, Any]:
 
 
 def attributes(bench: Bench) -> dict[str, Any]:
-    """Share of windows whose named time of day and style the judge finds in them.
+    """Share of windows whose named time of day and style the judges find in them.
 
-    Beside it, of held-out renders: what the judge itself can tell.
+    Beside it, of held-out renders: what the judges themselves can tell.
     """
     found: dict[str, Any] = {}
     renders = list(bench.held_out(12))
@@ -132,10 +151,9 @@ def attributes(bench: Bench) -> dict[str, Any]:
             ]
             shares[value] = mean(vote == value for vote in bench.votes(windows, head))
             drawn = [
-                window
+                render.load()[:, :SIDE]
                 for render in renders
                 if getattr(render.attributes, head) == value
-                for window in crops(render.load())
             ]
             truths[value] = mean(vote == value for vote in bench.votes(drawn, head))
         found[head] = mean(shares.values())

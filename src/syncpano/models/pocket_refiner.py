@@ -33,7 +33,7 @@ _DOUBT = 8.0  # nats: no reader is surer than this
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
 _FEW = 12  # renders: the time that a path takes goes with their number's square
 # Nats. Where a render goes on in itself or in its own mirror image, the eye sees a pattern.
-_CHANGE, _SAME_RENDER, _SAME_PLACE = 20.0, 30.0, 1000.0
+_CHANGE, _SAME_RENDER, _SAME_PLACE = 120.0, 30.0, 1000.0
 _NEAR = 12  # cells: what counts as the same place of a render
 _COLOUR_STRETCH = (1.0, 4.0)  # cells down and across: sampled colours count at this scale
 _BAND_FADE = 2  # cells
