@@ -45,8 +45,17 @@ _NEEDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "green": ("season", ("spring", "summer")),
 }
 _OPENERS = (
-    *("", "", "", "", "a view of", "a wide view of", "a panorama of", "panorama of", "a scene of"),
-    *("a picture of", "an image of"),
+    "",
+    "",
+    "",
+    "",
+    "a view of",
+    "a wide view of",
+    "a panorama of",
+    "panorama of",
+    "a scene of",
+    "a picture of",
+    "an image of",
 )
 _PRAISE = ("beautiful", "dreamy", "cinematic", "stunning", "scenic", "natural", "lovely", "single")
 
