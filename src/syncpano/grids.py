@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 GAP = 12  # pixels between strips
-LABEL_SIZE = 28
+# Of a picture's width, so that a label can still be read where the whole sheet is shown small.
+LABEL_SHARE = 1 / 48
+LEAST_LABEL = 28  # pixels
 
 
 def compare(pictures: Sequence[Image.Image], labels: Sequence[str], title: str) -> Image.Image:
     """Wide pictures one below the other, tall ones side by side, each under its label."""
-    font = ImageFont.load_default(LABEL_SIZE)
-    band = LABEL_SIZE + GAP
+    size = max(LEAST_LABEL, round(LABEL_SHARE * pictures[0].width))
+    font = ImageFont.load_default(size)
+    band = size + GAP
     tall = pictures[0].height > pictures[0].width
     columns = len(pictures) if tall else 1
     rows = 1 if tall else len(pictures)

@@ -32,7 +32,7 @@ OF_FAMILY = {
 
 def reproduce(
     experiment: str = typer.Argument(
-        help="table-s2, table-s3, figure-s1, -s2, -s3, -s5, -s8, or a YAML file like theirs.",
+        help="table-s2, table-s3, pictures-s2, figure-s1, -s2, -s3, -s5, -s8, or a YAML file.",
         metavar="EXPERIMENT",
     ),
     model: str = typer.Option("pocket", "--model", help="As for `syncpano generate`."),

@@ -1,0 +1,38 @@
+"""Pictures of an experiment on one sheet, and labels that can be read on it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+from syncpano.grids import compare
+from tests.conftest import REPOSITORY
+
+
+def test_a_sheet_shows_every_picture_once_in_columns(tmp_path: Path) -> None:
+    paths = []
+    for index, (colour, height) in enumerate([("red", 20), ("lime", 40), ("blue", 20)]):
+        paths.append(tmp_path / f"{index}.png")
+        Image.new("RGB", (80, height), colour).save(paths[-1])
+    out = tmp_path / "sheet.png"
+    script = str(REPOSITORY / "scripts" / "sheet.py")
+    command = [sys.executable, script, str(out), *map(str, paths)]
+    subprocess.run([*command, "--columns", "2", "--width", "40"], check=True)
+    sheet = Image.open(out)
+    assert sheet.size == (40 + 8 + 40, 10 + 8 + 20)  # red above lime, blue beside them
+    assert (40 * 20, (0, 255, 0)) in (sheet.getcolors() or [])
+    assert sheet.getpixel((5, 5)) == (255, 0, 0)
+    assert sheet.getpixel((60, 5)) == (0, 0, 255)
+
+
+def test_labels_grow_with_the_pictures() -> None:
+    def label_rows(width: int) -> int:
+        grid = compare([Image.new("RGB", (width, 10), "white")], ["w=20"], "")
+        ink = grid.convert("L").point(lambda value: 255 * (value < 128)).getbbox()
+        assert ink is not None
+        return ink[3] - ink[1]
+
+    assert label_rows(3072) > 2 * label_rows(512)
