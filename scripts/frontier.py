@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from syncpano import files
+from syncpano.comparison import share_of_gain
 from syncpano.presets import find_config, read_yaml
 
 BASELINE, EXACT = "MultiDiffusion", "exact, f = 50"
@@ -93,6 +94,7 @@ def means(table: Mapping[str, Any], metric: str) -> dict[str, float]:
 def summary(table: Mapping[str, Any], whole: str = EXACT) -> str:
     """Speed-up and share of the gain of the row `whole`, row by row."""
     seconds = means(table, "seconds")
+    scores = {row["name"]: row["scores"] for row in table["rows"]}
     metrics = [m for m in COHERENCE if BASELINE in means(table, m) and whole in means(table, m)]
     labels = [table["units"][metric]["label"].split(" x1e")[0] for metric in metrics]
     header = ["setting", "seconds", f"times {BASELINE}", f"faster than {whole}"]
@@ -103,9 +105,8 @@ def summary(table: Mapping[str, Any], whole: str = EXACT) -> str:
         cells = [name, f"{taken:.1f}", f"{taken / seconds[BASELINE]:.2f}"]
         cells.append(f"{seconds[whole] / taken:.1f}" if whole in seconds else "-")
         for metric in metrics:
-            values = means(table, metric)
-            gain = values[BASELINE] - values[whole]
-            cells.append(f"{(values[BASELINE] - values[name]) / gain:.0%}" if gain else "-")
+            kept = share_of_gain(*(scores[row][metric] for row in (BASELINE, name, whole)))
+            cells.append(str(kept) if kept else "-")
         if whole in (fid := means(table, "fid")):
             cells.append(f"{fid[name] / fid[whole] - 1:+.1%}")
         rows.append(cells)
@@ -169,7 +170,7 @@ def main() -> None:
     parser.add_argument("--references", type=int, default=8)
     parser.add_argument("--rows", help="some of the rows, separated by ;")
     parser.add_argument("--whole", default=EXACT, help="the row whose gain counts as whole")
-    parser.add_argument("--metrics", help="as for `syncpano reproduce`")
+    parser.add_argument("--metrics", help="as for `syncpano reproduce`; `none` only paints")
     parser.add_argument("--loss-weights", type=Path, help="VGG trunk of Intra-LPIPS")
     parser.add_argument("--judge", help="model whose features/ folder judges", default="")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
@@ -177,6 +178,8 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, default=Path("benchmarks/frontier.md"))
     arguments = parser.parse_args()
     table = reproduce(arguments.out, arguments)
+    if arguments.metrics == "none":
+        return
     settings = table["settings"]
     plot = arguments.markdown.with_suffix(".png")
     files.write_atomic(plot, draw(table), overwrite=True)
@@ -197,7 +200,7 @@ def main() -> None:
         f"same noise in every setting, model {settings['model']} (weights "
         f"{settings['model_hash'][:12]}), {settings['device']}. Seconds are means over the run "
         "logs, without loading and saving. Gain kept: how much of the gain of "
-        f"`{arguments.whole}` over MultiDiffusion a setting has.\n\n"
+        f"`{arguments.whole}` over MultiDiffusion a setting has, with its standard error.\n\n"
         f"{summary(table, arguments.whole)}\n\n![metrics against seconds]({plot.name})\n\n"
         f"## Numbers{numbers}"
     )

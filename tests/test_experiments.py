@@ -7,6 +7,7 @@ import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean, stdev
 
 import pytest
 from hypothesis import given
@@ -16,9 +17,11 @@ from syncpano.comparison import (
     Difference,
     Number,
     RowResult,
+    Share,
     check_features,
     judge,
     paired,
+    share_of_gain,
     summarise,
 )
 from syncpano.config import PanoramaConfig
@@ -229,6 +232,19 @@ def test_claims_are_held_against_the_means(bar: Bar, rows: dict[str, float], hol
     verdict = judge(bar, results(**{name: [value] for name, value in rows.items()}))
     assert verdict is not None
     assert verdict.holds is holds
+
+
+def test_the_share_of_a_gain_has_an_error_of_what_pairs_differ_in() -> None:
+    first, last = [1.0, 2.0, 4.0], [0.0, 0.0, 0.0]
+    assert share_of_gain(first, [0.5, 1.0, 2.0], last) == Share(0.5, 0.0)  # a half of every pair's
+    uneven = share_of_gain(first, [0.5, 2.0, 1.0], last)
+    assert uneven is not None
+    assert uneven.value == pytest.approx(0.5)
+    rest = [0.0, -1.0, 1.0]  # gains less half of the whole ones: standard deviation 1
+    assert uneven.error == pytest.approx(stdev(rest) / math.sqrt(3) / fmean(first))
+    assert str(uneven) == "50% ± 25%"
+    assert share_of_gain([1.0, None], [0.5, 0.0], [0.0, 0.0]) == Share(0.5, None)
+    assert share_of_gain([1.0], [0.5], [1.0]) is None
 
 
 def test_prompt_fit_stays_if_it_falls_by_less_than_its_standard_error() -> None:

@@ -54,6 +54,17 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Share:
+    """A ratio of mean differences over the same pairs; of one pair there is no standard error."""
+
+    value: float
+    error: float | None
+
+    def __str__(self) -> str:
+        return f"{self.value:.0%}" + (f" ± {self.error:.0%}" if self.error is not None else "")
+
+
+@dataclass(frozen=True)
 class RowResult:
     """What was measured of one row in one layout.
 
@@ -101,6 +112,27 @@ def paired(ours: Sequence[float | None], others: Sequence[float | None]) -> Diff
     return Difference(mean, error, mean / base if base else None, len(pairs))
 
 
+def share_of_gain(
+    first: Sequence[float | None], row: Sequence[float | None], last: Sequence[float | None]
+) -> Share | None:
+    """(first - row) / (first - last), means over pairs; None where there is no gain to share.
+
+    The error is that of a ratio of means (Cochran, Sampling Techniques, 1977, Eq. 6.13): of what
+    the row's gains are beside its share of the whole gains.
+    """
+    parts, wholes = [], []
+    for before, between, after in zip(first, row, last, strict=True):
+        if before is not None and between is not None and after is not None:
+            parts.append(before - between)
+            wholes.append(before - after)
+    if not wholes or fmean(wholes) == 0:
+        return None
+    share = fmean(parts) / fmean(wholes)
+    rest = [part - share * whole for part, whole in zip(parts, wholes, strict=True)]
+    error = stdev(rest) / math.sqrt(len(rest)) / abs(fmean(wholes)) if len(rest) > 1 else None
+    return Share(share, error)
+
+
 def check_features(results: Sequence[RowResult]) -> dict[str, str]:
     """Metric key -> the one network that made it in every row.
 
@@ -132,17 +164,23 @@ def judge(bar: Bar, results: Sequence[RowResult]) -> Verdict | None:
             claim = f"{label} of {last} is at least {bar.least:.0%} below {first}"
             return Verdict(claim, drop >= bar.least, f"{drop:.1%} ({shown})")
         case "keeps" | "fails_to_keep":
-            gain = means[0] - means[-1]
-            kept = (means[0] - means[1]) / gain if gain else math.nan
+            kept = share_of_gain(*(_values(by_name[name], bar.metric) for name in bar.rows))
             most = bar.kind == "fails_to_keep"
             claim = (
                 f"{label}: {bar.rows[1]} has {'less than' if most else 'at least'} "
                 f"{bar.least:.0%} of the gain from {first} to {last}"
             )
-            holds = kept < bar.least if most else kept >= bar.least
-            return Verdict(claim, gain > 0 and holds, f"{kept:.0%} ({shown})")
+            if kept is None or means[0] < means[-1]:
+                return Verdict(claim, False, f"there is no gain ({shown})")
+            holds = kept.value < bar.least if most else kept.value >= bar.least
+            return Verdict(claim, holds, f"{kept} ({shown})")
         case "stays":
             return _stays(bar, by_name[first], by_name[last], label, factor)
+
+
+def _values(result: RowResult, metric: str) -> Sequence[float | None]:
+    """One value a panorama; of a metric of sets, its one number."""
+    return result.scores.get(metric) or [result.numbers[metric].mean]
 
 
 def _stays(bar: Bar, first: RowResult, last: RowResult, label: str, factor: float) -> Verdict:
