@@ -16,11 +16,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional as F
 
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
 from syncpano.models import pocket_refiner
 from syncpano.models.albums import Album, as_file
+from syncpano.models.cells import smooth
 from syncpano.models.gradient_domain import ScreenedPoisson, differences_of, mean_differences
 from syncpano.models.load import load_model
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
@@ -424,3 +426,10 @@ def test_a_pillow_without_avif_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(SyncPanoError, match="cannot read AVIF") as error:
         load_model(resolve_source("pocket", download=False), "cpu", "float32")
     assert "pip install" in (error.value.hint or "")
+
+
+def test_cells_become_pixels_bicubically() -> None:
+    cells, factor = torch.rand((3, 4, 7), generator=torch.Generator().manual_seed(0)), 8
+    bordered = F.pad(cells[None], (2, 2, 2, 2), mode="replicate")
+    pixels = F.interpolate(bordered, scale_factor=factor, mode="bicubic")[0]
+    assert torch.allclose(smooth(cells, factor), pixels[:, 16:-16, 16:-16], atol=1e-5)
