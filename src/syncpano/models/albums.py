@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import AvifImagePlugin, Image
 from torch import Tensor, nn
+
+# Pillow would start threads for every file, which takes longer than to decode a small one; a module
+# global is its only way to be told.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 class Album(nn.Module):
@@ -39,6 +44,11 @@ class Album(nn.Module):
         with Image.open(io.BytesIO(file)) as image:
             pixels = np.array(image.convert("RGB"))
         return torch.from_numpy(pixels).permute(2, 0, 1)
+
+    def pictures(self, indices: Sequence[int]) -> Tensor:
+        """uint8 N 3 H W, of pictures of one size."""
+        with ThreadPoolExecutor() as pool:
+            return torch.stack(list(pool.map(self.picture, indices)))
 
 
 def as_file(pixels: np.ndarray, quality: int) -> bytes:

@@ -184,8 +184,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """The renders that a prompt's evidence and a palette, 1 3 h W, may mean."""
         config: Any = self.config
         chosen = evidence.topk(min(config.candidates, len(evidence))).indices
-        thumbnails = torch.stack([self.thumbnails.picture(int(index)) for index in chosen])
-        thumbnails = thumbnails.to(sampled) / 127.5 - 1
+        thumbnails = self.thumbnails.pictures(chosen.tolist()).to(sampled) / 127.5 - 1
         side = vae.config.factor // THUMBNAIL
         colours = F.avg_pool2d(thumbnails, side)
         distances = palette_distances(sampled, colours, config.palette_width, loop)
