@@ -58,6 +58,13 @@ def test_every_row_of_every_experiment_can_be_painted(name: str) -> None:
             plan(config_of(experiment, row, layout, "a waterfall", 0, {"model": "sd2"}), source)
 
 
+def test_the_pictures_of_table_s2_have_its_settings() -> None:
+    table, pictures = find_experiment("table-s2"), find_experiment("pictures-s2")
+    wide = [row for row in table.rows if not {"width", "loss"} & row.config.keys()]
+    assert [row.config for row in pictures.rows] == [row.config for row in wide]
+    assert pictures.base == table.base
+
+
 def test_the_prompts_and_numbers_are_the_papers() -> None:
     if not SHARED.exists():
         pytest.skip("no ../shared/paper")

@@ -117,7 +117,7 @@ def share_of_gain(
 ) -> Share | None:
     """(first - row) / (first - last), means over pairs; None where there is no gain to share.
 
-    The error is that of a ratio of means (Cochran, Sampling Techniques, 1977, Eq. 6.13): of what
+    The error is that of a ratio of means (Cochran, Sampling Techniques, 1977, chapter 6): of what
     the row's gains are beside its share of the whole gains.
     """
     parts, wholes = [], []

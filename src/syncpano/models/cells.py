@@ -33,7 +33,7 @@ def smooth(cells: Tensor, factor: int) -> Tensor:
 def _bicubic(cells: int, factor: int) -> Tensor:
     """p*n n: every pixel's weights of the cells; beyond the border the last one goes on.
 
-    As products of two such matrices a field takes a tenth of `F.interpolate`'s time.
+    Two products with such matrices are much faster on a CPU than `F.interpolate` in two dimensions.
     """
     rim = 2
     padded = F.pad(torch.eye(cells)[None], (rim, rim), mode="replicate")  # 1 n n+4
