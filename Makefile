@@ -52,8 +52,8 @@ build: setup  ## build the wheel and the source archive into dist/
 pocket: setup  ## train the embedded model for BUDGET minutes (resumes) and embed it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[pocket]"
 	$(BIN)/python scripts/pocket/train.py --budget-minutes $(BUDGET) --device $(DEVICE)
-	$(BIN)/python scripts/pocket/export.py --loss-scale 0.12 --guidance-scale 3 \
-		--guided-share 0.3 --temperature 0.8
+	$(BIN)/python scripts/pocket/export.py --loss-scales pocket=0.12 style=0.03 \
+		--guidance-scale 3 --guided-share 0.3 --temperature 0.8
 
 reproduction: setup  ## tables S2 and S3 on the embedded model; VGG is a file with VGG-16's trunk
 	$(BIN)/syncpano reproduce table-s3 --loss-weights $(VGG) --out out/reproduce

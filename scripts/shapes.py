@@ -41,7 +41,7 @@ def pocket(folder: Path) -> None:
     PocketFeatureNet(128, (24, 48, 96, 160, 224), heads).save_pretrained(folder / "features")
     _text(folder, width=192, layers=2, heads=4, length=32)
     _schedule(folder, prediction_type="v_prediction", beta_end=0.02)
-    card = {"loss_scale": 1.0, "cpu_dtype": "bfloat16"}
+    card = {"cpu_dtype": "bfloat16"}
     (folder / "pocket.json").write_text(json.dumps(card))
 
 

@@ -20,6 +20,7 @@ from syncpano.losses.lpips import LPIPS
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.losses.style import WEIGHT, StyleLoss
 from syncpano.losses.trunks import TRUNKS
+from syncpano.models.card import Card
 from syncpano.models.stable_diffusion import LatentDiffusion
 
 WEIGHTS = Path(__file__).parents[2] / "shared" / "weights"
@@ -164,6 +165,19 @@ def test_a_resized_loss_sees_the_smaller_image(tiny: LatentDiffusion, squeeze_tr
     torch.testing.assert_close(
         distances(load(96), ours, target), distances(load(None), ours, target)
     )
+
+
+def test_a_card_scales_the_loss_that_it_names(
+    tiny: LatentDiffusion, squeeze_trunk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def distance() -> Tensor:
+        loss = load_loss("lpips-squeeze", device="cpu", weights=squeeze_trunk, size=48, model=tiny)
+        return distances(loss, images(2), images(1, seed=1))
+
+    plain = distance()
+    for scales, factor in ({"lpips-squeeze": 0.5}, 0.5), ({"style": 0.5}, 1.0):
+        monkeypatch.setattr(type(tiny), "card", Card(loss_scales=scales))
+        torch.testing.assert_close(distance(), factor * plain)
 
 
 @pytest.mark.parametrize("side", [32, 48, 64, 100])

@@ -114,11 +114,12 @@ def test_a_card_tells_how_its_model_samples(
             read_card(tmp_path)
 
 
-def test_a_card_tells_gains(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fact", ["gradient_gains", "loss_scales"])
+def test_a_card_tells_factors(tmp_path: Path, fact: str) -> None:
     card = tmp_path / "pocket.json"
-    card.write_text(json.dumps({"gradient_gains": {"cond": 2}}))
-    assert read_card(tmp_path).gradient_gains == {"cond": 2.0}
+    card.write_text(json.dumps({fact: {"cond": 2}}))
+    assert getattr(read_card(tmp_path), fact) == {"cond": 2.0}
     for wrong in ({"cond": "2"}, {"cond": 0}, [1]):
-        card.write_text(json.dumps({"gradient_gains": wrong}))
+        card.write_text(json.dumps({fact: wrong}))
         with pytest.raises(SyncPanoError, match="damaged"):
             read_card(tmp_path)

@@ -1,6 +1,6 @@
 """Write a run's weights as the embedded model: fp16 safetensors in the diffusers layout.
 
-python scripts/pocket/export.py --folder runs/pocket --loss-scale 0.1
+python scripts/pocket/export.py --folder runs/pocket --loss-scales pocket=0.12 style=0.03
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PARTS = (
 )
 
 
-def export(run: Path, target: Path, facts: dict[str, float]) -> None:
+def export(run: Path, target: Path, facts: dict[str, object]) -> None:
     """Copy every part of a run, weights in float16, and write the model's index and card."""
     for part in PARTS:
         (target / part).mkdir(parents=True, exist_ok=True)
@@ -70,15 +70,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/pocket"))
     parser.add_argument("--out", type=Path, default=Path("src/syncpano/pocket"))
-    parser.add_argument("--loss-scale", type=float, required=True)
+    parser.add_argument(
+        "--loss-scales", type=_factor, nargs="+", metavar="LOSS=FACTOR", required=True
+    )
     parser.add_argument("--guidance-scale", type=float, required=True)
     parser.add_argument("--guided-share", type=float, required=True)
     parser.add_argument("--temperature", type=float, required=True)
     arguments = parser.parse_args()
-    facts = ("loss_scale", "guidance_scale", "guided_share", "temperature")
-    export(arguments.folder, arguments.out, {name: getattr(arguments, name) for name in facts})
+    facts = {
+        "loss_scales": dict(arguments.loss_scales),
+        "guidance_scale": arguments.guidance_scale,
+        "guided_share": arguments.guided_share,
+        "temperature": arguments.temperature,
+    }
+    export(arguments.folder, arguments.out, facts)
     size = sum(file.stat().st_size for file in arguments.out.rglob("*") if file.is_file())
     print(f"{size / 1e6:.1f} MB in {arguments.out}", file=sys.stderr)
+
+
+def _factor(text: str) -> tuple[str, float]:
+    """`pocket=0.12` -> ("pocket", 0.12)."""
+    name, _, factor = text.partition("=")
+    return name, float(factor)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,9 @@ def load_loss(
     size: int | None = None,
     model: LatentDiffusion,
 ) -> PerceptualLoss:
-    """The loss of a run. All losses compute in float32: their gradients are too small for less.
+    """The loss of a run, times the factor on the model's card.
+
+    All losses compute in float32: their gradients are too small for less.
 
     Args:
         name: auto, lpips-vgg, lpips-alex, lpips-squeeze, style or pocket.
@@ -57,7 +59,10 @@ def load_loss(
             hint=f"use at least {SMALLEST_IMAGE}",
         )
     loss = _load(name, place, weights, model)
-    return Resized(loss, size) if size is not None else loss
+    if size is not None:
+        loss = Resized(loss, size)
+    scale = model.card.loss_scales.get(name)
+    return loss if scale is None else Scaled(loss, scale)
 
 
 class Resized:
@@ -74,6 +79,22 @@ class Resized:
     def distance(self, features: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
         """N distances >= 0 to one target."""
         return self.loss.distance(features, target)
+
+
+class Scaled:
+    """A loss times `scale`, so that w means for every model what it means for Stable Diffusion."""
+
+    def __init__(self, loss: PerceptualLoss, scale: float) -> None:
+        self.loss = loss
+        self.scale = scale
+
+    def features(self, images: Tensor) -> Sequence[Tensor]:
+        """N 3 H W in [-1, 1] -> the loss's features."""
+        return self.loss.features(images)
+
+    def distance(self, features: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
+        """N distances >= 0 to one target."""
+        return self.scale * self.loss.distance(features, target)
 
 
 def resize(images: Tensor, size: int) -> Tensor:
@@ -127,4 +148,4 @@ def _load_pocket(
         PocketFeatureNet, folder / "perceptual", model.source.id, device, torch.float32
     )
     assert isinstance(network, PocketFeatureNet)
-    return PocketPerceptual(network, model.card.loss_scale)
+    return PocketPerceptual(network)

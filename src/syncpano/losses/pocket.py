@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -17,19 +16,11 @@ from syncpano.models.pocket_features import PocketFeatureNet
 class PocketPerceptual:
     """Distance between unit-normalised feature maps, averaged over space, summed over stages.
 
-    The form is LPIPS's (Zhang et al., CVPR 2018, Eq. 1) without learnt channel weights. `scale`
-    multiplies it so that w = 20 means for pocket what it means for Stable Diffusion.
+    The form is LPIPS's (Zhang et al., CVPR 2018, Eq. 1) without learnt channel weights.
     """
 
-    def __init__(self, network: PocketFeatureNet, scale: float) -> None:
+    def __init__(self, network: PocketFeatureNet) -> None:
         self.network = network.eval().requires_grad_(False)
-        self.scale = scale
-
-    @classmethod
-    def from_folder(cls, folder: Path, *, scale: float, device: str) -> PocketPerceptual:
-        """Load the `perceptual/` folder of a pocket model; always float32."""
-        network = PocketFeatureNet.from_pretrained(folder, torch_dtype=torch.float32)
-        return cls(network.to(device), scale)
 
     def features(self, images: Tensor) -> list[Tensor]:
         """N 3 H W in [-1, 1] -> unit-length feature vectors N c h w, one map a stage."""
@@ -41,7 +32,7 @@ class PocketPerceptual:
             (ours - theirs).square().sum(1).mean((1, 2))
             for ours, theirs in zip(features, target, strict=True)
         ]
-        return self.scale * torch.stack(per_stage).sum(0)
+        return torch.stack(per_stage).sum(0)
 
 
 def _unit(map_: Tensor) -> Tensor:

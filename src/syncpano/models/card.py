@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeGuard
 
 from syncpano.errors import SyncPanoError
 from syncpano.models.folder import read_json
@@ -20,7 +21,8 @@ class Card:
 
     Attributes:
         known_words: lower-case words of the captions it was trained on; empty where unlisted.
-        loss_scale: factor of its own perceptual loss, which puts the useful strength at w = 20.
+        loss_scales: `--loss` -> factor that puts its useful strength at the paper's w, 20 and, for
+            the style loss, 0.1 (1 where unlisted).
         guidance_scale: classifier-free guidance at which it paints best.
         guided_share: share of the steps, from the first on, whose guidance helps.
         temperature: share of the noise that its sampling keeps (see `BoundDiffusion.step`).
@@ -30,7 +32,7 @@ class Card:
     """
 
     known_words: frozenset[str] = frozenset()
-    loss_scale: float = 1.0
+    loss_scales: Mapping[str, float] = field(default_factory=dict)
     guidance_scale: float = 7.5  # Stable Diffusion's
     guided_share: float = 1.0
     temperature: float = 1.0
@@ -55,7 +57,8 @@ def read_card(folder: Path) -> Card:
     if not path.is_file():
         return Card()
     content = read_json(path)
-    words, scale = content.get("known_words", []), content.get("loss_scale", 1.0)
+    words = content.get("known_words", [])
+    scales = content.get("loss_scales", {})
     guidance = content.get("guidance_scale", Card.guidance_scale)
     guided_share = content.get("guided_share", Card.guided_share)
     temperature = content.get("temperature", Card.temperature)
@@ -63,24 +66,30 @@ def read_card(folder: Path) -> Card:
     gains = content.get("gradient_gains", {})
     if (
         not isinstance(words, list)
-        or not isinstance(scale, int | float)
         or not isinstance(guidance, int | float)
         or not isinstance(guided_share, int | float)
         or not 0 <= guided_share <= 1
         or not isinstance(temperature, int | float)
         or not 0 < temperature <= 1
         or dtype not in ("float32", "bfloat16")
-        or not isinstance(gains, dict)
-        or not all(isinstance(gain, int | float) and 0 < gain < math.inf for gain in gains.values())
+        or not _factors(scales)
+        or not _factors(gains)
     ):
         raise SyncPanoError(f"{path} is damaged", hint="reinstall syncpano")
     known = frozenset(str(word).lower() for word in words)
     return Card(
         known_words=known,
-        loss_scale=float(scale),
+        loss_scales={name: float(scales[name]) for name in scales},
         guidance_scale=float(guidance),
         guided_share=float(guided_share),
         temperature=float(temperature),
         cpu_dtype=str(dtype),
         gradient_gains={name: float(gains[name]) for name in gains},
+    )
+
+
+def _factors(content: object) -> TypeGuard[dict[str, float]]:
+    """Whether this is a table of positive numbers."""
+    return isinstance(content, dict) and all(
+        isinstance(factor, int | float) and 0 < factor < math.inf for factor in content.values()
     )
