@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -41,6 +42,7 @@ SIDE = 512
 WEIGHTS = (0.0, 5.0, 10.0, 15.0, 20.0)
 _STYLE_SEEDS = 60  # renders a subject that the judge of styles learns from
 _PHOTO_SEEDS = 15  # of them those whose photos it looks at, which are seven of ten renders
+_FIDELITY_RENDERS = 12  # a subject; two windows of each, and as many samples
 STYLED = ("waterfall", "mountains", "grassland", "castle", "city_skyline")
 
 
@@ -97,9 +99,10 @@ class Bench:
         config = PanoramaConfig(prompt=prompt, model=self.model, steps=self.steps, **settings)
         return np.asarray(self.studio.generate(config).image)
 
-    def windows(self, prompt: str, count: int, seed: int) -> list[np.ndarray]:
+    def windows(self, prompt: str, count: int, seed: int, **settings: Any) -> list[np.ndarray]:
         """Independent samples, one window each."""
-        image = self.paint(prompt, width=count * SIDE, method="independent", seed=seed)
+        settings |= {"width": count * SIDE, "method": "independent", "seed": seed}
+        image = self.paint(prompt, **settings)
         return crops(image)
 
     @torch.no_grad()
@@ -231,27 +234,43 @@ def autoencoder(bench: Bench) -> dict[str, Any]:
 
 
 def fidelity(bench: Bench) -> dict[str, Any]:
-    """Frechet distance of VGG-16 features to held-out renders: of 500 windows, of other renders."""
+    """Frechet distances of VGG-16 features between windows of held-out renders and samples.
+
+    As many of each, of every subject: the distance depends on how many there are. Beside it those
+    of other held-out renders, the least to hope for, and of samples that no refiner drew.
+    """
     extractor = Vgg16Features("cpu", bench.weights)
-    renders = [crops(r.load())[:2] for r in bench.held_out(12)]
-    one, other = ([pair[i] for pair in renders] for i in range(2))
-    count = -(-500 // (4 * len(SUBJECTS)))
-    samples = [
-        window
-        for seed in range(count)
-        for prompt in PAPER_PROMPTS
-        for window in bench.windows(prompt, 4, 1000 + seed)
-    ]
-    gaussians = [_gaussian(extractor, images) for images in (one, other, samples)]
+    renders = bench.held_out(2 * _FIDELITY_RENDERS)
+    half = len(renders) // 2
+
+    def drawn(some: Sequence[Render]) -> Gaussian:
+        return _gaussian(extractor, (window for r in some for window in crops(r.load())))
+
+    def painted(**settings: Any) -> Gaussian:
+        windows = (
+            window
+            for subject in SUBJECTS
+            for seed, prompt in enumerate(
+                islice(cycle(evaluation_prompts(subject)), _FIDELITY_RENDERS // 2)
+            )
+            for window in bench.windows(prompt, 4, 1000 + seed, **settings)
+        )
+        return _gaussian(extractor, windows)
+
+    truth = drawn(renders[:half])
+    others = {
+        "samples_to_renders": painted(),
+        "unrefined_to_renders": painted(refine=False),
+        "renders_to_renders": drawn(renders[half:]),
+    }
     return {
-        "samples_to_renders": frechet_distance(gaussians[2], gaussians[0]),
-        "renders_to_renders": frechet_distance(gaussians[1], gaussians[0]),
-        "windows": len(samples),
+        **{name: frechet_distance(gaussian, truth) for name, gaussian in others.items()},
+        "windows": 2 * half,
         "features": extractor.name,
     }
 
 
-def _gaussian(extractor: Vgg16Features, images: Sequence[np.ndarray]) -> Gaussian:
+def _gaussian(extractor: Vgg16Features, images: Iterable[np.ndarray]) -> Gaussian:
     # At a quarter of the side: the convolutions cost a sixteenth and the distance is relative.
     small = (cv2.resize(i, (128, 128), interpolation=cv2.INTER_AREA) for i in images)
     features = [extractor(batch) for batch in _batches(small)]

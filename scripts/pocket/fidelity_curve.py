@@ -1,0 +1,121 @@
+"""Distance of samples to renders over training: `fidelity_curve.py --weights VGG16`.
+
+Trains the UNet from nothing by the recipe, to one budget after the other, and measures each with
+`evaluate.py --measures fidelity`. What is there is kept, so an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import yaml
+from curves import read_stages
+from export import PARTS
+
+from syncpano import files
+
+HERE = Path(__file__).resolve().parent
+SHIPPED = HERE.parents[1] / "src" / "syncpano" / "pocket"
+LINES = {
+    "samples_to_renders": "as painted",
+    "unrefined_to_renders": "without the refiner",
+    "renders_to_renders": "other renders",
+}
+
+
+def train(folder: Path, minutes: float) -> None:
+    """Take the UNet to `minutes` of training, one process a core; all else is as shipped."""
+    share = yaml.safe_load((HERE / "recipe.yaml").read_text())["diffusion"]["share"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", _cores()]
+    command += [str(HERE / "train.py"), "--budget-minutes", str(minutes / share)]
+    command += ["--stages", "diffusion", "--folder", str(folder), "--start-from", str(SHIPPED)]
+    command += ["--keep", *(part for part in PARTS if part != "unet")]
+    subprocess.run(command, check=True)
+
+
+def measure(model: Path, out: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fidelity of a model folder, measured once."""
+    if not out.exists():
+        command = [sys.executable, str(HERE / "evaluate.py"), "--measures", "fidelity"]
+        command += ["--model", str(model), "--weights", str(arguments.weights)]
+        command += ["--renders", str(arguments.folder / "renders"), "--out", str(out)]
+        subprocess.run([*command, "--steps", str(arguments.steps)], check=True)
+    result: dict[str, Any] = json.loads(out.read_text())["fidelity"]
+    return result
+
+
+def draw(points: Sequence[Mapping[str, float]], shipped: Mapping[str, float]) -> bytes:
+    """Distances over windows seen in training, those of the shipped model as lines, as PNG."""
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axis = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    for name, label in LINES.items():
+        if name == "renders_to_renders":
+            axis.axhline(shipped[name], color="grey", label=label)
+            continue
+        seen = [point["seen"] / 1000 for point in points]
+        (line,) = axis.plot(seen, [point[name] for point in points], "o-", label=label)
+        shade = {"color": line.get_color(), "ls": ":", "label": f"{label}, the shipped weights"}
+        axis.axhline(shipped[name], **shade)
+    axis.set(xscale="log", xlabel="thousands of windows seen in training")
+    axis.set(ylabel="Frechet distance to held-out renders", ylim=(0, None))
+    axis.legend(fontsize=8)
+    axis.grid(alpha=0.3)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=110)
+    pyplot.close(figure)
+    return stream.getvalue()
+
+
+def main() -> None:
+    """Train and measure in turns, then the shipped model; write the numbers and the plot."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--weights", type=Path, required=True, help="VGG-16 trunk, `features.*`")
+    parser.add_argument("--minutes", type=float, nargs="+", default=[1, 2, 4, 8, 16])
+    parser.add_argument("--folder", type=Path, default=Path("runs/fidelity"))
+    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--out", type=Path, default=Path("docs/pocket-fidelity.json"))
+    arguments = parser.parse_args()
+    points = []
+    for minutes in sorted(arguments.minutes):
+        model = arguments.folder / f"after-{minutes:g}-minutes"
+        if not model.exists():
+            train(arguments.folder, minutes)
+            snapshot(arguments.folder, model)
+        seen = json.loads((model / "seen.json").read_text())
+        result = measure(model, model.with_suffix(".json"), arguments)
+        points.append({"minutes": minutes, **seen, **result})
+    shipped = measure(SHIPPED, arguments.folder / "shipped.json", arguments)
+    content = json.dumps({"training": points, "shipped": shipped}, indent=1) + "\n"
+    files.write_atomic(arguments.out, content.encode(), overwrite=True)
+    files.write_atomic(arguments.out.with_suffix(".png"), draw(points, shipped), overwrite=True)
+
+
+def snapshot(folder: Path, model: Path) -> None:
+    """The shipped model with the UNet of now, and how many windows it has seen."""
+    partial = model.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(SHIPPED, partial)
+    shutil.copytree(folder / "unet", partial / "unet", dirs_exist_ok=True)
+    newest = read_stages(folder / "log.jsonl")["diffusion"][-1]
+    (partial / "seen.json").write_text(json.dumps({"seen": newest["samples"]}))
+    partial.rename(model)
+
+
+def _cores() -> str:
+    return str(os.cpu_count() or 1)
+
+
+if __name__ == "__main__":
+    main()
