@@ -9,7 +9,6 @@ that are there are kept, so an interrupted run goes on. The presets are read fro
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import yaml
 
 from syncpano import files
 from syncpano.comparison import share_of_gain
+from syncpano.plots import as_png
 from syncpano.presets import find_config, read_yaml
 
 BASELINE, EXACT = "MultiDiffusion", "exact, f = 50"
@@ -147,10 +147,7 @@ def draw(table: Mapping[str, Any]) -> bytes:
         axis.grid(alpha=0.3)
     for axis in axes.flat[len(metrics) :]:
         axis.set_visible(False)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=130)
-    pyplot.close(figure)
-    return stream.getvalue()
+    return as_png(figure, dpi=130)
 
 
 def pareto(points: Mapping[str, tuple[float, float]]) -> list[str]:

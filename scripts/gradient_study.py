@@ -11,7 +11,6 @@ the cheap one the best approximation in the least-squares sense (cosine over rat
 from __future__ import annotations
 
 import argparse
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +32,7 @@ from syncpano.models.source import resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.montage import average, crop
 from syncpano.pipeline import Studio, initial_noise
+from syncpano.plots import as_png
 from syncpano.sampler import Batches, Synchronization, synchronize
 from syncpano.windows import Grid, plan_grid
 
@@ -174,10 +174,7 @@ def draw(found: Sequence[Mapping[str, Any]]) -> bytes:
     right.legend(fontsize=7)
     for axis in (left, right):
         axis.grid(alpha=0.3)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=130)
-    pyplot.close(figure)
-    return stream.getvalue()
+    return as_png(figure, dpi=130)
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 
 from syncpano import files
+from syncpano.plots import as_png
 
 # Stage -> what its panel shows, in the names of the log.
 PANELS = {
@@ -52,10 +52,7 @@ def draw(stages: dict[str, list[dict[str, Any]]]) -> bytes:
         axis.set(title=stage, xlabel="minutes of training")
         axis.legend(fontsize=8)
         axis.grid(alpha=0.3)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110)
-    pyplot.close(figure)
-    return stream.getvalue()
+    return as_png(figure, dpi=110)
 
 
 def smooth(values: Iterable[float], decay: float = 0.7) -> Iterable[float]:

@@ -7,7 +7,6 @@ Trains the UNet from nothing by the recipe, to one budget after the other, and m
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import shutil
@@ -23,6 +22,7 @@ from curves import read_stages
 from export import PARTS
 
 from syncpano import files
+from syncpano.plots import as_png
 
 HERE = Path(__file__).resolve().parent
 SHIPPED = HERE.parents[1] / "src" / "syncpano" / "pocket"
@@ -72,10 +72,7 @@ def draw(points: Sequence[Mapping[str, float]], shipped: Mapping[str, float]) ->
     axis.set(ylabel="Frechet distance to held-out renders", ylim=(0, None))
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110)
-    pyplot.close(figure)
-    return stream.getvalue()
+    return as_png(figure, dpi=110)
 
 
 def main() -> None:

@@ -54,8 +54,15 @@ def draw(report: Report) -> bytes:
     for axis in panels[len(metrics) :]:
         axis.set_visible(False)
     figure.suptitle(report.experiment.title)
+    return as_png(figure)
+
+
+def as_png(figure: Any, dpi: int = DPI) -> bytes:
+    """A figure of matplotlib's as the bytes of a PNG; the figure is closed."""
+    from matplotlib import pyplot
+
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=DPI)
+    figure.savefig(stream, format="png", dpi=dpi)
     pyplot.close(figure)
     return stream.getvalue()
 
