@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from syncpano.losses.style import gram
@@ -21,6 +24,7 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "pocket"
 pytest.importorskip("cv2", reason="the scenes are drawn with OpenCV")
 sys.path.insert(0, str(SCRIPTS))
 
+import fidelity_curve  # noqa: E402
 from autoencoder import image_tensor, with_residual  # noqa: E402
 from refiner import balanced  # noqa: E402
 from scenes import attributes_of, render  # noqa: E402
@@ -185,3 +189,28 @@ def test_the_judge_of_styles_learns_textures_whatever_their_colours_and_numbers(
     judge = StyleJudge(Raw(), windows(True, 6) + windows(False, 30), styles)
     assert judge.votes(windows(True, 5)) == ["cartoon"] * 5
     assert judge.votes(windows(False, 5)) == ["photo"] * 5
+
+
+def test_a_snapshot_is_the_shipped_model_with_the_unet_of_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped, run = tmp_path / "shipped", tmp_path / "run"
+    for folder, text in ((shipped, "old"), (run, "new")):
+        for part in ("unet", "vae"):
+            (folder / part).mkdir(parents=True)
+            (folder / part / "config.json").write_text(text)
+    entries = [{"stage": "diffusion", "step": 99 * n, "samples": 6400 * n} for n in (1, 2)]
+    (run / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    monkeypatch.setattr(fidelity_curve, "SHIPPED", shipped)
+    fidelity_curve.snapshot(run, tmp_path / "snapshot")
+    assert (tmp_path / "snapshot" / "unet" / "config.json").read_text() == "new"
+    assert (tmp_path / "snapshot" / "vae" / "config.json").read_text() == "old"
+    assert json.loads((tmp_path / "snapshot" / "seen.json").read_text()) == {"seen": 12800}
+
+
+def test_the_curve_of_fidelity_is_a_picture() -> None:
+    distances = dict.fromkeys(fidelity_curve.LINES, 10.0)
+    points = [{"seen": 1000.0 * n, **distances} for n in (1, 2)]
+    picture = Image.open(io.BytesIO(fidelity_curve.draw(points, distances)))
+    assert picture.format == "PNG"
+    assert len(set(picture.convert("L").tobytes())) > 2
