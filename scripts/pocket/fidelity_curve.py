@@ -36,7 +36,8 @@ LINES = {
 def train(folder: Path, minutes: float) -> None:
     """Take the UNet to `minutes` of training, one process a core; all else is as shipped."""
     share = yaml.safe_load((HERE / "recipe.yaml").read_text())["diffusion"]["share"]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", _cores()]
+    cores = str(os.cpu_count() or 1)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", cores]
     command += [str(HERE / "train.py"), "--budget-minutes", str(minutes / share)]
     command += ["--stages", "diffusion", "--folder", str(folder), "--start-from", str(SHIPPED)]
     command += ["--keep", *(part for part in PARTS if part != "unet")]
@@ -60,15 +61,17 @@ def draw(points: Sequence[Mapping[str, float]], shipped: Mapping[str, float]) ->
     from matplotlib import pyplot
 
     figure, axis = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    seen = [point["seen"] / 1000 for point in points]
     for name, label in LINES.items():
         if name == "renders_to_renders":
             axis.axhline(shipped[name], color="grey", label=label)
             continue
-        seen = [point["seen"] / 1000 for point in points]
         (line,) = axis.plot(seen, [point[name] for point in points], "o-", label=label)
         shade = {"color": line.get_color(), "ls": ":", "label": f"{label}, the shipped weights"}
         axis.axhline(shipped[name], **shade)
     axis.set(xscale="log", xlabel="thousands of windows seen in training")
+    axis.set_xticks(seen, [f"{thousands:.0f}" for thousands in seen])
+    axis.minorticks_off()
     axis.set(ylabel="Frechet distance to held-out renders", ylim=(0, None))
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
@@ -108,10 +111,6 @@ def snapshot(folder: Path, model: Path) -> None:
     newest = read_stages(folder / "log.jsonl")["diffusion"][-1]
     (partial / "seen.json").write_text(json.dumps({"seen": newest["samples"]}))
     partial.rename(model)
-
-
-def _cores() -> str:
-    return str(os.cpu_count() or 1)
 
 
 if __name__ == "__main__":
