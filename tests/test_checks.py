@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from syncpano.checks import validate, without_effect
+from syncpano.checks import too_strong, validate, without_effect
 from syncpano.config import PanoramaConfig
 from syncpano.errors import BAD_INPUT, SyncPanoError
 from syncpano.models.source import ModelSource
@@ -112,6 +112,17 @@ def test_a_setting_without_effect_is_named_if_somebody_asked_for_it(
     found = without_effect(replace(GOOD, **change), explicit)  # type: ignore[arg-type]
     assert len(found) == len(said)
     assert all(sentence.startswith(start) for sentence, start in zip(found, said, strict=True))
+
+
+def test_the_style_loss_with_the_default_weight_is_doubted() -> None:
+    style = replace(GOOD, loss="style")
+    (sentence,) = too_strong(style, {"loss"})
+    assert "w = 20" in sentence
+    assert "`--w 0.1`" in sentence
+    assert too_strong(style, {"loss", "sync_weight"}) == []
+    assert too_strong(replace(style, method="multi"), {"loss"}) == []
+    assert too_strong(replace(style, sync_weight=0.1), set()) == []  # of an earlier run
+    assert too_strong(GOOD, set()) == []
 
 
 def test_the_paper_has_21_windows_and_its_weights() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 
+from syncpano.config import LossName
+from syncpano.models.card import read_card
 from syncpano.models.source import POCKET_FOLDER
 from tests.conftest import Outcome
 
@@ -33,3 +36,16 @@ def test_words_that_pocket_does_not_know_are_named_once(cli: Callable[..., Outco
 
 def test_quiet_is_quiet(cli: Callable[..., Outcome]) -> None:
     assert cli("generate", "A xylophone", *QUICK, "--quiet").err == ""
+
+
+def test_the_card_scales_losses_that_there_are() -> None:
+    """A misspelt name would leave a loss at full strength."""
+    scaled = read_card(POCKET_FOLDER).loss_scales.keys()
+    assert "pocket" in scaled
+    assert scaled <= set(get_args(LossName))
+
+
+def test_a_dry_run_warns_of_what_the_run_would_warn_of(cli: Callable[..., Outcome]) -> None:
+    done = cli("generate", "A waterfall", "--dry-run", "--loss", "style")
+    assert done.code == 0, done.err
+    assert "add `--w 0.1`" in done.err

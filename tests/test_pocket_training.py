@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -199,18 +198,15 @@ def test_a_snapshot_is_the_shipped_model_with_the_unet_of_now(
         for part in ("unet", "vae"):
             (folder / part).mkdir(parents=True)
             (folder / part / "config.json").write_text(text)
-    entries = [{"stage": "diffusion", "step": 99 * n, "samples": 6400 * n} for n in (1, 2)]
-    (run / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
     monkeypatch.setattr(fidelity_curve, "SHIPPED", shipped)
     fidelity_curve.snapshot(run, tmp_path / "snapshot")
     assert (tmp_path / "snapshot" / "unet" / "config.json").read_text() == "new"
     assert (tmp_path / "snapshot" / "vae" / "config.json").read_text() == "old"
-    assert json.loads((tmp_path / "snapshot" / "seen.json").read_text()) == {"seen": 12800}
 
 
 def test_the_curve_of_fidelity_is_a_picture() -> None:
     distances = dict.fromkeys(fidelity_curve.LINES, 10.0)
-    points = [{"seen": 1000.0 * n, **distances} for n in (1, 2)]
+    points = [{"minutes": float(n), **distances} for n in (1, 2)]
     picture = Image.open(io.BytesIO(fidelity_curve.draw(points, distances)))
     assert picture.format == "PNG"
     assert len(set(picture.convert("L").tobytes())) > 2

@@ -94,6 +94,19 @@ def without_effect(config: PanoramaConfig, explicit: Collection[str]) -> list[st
     return found
 
 
+def too_strong(config: PanoramaConfig, explicit: Collection[str]) -> list[str]:
+    """A sentence where the style loss would descend with the default w, the perceptual losses'.
+
+    Args:
+        explicit: names of the settings that are not defaults.
+    """
+    left_out = config.sync_weight == PanoramaConfig.sync_weight and "sync_weight" not in explicit
+    if config.method != "sync" or config.loss != "style" or not left_out:
+        return []
+    weight = f"{config.sync_weight:g}"
+    return [f"the paper descends the style loss with w = 0.1, not w = {weight}: add `--w 0.1`"]
+
+
 def _check_text(prompt: str) -> None:
     try:
         prompt.encode()

@@ -89,7 +89,7 @@ class PanoramaConfig:
     gradient_decoder: GradientDecoder = setting("auto", SYNC)
     """Decoder in the gradient's path: the VAE's own or a tiny one; auto is tiny for pocket only."""
     loss: LossName = setting("auto", SYNC)
-    """Perceptual loss L; auto is the embedded one for pocket and lpips-vgg for others."""
+    """Perceptual loss L; auto is pocket's own, or lpips-vgg for others; style wants `--w 0.1`."""
     loss_weights: str | None = setting(None, SYNC)
     """Safetensors file with the trunk of the loss; auto is torch's usual cache."""
     loss_size: int | None = setting(None, SYNC)

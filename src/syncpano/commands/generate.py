@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from syncpano import batch, layers, runlog
-from syncpano.checks import without_effect
+from syncpano.checks import too_strong, without_effect
 from syncpano.commands.dry_run import print_dry_run
 from syncpano.commands.options import takes_settings
 from syncpano.commands.request import (
@@ -93,6 +93,7 @@ def generate(
     if dry_run:
         for job in request.jobs:
             print_dry_run(job, resolved, as_json=as_json)
+        _warn_of_settings(request, voice)
         return
     _check(request, voice)
     earlier = runlog.read(from_log) if from_log else None
@@ -114,7 +115,12 @@ def _check(request: Request, voice: Voice) -> None:
     )
     for job in request.jobs:
         plan(job.config, source)
-    for sentence in without_effect(first, request.resolved.explicit()):
+    _warn_of_settings(request, voice)
+
+
+def _warn_of_settings(request: Request, voice: Voice) -> None:
+    first, explicit = request.jobs[0].config, request.resolved.explicit()
+    for sentence in without_effect(first, explicit) + too_strong(first, explicit):
         voice.warn(sentence)
 
 
