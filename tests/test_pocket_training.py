@@ -26,8 +26,9 @@ sys.path.insert(0, str(SCRIPTS))
 import fidelity_curve  # noqa: E402
 from autoencoder import image_tensor, with_residual  # noqa: E402
 from refiner import balanced  # noqa: E402
-from scenes import attributes_of, render  # noqa: E402
+from scenes import attributes_of, render, terrain  # noqa: E402
 from scenes.attributes import CLASSES, sample_attributes  # noqa: E402
+from scenes.sky import paint_sky  # noqa: E402
 from style_judge import StyleJudge  # noqa: E402
 from text import CaptionReader, tokenize, train_text_encoder, train_tokenizer  # noqa: E402
 from training import Stage  # noqa: E402
@@ -174,6 +175,20 @@ class Raw:
 
     def features(self, images: Tensor) -> list[Tensor]:
         return [gram(images), gram(images.diff(dim=-1))]
+
+
+def test_crests_do_not_show_how_finely_the_terrain_was_sliced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def skyline() -> np.ndarray:
+        rng = np.random.default_rng(1)
+        drawn = sample_attributes(rng, "mountains")
+        _, light = paint_sky(rng, drawn, 384, 512, 340.0)
+        return terrain.make(rng, 384, 512, light, 340.0, 220.0).skyline
+
+    shipped = skyline()
+    monkeypatch.setattr(terrain, "_STEP", terrain._STEP / 4)
+    assert np.abs(skyline() - shipped).max() < 2  # pixels; too coarse a step cuts combs
 
 
 def test_the_judge_of_styles_learns_textures_whatever_their_colours_and_numbers() -> None:

@@ -1,4 +1,4 @@
-"""Cached renders: JPEG files and their attributes, one folder a version of a subject's code.
+"""Cached renders: JPEG files and their attributes, one folder a version of the code.
 
 # H W image pixels; images are uint8 RGB H W 3
 """
@@ -64,9 +64,11 @@ _JPEG = [
 
 
 def code_folder(cache: Path, subject: str, width: int) -> Path:
-    """The folder of renders of a subject that this version of its code drew."""
-    code = inspect.getsource(scenes.module(subject)).encode()
-    folder = cache / f"{subject}-{width}-{hashlib.sha256(code).hexdigest()[:10]}"
+    """The folder of renders of a subject that this version of its code and of the kit drew."""
+    code = hashlib.sha256(inspect.getsource(scenes.module(subject)).encode())
+    for kit in sorted(Path(scenes.__file__).parent.glob("*.py")):
+        code.update(kit.read_bytes())
+    folder = cache / f"{subject}-{width}-{code.hexdigest()[:10]}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
