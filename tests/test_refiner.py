@@ -338,7 +338,7 @@ def test_a_wide_panorama_of_one_light_shows_few_places_twice(
     column = pocket.vae.encode(render).latent.mean(-1, keepdim=True)
     pocket.refine(column.expand(-1, -1, -1, 192), "A waterfall")
     (places,) = laid
-    assert len(places.unique()) > 160
+    assert len(places.unique()) > 0.8 * 192
 
 
 def test_the_prompt_chooses_what_is_remembered(pocket: Pocket, grey: Tensor) -> None:
