@@ -170,13 +170,6 @@ def test_attributes_are_known_before_a_render_is_drawn() -> None:
         assert attributes_of(seed, subject) == render(seed, subject, 64)[1]
 
 
-class Raw:
-    """Gram matrices of a picture's colours and of their differences."""
-
-    def features(self, images: Tensor) -> list[Tensor]:
-        return [gram(images), gram(images.diff(dim=-1))]
-
-
 def test_crests_do_not_show_how_finely_the_terrain_was_sliced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -189,6 +182,13 @@ def test_crests_do_not_show_how_finely_the_terrain_was_sliced(
     shipped = skyline()
     monkeypatch.setattr(terrain, "_STEP", terrain._STEP / 4)
     assert np.abs(skyline() - shipped).max() < 2  # pixels; too coarse a step cuts combs
+
+
+class Raw:
+    """Gram matrices of a picture's colours and of their differences."""
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        return [gram(images), gram(images.diff(dim=-1))]
 
 
 def test_the_judge_of_styles_learns_textures_whatever_their_colours_and_numbers() -> None:
