@@ -74,6 +74,7 @@ def reproduce(out: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     content = experiment(arguments.samples, arguments.references, rows)
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     command = [sys.executable, "-m", "syncpano", "reproduce", str(path), "--out", str(out)]
+    command.append("--overwrite")  # the results are read and written down here at once
     command += ["--model", arguments.model]
     for flag in ("metrics", "loss_weights", "judge"):
         if value := getattr(arguments, flag):

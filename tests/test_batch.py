@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,16 @@ def test_resume_refuses_a_picture_of_other_settings(cli: Cli, tiny_flags: list[s
     assert "was made with other settings" in done.err
 
 
+def test_resume_takes_a_setting_that_is_left_out_for_its_default(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    for flags in (("--sync-freq", 1), ("--stride", 32)):
+        cli("generate", "A lake", *tiny_flags, *flags, "--overwrite")
+        done = cli("generate", "A lake", *tiny_flags, "--resume")
+        assert done.code == 2
+        assert "was made with other settings" in done.err
+
+
 def test_one_existing_picture_stops_a_batch_before_it_starts(
     cli: Cli, tiny_flags: list[str]
 ) -> None:
@@ -188,6 +199,49 @@ def test_a_signal_while_saving_waits_until_the_files_are_whole() -> None:
     assert done == ["saved"]
 
 
+def test_a_signal_in_a_destructor_is_heeded_a_moment_later() -> None:
+    class Closing:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def work() -> None:
+        with raising_interrupted():
+            Closing()
+            time.sleep(10)
+
+    started = time.monotonic()
+    with pytest.raises(Interrupted):
+        work()
+    assert time.monotonic() - started < 5
+
+
+def test_a_json_file_that_is_no_log_is_kept(cli: Cli, tiny_flags: list[str]) -> None:
+    Path("package.json").write_text('{"name": "mine"}')
+    done = cli("generate", "A lake", *tiny_flags, "-o", "package.png")
+    assert done.code == 2
+    assert "package.json exists already" in done.err
+    assert Path("package.json").read_text() == '{"name": "mine"}'
+    assert cli("generate", "A lake", *tiny_flags, "-o", "package.png", "--overwrite").code == 0
+
+
+def test_a_folder_in_a_pictures_place_is_refused_before_painting(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    Path("lake.png").mkdir()
+    done = cli("generate", "A lake", *tiny_flags, "-o", "lake.png", "--overwrite")
+    assert done.code == 2
+    assert "lake.png is a folder" in done.err
+
+
+def test_a_picture_can_be_saved_from_another_thread() -> None:
+    def save() -> str:
+        with held_back():
+            return "saved"
+
+    with ThreadPoolExecutor() as pool:
+        assert pool.submit(save).result() == "saved"
+
+
 def test_bad_settings_that_only_the_model_can_tell_stop_the_batch_without_a_log(
     cli: Cli, tiny_flags: list[str]
 ) -> None:
@@ -244,5 +298,5 @@ def test_pending_compares_only_what_a_config_says(
     job = batch.Job(PanoramaConfig(**made), Path("out/a-lake-0.png"))
     options = batch.Options(resume=True)
     assert batch.pending([job], options) == []
-    loose = replace(job.config, stride=None, device="auto", dtype="auto", window_batch=None)
+    loose = replace(job.config, stride=None, device="auto", window_batch=1)
     assert batch.pending([replace(job, config=loose)], options) == []

@@ -145,6 +145,14 @@ def test_bad_input_ends_before_anything_is_timed(
     assert said in done.err
 
 
+def test_a_page_that_exists_is_kept(cli: Cli, tiny_flags: list[str]) -> None:
+    Path("page.md").write_text("mine")
+    done = cli("bench", "--presets", "tiny", "--markdown", "page.md", *tiny_flags)
+    assert done.code == 2
+    assert "--overwrite" in done.err
+    assert Path("page.md").read_text() == "mine"
+
+
 @pytest.mark.slow
 def test_bench_from_the_command_line(cli: Cli, tiny_flags: list[str]) -> None:
     done = cli(

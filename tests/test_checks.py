@@ -96,6 +96,7 @@ def test_the_hint_of_a_loop_that_does_not_close_gives_widths_that_do() -> None:
         ({"sync_weight": 0.0}, {"sync_freq"}, ["`--sync-freq` has no effect with `--w 0`"]),
         ({"method": "multi"}, {"loss", "seed"}, ["`--loss` has no effect with `--method multi`"]),
         ({"method": "independent"}, {"stride"}, ["`--stride` has no effect"]),
+        ({"method": "independent"}, {"loop"}, ["`--loop` has no effect"]),
         ({"windows": "shifted"}, {"stride"}, ["`--stride` has no effect"]),
         ({"method": "bld"}, {"blend"}, ["`--blend` has no effect with `--method bld`"]),
         ({"compare": "noisy"}, {"gradient"}, ["`--gradient` has no effect"]),

@@ -47,12 +47,17 @@ def test_help_is_a_result_and_no_error(cli: Cli, arguments: list[str]) -> None:
         (["generate", "a", "--seed", "1", "--seeds", "2"], "`--seed` and `--seeds`", "one of"),
         (["generate", "a", "--seeds", "5-1"], "seeds '5-1'", "1,2,5-10"),
         (["generate", "a", "--seeds", "x"], "seeds 'x'", "1,2,5-10"),
+        (["generate", "a", "--seeds", "0-100000"], "'0-100000' are more than 100000", "several"),
         (["generate", "a", "--prompts", "p.txt"], "a PROMPT and a `--prompts`", "one of"),
         (["generate", "--prompts", "p.txt"], "p.txt cannot be read", "UTF-8"),
         (["generate", "a", "--config", "papr"], "'papr' is no named config", "`paper`"),
         (["generate", "a", "--config", "x.yaml"], "x.yaml cannot be read", "paper"),
         (["generate", "a", "--from", "x.json"], "x.json cannot be read", "run log"),
         (["generate", "a", "-o", "a.jpg"], "a.jpg is not a .png", "a.png"),
+        (["generate", "a", "-o", ""], "`--output` names no file", "panorama.png"),
+        (["generate", "a", "-o", "a" * 300 + ".png"], "File name too long", "another name"),
+        (["generate", "a", "--overwrite", "--resume"], "`--overwrite` and `--resume`", "one of"),
+        (["generate", "a", "--config", ""], "'' is no named config", "paper"),
         (["generate", "a", "-o", "a.png", "--output-dir", "d"], "`--output-dir`", "one of"),
         (["generate", "a", "-o", "a.png", "--seeds", "1,2"], "2 pictures", "--output-dir"),
         (["generate", "a", "--model", "sd3"], "unknown model 'sd3'", "sd"),
@@ -91,8 +96,10 @@ def test_bad_input_is_an_error_with_a_hint_and_exit_code_2(
         (b"a: " + b"[" * 10_000_000, "larger than"),
         (b"a: " + b"[" * 1000, "nests deeper"),
         (b"\xff\xfe", "not valid YAML"),
+        (b"width: 3072\nseed: [1\n", "in line 3"),
+        (b"width: 3072\nwidth: 1024\n", "mine.yaml has 'width' twice"),
     ],
-    ids=["list", "type", "key", "size", "nesting", "bytes"],
+    ids=["list", "type", "key", "size", "nesting", "bytes", "brackets", "twice"],
 )
 def test_a_bad_config_file_is_an_error(cli: Cli, tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "mine.yaml").write_bytes(content)
@@ -100,6 +107,15 @@ def test_a_bad_config_file_is_an_error(cli: Cli, tmp_path: Path, content: bytes,
     assert (done.code, done.out) == (2, "")
     assert said in done.err
     assert len(done.err) < 500
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_standard_output_is_an_error_in_one_line() -> None:
+    command = [sys.executable, "-m", "syncpano", "config", "show"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: standard output cannot be written: No space left on device\n"
 
 
 def test_a_folder_without_a_model_is_an_error(cli: Cli, tmp_path: Path) -> None:

@@ -72,6 +72,29 @@ def test_no_tile_is_longer_than_three_windows_however_long_the_panorama(width: i
     assert max(sizes) <= 3 * WINDOW
 
 
+@pytest.mark.parametrize(("limit", "tries"), [(9, 1), (5, 2), (3, 3), (1, 4)])
+def test_a_tile_that_does_not_fit_is_decoded_in_smaller_ones(
+    convolutions: nn.Module, limit: int, tries: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def decode(tile: Tensor) -> Tensor:
+        if tile[0, 0].numel() > limit * WINDOW**2:  # windows
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+        return convolutions(tile)  # type: ignore[no-any-return]
+
+    z = latent(24, 40)
+    tiled = decode_tiled(z, decode, WINDOW, FACTOR, loop=False)
+    torch.testing.assert_close(tiled, convolutions(z), atol=EXACT, rtol=0)
+    assert len(caplog.records) == tries - 1
+
+
+def test_a_window_that_does_not_fit_cannot_be_decoded() -> None:
+    def decode(tile: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        decode_tiled(latent(8, 8), decode, WINDOW, FACTOR, loop=True)
+
+
 @pytest.fixture(scope="module", params=[False, True], ids=["without_attention", "with_attention"])
 def model(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

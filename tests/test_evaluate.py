@@ -113,6 +113,33 @@ def test_a_bad_file_is_named_skipped_and_makes_exit_1(
     assert "Traceback" not in outcome.err
 
 
+def test_a_picture_too_small_for_the_networks_is_skipped(
+    cli: Cli, judge: Path, pictures: Path
+) -> None:
+    save(scene(1)[:1, :1], pictures / "dot.png")
+    outcome = cli("evaluate", pictures, *OFFLINE, "--judge", judge, "--json", "--device", "cpu")
+    assert outcome.code == 1
+    assert [Path(entry["path"]).name for entry in json.loads(outcome.out)["skipped"]] == ["dot.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--metrics", "fid"), "there are none"),  # not: Inception cannot be fetched
+        (("--crop", "0"), "--crop"),
+        (("--cache", "a-file"), "a-file cannot be written"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_a_network_loads(
+    cli: Cli, pictures: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    Path("a-file").touch()
+    outcome = cli("evaluate", pictures, *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert said in outcome.err
+    assert "skipped" not in outcome.err
+
+
 def test_a_picture_of_one_crop_has_no_pairs_and_says_so(
     cli: Cli, judge: Path, tmp_path: Path
 ) -> None:

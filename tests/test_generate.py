@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from syncpano import png, runlog
+from syncpano import PanoramaConfig, generate, png, runlog
+from syncpano.config import settings
 from tests.conftest import Outcome
 
 Cli = Callable[..., Outcome]
@@ -100,6 +101,34 @@ def test_a_run_with_another_model_starts_without_what_was_found_for_the_first(
     assert planned["windows"]["stride"] == 128
     assert planned["source"]["stride"] == "default"
     assert planned["source"]["steps"] == "from first.png"
+
+
+def test_a_log_says_what_auto_came_to_wherever_model_and_machine_decide() -> None:
+    config = PanoramaConfig("A waterfall", width=512, steps=1, sync_weight=1.0, device="cpu")
+    log = generate(config).log
+    for name, item in settings().items():
+        if not item.found:
+            assert log["config"][name] == getattr(config, name)
+        elif name != "revision":  # of a Hub model
+            assert log["config"][name] not in (None, "auto")
+
+
+def test_a_decoder_that_overflows_fails_the_run(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from syncpano import pipeline
+
+    decode = pipeline._decode
+    monkeypatch.setattr(pipeline, "_decode", lambda *arguments: decode(*arguments) / 0)
+    done = cli("generate", "A waterfall", *tiny_flags)
+    assert done.code == 1
+    assert "--dtype float32" in done.err
+    assert not Path("out/a-waterfall-0.png").exists()
+
+
+def test_without_a_gradient_no_small_decoder_is_asked_for(cli: Cli, tiny_flags: list[str]) -> None:
+    flags = ("--w", 0, "--gradient-decoder", "tiny")
+    assert cli("generate", "A waterfall", *tiny_flags, *flags).code == 0
 
 
 def test_other_weights_than_those_of_the_run_it_starts_from_warn(

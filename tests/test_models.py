@@ -144,6 +144,18 @@ def test_a_scheduler_that_never_clipped_does_not_clip_under_ddim(
     assert denoiser.foresee(noise(), noise(seed=1), denoiser.timesteps[0]).abs().max() > 1
 
 
+@pytest.mark.parametrize("spacing", ["karras_sigmas", "exponential_sigmas", "lu_lambdas"])
+def test_a_checkpoints_own_spacing_of_noise_levels_gives_way_to_the_timesteps(
+    tiny_model: Path, tmp_path: Path, spacing: str
+) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "copied"))
+    path = folder / "scheduler" / "scheduler_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), f"use_{spacing}": True}))
+    denoiser = load(folder).bind("x", num_steps=4, scheduler="dpmsolver++", places=(0, 0.25, 1, 2))
+    plain = load(tiny_model).bind("x", num_steps=4, scheduler="dpmsolver++", places=(0, 0.25, 1, 2))
+    assert denoiser.timesteps.tolist() == plain.timesteps.tolist()
+
+
 @pytest.mark.parametrize("scheduler", SOLVERS)
 @pytest.mark.parametrize("steps", [1, 2, 3, 50])
 def test_few_steps_and_many_end_with_numbers(
@@ -300,6 +312,12 @@ def test_a_gradient_below_float16s_smallest_number_survives_float16() -> None:
     torch.testing.assert_close(gradient, expected, rtol=2e-3, atol=0)
 
 
+def test_a_gradient_of_zero_stays_zero_in_float16() -> None:
+    x = torch.ones(4).requires_grad_()
+    (gradient,) = torch.autograd.grad(run_in(torch.float16, torch.square, x).sum() * 0, x)
+    assert gradient.tolist() == [0] * 4
+
+
 @pytest.mark.parametrize(
     ("device", "dtype", "words"),
     [
@@ -385,6 +403,23 @@ def test_a_tiny_decoder_in_the_folder_serves_the_gradient_alone(
 def test_a_tiny_decoder_that_cannot_be_had_is_an_error(tiny: LatentDiffusion) -> None:
     with pytest.raises(SyncPanoError, match="taesd"):
         tiny.bind("x", gradient_decoder="tiny")
+
+
+def test_the_weights_estimate_counts_numbers_whatever_their_format(
+    tiny: LatentDiffusion, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny.source.folder or "", tmp_path / "half"))
+    for file in folder.rglob("*.safetensors"):
+        save_file({name: tensor.half() for name, tensor in load_file(file).items()}, file)
+    half = resolve_source(str(folder), download=False)
+    wanted = memory.estimate_memory(tiny.source, 4).weights
+    assert memory.estimate_memory(half, 4).weights == wanted
+    assert wanted == pytest.approx(4 * tiny_numbers(tiny), rel=0.01)
+
+
+def tiny_numbers(model: LatentDiffusion) -> int:
+    parts = (model._parts.unet, model._parts.vae, model._parts.text_encoder)
+    return sum(parameter.numel() for part in parts for parameter in part.parameters())
 
 
 def test_default_batches_grow_with_the_device_and_never_reach_zero(tiny: LatentDiffusion) -> None:

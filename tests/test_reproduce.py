@@ -159,6 +159,22 @@ def test_a_killed_run_goes_on_where_it_stopped(run: Callable[..., Outcome]) -> N
         assert before["scores"]["colour"] == after["scores"]["colour"]
 
 
+def test_results_of_another_command_are_kept_unless_one_says_otherwise(
+    run: Callable[..., Outcome],
+) -> None:
+    run(TABLE)
+    before = Path("out/small/table.md").read_bytes()
+    outcome = run(TABLE, "--rows", "MD")
+    assert outcome.code == 2
+    assert "--overwrite" in outcome.err
+    assert Path("out/small/table.md").read_bytes() == before
+    assert run(TABLE, "--rows", "MD", "--overwrite").code == 0
+    assert [row["name"] for row in table()["rows"]] == ["MD"]
+    assert "`syncpano reproduce small.yaml --rows 'MD' --metrics" in (
+        Path("out/small/table.md").read_text()
+    )
+
+
 def test_experiments_share_their_panoramas(run: Callable[..., Outcome]) -> None:
     run(TABLE)
     outcome = run(TABLE.replace("{method: multi}", "{sync_weight: 0}"), name="other")
@@ -227,6 +243,12 @@ def test_the_report_needs_nothing_but_itself(run: Callable[..., Outcome]) -> Non
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert "{{" not in page
     assert page.count("<img") == 1 + 3 * 3  # the plot, three prompts in three rows
+
+
+def test_an_experiment_without_samples_is_refused(run: Callable[..., Outcome]) -> None:
+    outcome = run(TABLE.replace("samples: 2", "samples: 0"))
+    assert outcome.code == 2
+    assert "samples of small" in outcome.err
 
 
 @pytest.mark.parametrize(

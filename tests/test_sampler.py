@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from syncpano.batching import Batcher
+from syncpano.batching import Batcher, is_out_of_memory
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models.bound_diffusion import BoundDiffusion
@@ -333,6 +333,18 @@ def test_a_batch_that_does_not_fit_is_halved_for_good(
     assert torch.equal(doubled, views * 2)
     assert function.sizes == sizes
     assert len(caplog.records) == sum(size > limit for size in sizes)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "Invalid buffer size: 24.00 GiB",
+    ],
+)
+def test_an_allocator_is_understood_whatever_it_calls_itself(words: str) -> None:
+    assert is_out_of_memory(RuntimeError(words))
 
 
 def test_a_single_window_that_does_not_fit_fails() -> None:

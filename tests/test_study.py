@@ -142,14 +142,20 @@ def test_files_that_are_no_answers_are_named_and_skipped(cli: Cli, runs: tuple[P
     _, key = built(cli, runs)
     good = answers(key, "one")
     files = write(
-        Path("study"), good, good | {"study": "other"}, good, {"x": 1}, good | {"answers": 3}
+        Path("study"),
+        good,
+        good | {"study": "other"},
+        good,
+        {"x": 1},
+        good | {"answers": 3},
+        good | {"answers": [{"question": [1]}]},
     )
     (Path("study") / "broken.json").write_text("{")
     outcome = cli("study", "score", *files, "study/broken.json", "study/absent.json", "--json")
     assert outcome.code == 1
     result = json.loads(outcome.out)
     assert result["participants"] == ["one"]
-    assert len(result["skipped"]) == 6
+    assert len(result["skipped"]) == 7
     assert "Traceback" not in outcome.err
 
 

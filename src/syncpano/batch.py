@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncpano import files, runlog
-from syncpano.config import PanoramaConfig, settings
+from syncpano import files, runlog, saving
+from syncpano.config import PanoramaConfig, Setting, settings
 from syncpano.errors import BAD_INPUT, SyncPanoError
 from syncpano.interrupts import Interrupted
+from syncpano.layers import DEFAULT
 from syncpano.saving import encode, log_path
 
 if TYPE_CHECKING:
@@ -68,9 +69,14 @@ def parse_seeds(text: str) -> list[int]:
         match = _SEEDS.fullmatch(part.strip())
         first = int(match[1]) if match else 0
         last = int(match[2] or first) if match else -1
-        if last < first or last - first >= MAX_PICTURES:
+        if last < first:
             raise SyncPanoError(
                 f"seeds {text[:40]!r} are not numbers and ranges", hint="write `--seeds 1,2,5-10`"
+            )
+        if last - first >= MAX_PICTURES:
+            raise SyncPanoError(
+                f"seeds {part.strip()[:40]!r} are more than {MAX_PICTURES}",
+                hint="paint them in several runs",
             )
         seeds.extend(range(first, last + 1))
     return list(dict.fromkeys(seeds))
@@ -106,20 +112,27 @@ def pending(jobs: Sequence[Job], options: Options) -> list[Job]:
     """The jobs that remain to be done.
 
     Raises:
-        SyncPanoError: a picture exists and may neither be replaced nor kept; with `resume` also
-            where it was made by other settings.
+        SyncPanoError: a picture, or a JSON file in its log's place, exists and may neither be
+            replaced nor kept; with `resume` also where it was made by other settings.
     """
+    if options.overwrite and options.resume:
+        raise SyncPanoError("there is `--overwrite` and `--resume`", hint="give one of them")
     remaining = []
     for job in jobs:
-        if options.overwrite or not job.path.exists():
-            remaining.append(job)
-        elif not options.resume:
-            raise files.exists_error(job.path)
-        elif not _same_settings(job):
-            raise SyncPanoError(
-                f"{job.path} exists already and was made with other settings",
-                hint="`--overwrite` replaces it, `--output-dir` paints elsewhere",
-            )
+        there = files.exists(job.path)
+        if there and options.resume:
+            if not _same_settings(job):
+                raise SyncPanoError(
+                    f"{job.path} exists already and was made with other settings",
+                    hint="`--overwrite` replaces it, `--output-dir` paints elsewhere",
+                )
+            continue
+        if there and not options.overwrite:
+            keeps = "`--resume` keeps it and paints what is missing"
+            raise files.exists_error(job.path, keeps)
+        if not options.overwrite:
+            saving.check_free(job.path)
+        remaining.append(job)
     return remaining
 
 
@@ -189,14 +202,20 @@ def _with_previews(watcher: Watcher, job: Job, options: Options) -> Watcher:
 
 
 def _same_settings(job: Job) -> bool:
-    """Whether the picture at the job's place was made by its config, as far as that says."""
-    made = runlog.read(job.path)["config"]
-    return all(
-        made.get(name, settings()[name].default)
-        == wanted  # a later setting was as it is by default
-        for name, wanted in asdict(job.config).items()
-        if wanted not in (None, "auto")
-    )
+    """Whether the picture at the job's place was made by its config, on whatever machine.
+
+    A setting that is younger than the picture was as it is by default, and what a run found for
+    `auto` is what it would find again.
+    """
+    log = runlog.read(job.path)
+
+    def is_same(item: Setting) -> bool:
+        wanted = getattr(job.config, item.name)
+        was_auto = item.found and log["source"].get(item.name, DEFAULT) == DEFAULT
+        made = log["config"].get(item.name, item.default)
+        return made == wanted or (was_auto and wanted == item.default)
+
+    return all(is_same(item) for item in settings().values() if item.decides_pixels)
 
 
 def _escaped(stem: str) -> str:

@@ -11,6 +11,13 @@ from torch import Tensor
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result", bound=tuple[Tensor, ...])
+_SIGNS = (
+    "out of memory",
+    "can't allocate memory",  # CPU
+    "not enough memory",
+    "alloc_failed",  # cuBLAS and cuDNN
+    "invalid buffer size",  # MPS
+)
 
 
 class Batcher:
@@ -53,8 +60,6 @@ class Batcher:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    # The CPU allocator and MPS raise a plain RuntimeError: only the words tell.
+    """Whether an error says so; allocators other than CUDA's raise a plain RuntimeError."""
     words = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        sign in words for sign in ("out of memory", "can't allocate memory", "not enough memory")
-    )
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in words for sign in _SIGNS)

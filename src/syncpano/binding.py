@@ -8,12 +8,12 @@ from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.tiny_decoder import resolve_gradient_decoder
 from syncpano.schedule import step_places
 
-OF_THE_MODEL = ("guidance_scale", "guided_share", "temperature")  # `auto` is what its card says
+_OF_THE_CARD = ("guidance_scale", "guided_share", "temperature")
 
 
 def sampling_of(config: PanoramaConfig, model: LatentDiffusion) -> dict[str, float]:
     """The settings of sampling that a model has values of its own for, `auto` resolved."""
-    given = {name: getattr(config, name) for name in OF_THE_MODEL}
+    given = {name: getattr(config, name) for name in _OF_THE_CARD}
     return {
         name: getattr(model.card, name) if value is None else value for name, value in given.items()
     }
@@ -21,15 +21,16 @@ def sampling_of(config: PanoramaConfig, model: LatentDiffusion) -> dict[str, flo
 
 def bound(config: PanoramaConfig, model: LatentDiffusion) -> BoundDiffusion:
     """The model under a config's prompt and settings."""
-    places = None
+    places, decoder = None, "full"
     if config.synchronises:
         places = step_places(config.steps, config.initial_steps, config.initial_span)
+        decoder = resolve_gradient_decoder(config.gradient_decoder, model.source)
     return model.bind(
         config.prompt,
         config.negative_prompt,
         num_steps=config.steps,
         scheduler=config.scheduler,
-        gradient_decoder=resolve_gradient_decoder(config.gradient_decoder, model.source),
+        gradient_decoder=decoder,
         places=places,
         **sampling_of(config, model),
     )

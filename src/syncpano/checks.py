@@ -82,7 +82,7 @@ def without_effect(config: PanoramaConfig, explicit: Collection[str]) -> list[st
             "gradient predict_once", "with `--compare noisy`, whose gradient does not pass the UNet"
         )
     if config.method == "independent":
-        note("stride blend", "with `--method independent`: windows stand side by side")
+        note("stride blend loop", "with `--method independent`: windows stand side by side")
     elif config.windows == "shifted":
         note("stride", "with `--windows shifted`: windows stand side by side")
     elif config.method == "bld":

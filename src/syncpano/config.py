@@ -33,9 +33,12 @@ T = TypeVar("T")
 PANORAMA, SYNC, SAMPLING, MACHINE = "Panorama", "Synchronization", "Sampling", "Machine"
 
 
-def setting(default: T, panel: str, *flags: str) -> T:
-    """A field with its group in the help; `flags` are names besides `--field-name`."""
-    made: T = field(default=default, metadata={"panel": panel, "flags": flags})
+def setting(default: T, panel: str, *flags: str, found: bool = False) -> T:
+    """A field with its group in the help; `flags` are names besides `--field-name`.
+
+    `found`: what `auto` is depends on model and machine; a run finds it out, and its log says it.
+    """
+    made: T = field(default=default, metadata={"panel": panel, "flags": flags, "found": found})
     return made
 
 
@@ -43,13 +46,13 @@ def setting(default: T, panel: str, *flags: str) -> T:
 class PanoramaConfig:
     """Everything that decides the pixels and the run of ONE panorama; lengths in image pixels."""
 
-    prompt: str = field(metadata={"panel": PANORAMA, "flags": ()})
+    prompt: str = field(metadata={"panel": PANORAMA, "flags": (), "found": False})
     """What to paint."""
     negative_prompt: str = setting("", PANORAMA)
     """What guidance steers away from."""
     model: str = setting("pocket", PANORAMA)
     """pocket (embedded), sd2 (the paper's), sd1.5, a Hub id, or a folder in diffusers' layout."""
-    revision: str | None = setting(None, PANORAMA)
+    revision: str | None = setting(None, PANORAMA, found=True)
     """Branch, tag or commit of a Hub model; auto is its main branch."""
     method: Method = setting("sync", PANORAMA)
     """SyncDiffusion, MultiDiffusion, Blended Latent Diffusion, or windows on their own."""
@@ -57,7 +60,7 @@ class PanoramaConfig:
     """Width in pixels: at least a window, and a multiple of the VAE factor."""
     height: int = setting(512, PANORAMA)
     """Height in pixels: at least a window, and a multiple of the VAE factor."""
-    stride: int | None = setting(None, PANORAMA)
+    stride: int | None = setting(None, PANORAMA, found=True)
     """Pixels from window to window; auto is a quarter of the window (the paper's 128)."""
     windows: Windows = setting("overlapping", PANORAMA)
     """Overlapping windows (the paper), or windows side by side that move from step to step."""
@@ -77,7 +80,7 @@ class PanoramaConfig:
     initial_steps: int | None = setting(None, SYNC)
     """Synchronise in the first N steps only; auto is in all."""
     initial_span: float | None = setting(None, SYNC)
-    """Share of the schedule, 0..1, that those N steps cover; auto spaces all steps evenly."""
+    """Share of the schedule that those N steps cover, at most theirs; auto: all evenly spaced."""
     sync_every: int = setting(1, SYNC)
     """Descend for every n-th window only and merge the moves on the canvas; 1 is exact."""
     compare: Compare = setting("foreseen", SYNC)
@@ -86,9 +89,9 @@ class PanoramaConfig:
     """The UNet's Jacobian in the gradient: whole, of the conditional branch alone, or none."""
     predict_once: bool = setting(False, SYNC)
     """Denoise with the predictions that the gradient is taken of: no new ones where it leads."""
-    gradient_decoder: GradientDecoder = setting("auto", SYNC)
+    gradient_decoder: GradientDecoder = setting("auto", SYNC, found=True)
     """Decoder in the gradient's path: the VAE's own or a tiny one; auto is tiny for pocket only."""
-    loss: LossName = setting("auto", SYNC)
+    loss: LossName = setting("auto", SYNC, found=True)
     """Perceptual loss L; auto is pocket's own, or lpips-vgg for others; style wants `--w 0.1`."""
     loss_weights: str | None = setting(None, SYNC)
     """Safetensors file with the trunk of the loss; auto is torch's usual cache."""
@@ -97,11 +100,11 @@ class PanoramaConfig:
 
     steps: int = setting(50, SAMPLING)
     """Denoising steps."""
-    guidance_scale: float | None = setting(None, SAMPLING)
+    guidance_scale: float | None = setting(None, SAMPLING, found=True)
     """Classifier-free guidance scale; 1 is none; auto is the model's own, 7.5 for most."""
-    guided_share: float | None = setting(None, SAMPLING)
+    guided_share: float | None = setting(None, SAMPLING, found=True)
     """First share of the steps, 0..1, that guidance steers; auto is the model's own, 1 for most."""
-    temperature: float | None = setting(None, SAMPLING)
+    temperature: float | None = setting(None, SAMPLING, found=True)
     """Share of the noise that sampling keeps: less than 1 is smoother; auto is the model's own."""
     scheduler: SchedulerName = setting("ddim", SAMPLING)
     """Solver; ddim with eta 0 is the paper's."""
@@ -110,9 +113,9 @@ class PanoramaConfig:
 
     window_batch: int | None = setting(None, MACHINE)
     """Windows that go through the model at once; auto is as many as memory allows."""
-    device: Device = setting("auto", MACHINE)
+    device: Device = setting("auto", MACHINE, found=True)
     """Where to compute; auto takes cuda, then mps, then cpu."""
-    dtype: DType = setting("auto", MACHINE)
+    dtype: DType = setting("auto", MACHINE, found=True)
     """Precision inside the model; the canvas is always float32."""
     compile: bool = setting(False, MACHINE)
     """Compile the model with torch.compile: a slow start, then faster steps."""
@@ -135,6 +138,12 @@ class Setting:
     panel: str
     help: str
     flags: tuple[str, ...]
+    found: bool  # what `auto` is depends on model and machine, and stands in the log of a run
+
+    @property
+    def decides_pixels(self) -> bool:
+        """Whether it is more than a matter of the machine, which moves the last bits at most."""
+        return self.panel != MACHINE or self.name == "dtype"
 
     @property
     def variable(self) -> str:
@@ -169,6 +178,7 @@ def _setting_of(item: dataclasses.Field[Any], hint: Any, text: str) -> Setting:
         panel=item.metadata["panel"],
         help=text,
         flags=(flag, *item.metadata["flags"]),
+        found=item.metadata["found"],
     )
 
 

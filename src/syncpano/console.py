@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from syncpano.errors import SyncPanoError
+from syncpano.errors import RUN_FAILED, SyncPanoError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -165,6 +165,22 @@ def quiet_libraries() -> None:
 
 
 def print_result(text: str) -> None:
-    """One result on stdout, at once: each picture is announced when it is there."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    """One result on stdout, at once: each picture is announced when it is there.
+
+    Raises:
+        SyncPanoError: stdout is closed or full.
+        BrokenPipeError: who reads it has gone.
+    """
+    if sys.stdout is None:
+        raise SyncPanoError("standard output is closed", exit_code=RUN_FAILED)
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is left in the buffer would fail again when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SyncPanoError(
+            f"standard output cannot be written: {error.strerror or error}", exit_code=RUN_FAILED
+        ) from error

@@ -114,9 +114,9 @@ def find_experiment(name: str) -> Experiment:
     """
     known = experiments()
     path = known.get(name) or Path(name)
-    if name not in known and path.suffix not in (".yaml", ".yml"):
+    if not path.is_file():
         raise SyncPanoError(
-            f"unknown experiment {name!r}",
+            f"{name!r} is no experiment and no file",
             hint=suggestion(name, known) or f"experiments: {', '.join(known)}",
         )
     return parse_experiment(read_yaml(path), path.stem)
@@ -137,9 +137,10 @@ def parse_experiment(content: Mapping[str, Any], name: str) -> Experiment:
     experiment = _make(Experiment, values, name)
     if experiment.kind not in get_args(Kind):
         raise _wrong(f"kind {experiment.kind!r} of {name}", f"one of {', '.join(get_args(Kind))}")
-    for number in ("prompts", "samples", "pictures", "references"):
-        if not isinstance(getattr(experiment, number), int):
-            raise _wrong(f"{number} of {name}", "a whole number")
+    for number, least in {"prompts": 1, "samples": 1, "pictures": 0, "references": 0}.items():
+        value = getattr(experiment, number)
+        if not isinstance(value, int) or value < least:
+            raise _wrong(f"{number} of {name}", f"a whole number of at least {least}")
     names = [row.name for row in experiment.rows]
     if not names or len(set(names)) < len(names):
         raise _wrong(f"rows of {name}", "rows with different names")

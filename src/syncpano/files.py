@@ -36,7 +36,7 @@ def write_atomic(path: Path, content: bytes, *, overwrite: bool = False) -> None
     except OSError as error:
         raise SyncPanoError(
             f"{path} cannot be written: {error.strerror or error}",
-            hint="free some space or choose another place with `--output-dir`",
+            hint="free some space or choose another place",
             exit_code=RUN_FAILED,
         ) from error
     finally:
@@ -44,7 +44,7 @@ def write_atomic(path: Path, content: bytes, *, overwrite: bool = False) -> None
             part.unlink(missing_ok=True)
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, hint: str = "choose another place") -> None:
     """Create `folder` and a file in it for a moment: better now than after the run."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,17 +53,35 @@ def check_writable(folder: Path) -> None:
     except OSError as error:
         raise SyncPanoError(
             f"{folder} cannot be written: {error.strerror or error}",
-            hint="choose another place with `--output-dir`",
+            hint=hint,
             exit_code=BAD_INPUT,
         ) from error
 
 
-def exists_error(path: Path) -> SyncPanoError:
-    """The refusal to overwrite `path`."""
-    return SyncPanoError(
-        f"{path} exists already",
-        hint="`--overwrite` replaces it, `--resume` keeps it and paints what is missing",
-    )
+def exists(path: Path) -> bool:
+    """Whether there is a file.
+
+    Raises:
+        SyncPanoError: no file can have that name, or a folder has it.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise SyncPanoError(
+            f"{str(path)[:60]}... cannot be written: {error.strerror or error}",
+            hint="choose another name",
+        ) from error
+    if path.is_dir():
+        raise SyncPanoError(f"{path} is a folder", hint="choose another name")
+    return True
+
+
+def exists_error(path: Path, *further: str) -> SyncPanoError:
+    """The refusal to overwrite `path`; `further` is what else can be done."""
+    hint = ", ".join(["`--overwrite` replaces it", *further])
+    return SyncPanoError(f"{path} exists already", hint=hint)
 
 
 def slug(text: str) -> str:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncpano import runlog
-from syncpano.config import MACHINE, PanoramaConfig, Value, settings
 from syncpano.config import SYNC as SYNC_PANEL
+from syncpano.config import PanoramaConfig, Value, settings
 from syncpano.errors import SyncPanoError
 from syncpano.experiments import FIRST_REFERENCE_SEED, Experiment, Layout, Row, config_of
-from syncpano.models.folder import content_hash
+from syncpano.models.folder import PARTS, content_hash
 from syncpano.models.source import ModelSource
 from syncpano.plan import count_calls, plan
 
@@ -142,9 +142,11 @@ class Curator:
 def model_identity(source: ModelSource) -> str:
     """A hash of the model's weights and configs, and of the networks that the pocket model adds."""
     assert source.folder is not None, "the source was resolved without a download"
-    extra = list(source.folder.rglob("*.json"))
     if source.family == "pocket":  # its perceptual loss and small decoder lie in the folder too
-        extra += source.folder.rglob("*.safetensors")
+        extra = [*source.folder.rglob("*.json"), *source.folder.rglob("*.safetensors")]
+    else:  # what other programs keep in the same snapshot does not matter
+        extra = [path for part in PARTS for path in (source.folder / part).glob("*.json")]
+        extra += (source.folder / "vae_tiny").glob("*")
     lines = [f"{path.relative_to(source.folder)} {_digest(path)}" for path in sorted(extra)]
     return hashlib.sha256("\n".join([content_hash(source.folder), *lines]).encode()).hexdigest()
 
@@ -158,7 +160,7 @@ def identity(config: PanoramaConfig, model: str) -> str:
     values = asdict(config) | {"model": model}
     known = settings()
     for name, item in known.items():
-        without_effect = item.panel == MACHINE and name != "dtype"
+        without_effect = not item.decides_pixels
         if not config.synchronises:
             without_effect |= item.panel == SYNC_PANEL
         if without_effect:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+_SOON = 0.05  # seconds
 
 
 class Interrupted(BaseException):
@@ -23,17 +28,33 @@ def raising_interrupted() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         raise Interrupted(number)
 
+    def again(lost: sys.UnraisableHookArgs) -> None:
+        # A signal that comes while Python is in a destructor is printed and forgotten.
+        if isinstance(lost.exc_value, Interrupted):
+            number = lost.exc_value.exit_code - 128
+            threading.Timer(_SOON, os.kill, (os.getpid(), number)).start()
+        else:
+            hook(lost)
+
+    hook, sys.unraisablehook = sys.unraisablehook, again
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Let a short block, such as saving, end before a signal is heeded."""
+    """Let a short block, such as saving, end before a signal is heeded.
+
+    Python runs handlers in the main thread, so a block in another thread is never cut off by one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     waiting: list[int] = []
     before = {
         number: signal.signal(number, lambda number, _: waiting.append(number))

@@ -17,7 +17,6 @@ from syncpano.values import coerce
 
 DEFAULT = "default"
 CONFIG, FROM = "config ", "from "
-OF_THE_MODEL = ("revision", "stride", "loss", "gradient_decoder", "device", "dtype")
 TYPED = ("flag", "environment", "python")
 
 
@@ -123,8 +122,11 @@ def log_layer(path: Path, *, same_model: bool = True) -> Layer:
     log = runlog.read(path)
     values = _checked(log["config"], str(path))
     if not same_model:
-        found = {name for name in OF_THE_MODEL if log["source"].get(name, DEFAULT) == DEFAULT}
-        values = {name: value for name, value in values.items() if name not in found}
+        values = {
+            name: value
+            for name, value in values.items()
+            if not (settings()[name].found and log["source"].get(name, DEFAULT) == DEFAULT)
+        }
     return Layer(f"{FROM}{path.name}", values)
 
 

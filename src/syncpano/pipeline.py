@@ -25,7 +25,7 @@ from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models.load import load_model
 from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
-from syncpano.models.tiny_decoder import resolve_gradient_decoder
+from syncpano.models.tiny_decoder import resolve_gradient_decoder, tiny_decoder_folder
 from syncpano.montage import average, crop
 from syncpano.plan import Plan, plan
 from syncpano.sampler import Batches, StepReport, Synchronization, sample
@@ -160,7 +160,7 @@ class Studio:
             refines = config.refine and model.has_refiner
             watcher.on_stage("refining" if refines else "decoding")
             drawn = _refine if refines else _decode
-            image = to_image(drawn(latent, layout, model))
+            image = to_image(_finite(drawn(latent, layout, model)))
         log["image"] = {
             "path": None,
             "width": image.width,
@@ -173,6 +173,8 @@ class Studio:
     def _model(self, config: PanoramaConfig, source: ModelSource) -> LatentDiffusion:
         key = (source.id, source.revision, config.device, config.dtype, config.compile)
         if key not in self._models:
+            if config.synchronises and config.gradient_decoder == "tiny":
+                tiny_decoder_folder(source, download=True)  # fails before the weights load
             self._models.clear()  # two models at once seldom fit, and a batch uses one at a time
             self._losses.clear()
             self._models[key] = load_model(source, config.device, config.dtype, config.compile)
@@ -253,6 +255,17 @@ def _refine(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
     views = [model.refine(crop(latent, [window]), config.prompt) for window in windows]
     in_pixels = [window.scaled(factor) for window in windows]
     return average(torch.cat(views), in_pixels, factor * layout.height, factor * layout.width)
+
+
+def _finite(pixels: Tensor) -> Tensor:
+    """The decoded picture, 1 3 H W; raise where it holds NaN or infinity."""
+    if not torch.isfinite(pixels.sum()):  # the sum: a mask would be a quarter of the picture again
+        raise SyncPanoError(
+            "the decoder's numbers overflowed, there is no picture",
+            hint="use `--dtype bfloat16` or `--dtype float32`",
+            exit_code=RUN_FAILED,
+        )
+    return pixels
 
 
 def initial_noise(seed: int, channels: int, height: int, width: int) -> Tensor:

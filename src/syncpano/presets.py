@@ -23,7 +23,7 @@ def find_config(name: str) -> Path:
     if name in named:
         return named[name]
     path = Path(name)
-    if path.suffix in (".yaml", ".yml") or path.exists():
+    if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
     raise SyncPanoError(
         f"{name!r} is no named config and no file",
@@ -53,8 +53,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         _check_shape(content.decode("utf-8"), path)
         loaded = yaml.safe_load(content)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        first_line = str(error).splitlines()[0]
-        raise SyncPanoError(f"{path} is not valid YAML: {first_line}") from error
+        raise SyncPanoError(
+            f"{path} is not valid YAML: {_reason(error)}", hint="write lines like `width: 3072`"
+        ) from error
     if loaded is None:
         return {}
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
@@ -64,8 +65,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return loaded
 
 
+def _reason(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return str(error).splitlines()[0]
+    return f"{getattr(error, 'problem', None)} in line {mark.line + 1}"
+
+
 def _check_shape(text: str, path: Path) -> None:
-    """Refuse deep nesting and aliases before anything is built from them."""
+    """Refuse deep nesting, aliases and repeated keys before anything is built from them."""
     import yaml
 
     depth = 0
@@ -80,3 +88,16 @@ def _check_shape(text: str, path: Path) -> None:
             raise SyncPanoError(
                 f"{path} nests deeper than {MAX_NESTING} levels", hint="a config is a flat mapping"
             )
+    _check_keys(yaml.compose(text, Loader=yaml.SafeLoader), path)
+
+
+def _check_keys(node: Any, path: Path) -> None:
+    """Refuse a mapping that has a key twice, of which YAML would keep the last."""
+    for child in node.value if node is not None and node.id != "scalar" else []:
+        for part in child if isinstance(child, tuple) else [child]:
+            _check_keys(part, path)
+    if node is not None and node.id == "mapping":
+        keys = [key.value for key, _ in node.value if key.id == "scalar"]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise SyncPanoError(f"{path} has {key[:40]!r} twice", hint="keep one of them")

@@ -23,6 +23,7 @@ from syncpano.tables import Report, to_csv, to_json, to_markdown
 
 Place = tuple[str, str]  # layout and row name
 SECONDS = "seconds"
+COMMAND_FILE = "command.txt"  # which command made the results in a folder
 
 
 def measure_rows(
@@ -58,6 +59,8 @@ def write(
         place: [(painting.config.prompt, painting.path) for painting in paintings]
         for place, paintings in exhibition.shown.items()
     }
+    command = f"{report.settings['command']}\n"
+    files.write_atomic(folder / COMMAND_FILE, command.encode(), overwrite=True)
     contents: dict[str, bytes] = {}
     plot = None
     if report.experiment.kind != "grid":

@@ -21,9 +21,11 @@ class Request:
     """An experiment, the model and the pictures that it needs.
 
     Attributes:
-        rows: the rows as they were asked for; None for all.
+        name: the experiment as it was asked for.
+        rows, metrics: likewise; None for all that it has, and for those that suit the model.
     """
 
+    name: str
     experiment: Experiment
     source: ModelSource
     measured: Sequence[str]
@@ -33,6 +35,22 @@ class Request:
     settings: Settings
     overrides: dict[str, Value]
     rows: str | None = None
+    metrics: str | None = None
+
+    @property
+    def command(self) -> str:
+        """The command line that repeats it, folders by their names alone."""
+        weights = self.settings.loss_weights
+        parts = [f"syncpano reproduce {Path(self.name).name}"]
+        parts += [f"--rows '{self.rows}'"] if self.rows else []
+        parts += [f"--metrics {self.metrics}"] if self.metrics else []
+        parts += [f"--samples {self.samples}", f"--pictures {len(self.shown)}"]
+        parts.append(f"--references {self.experiment.references}")
+        parts += [f"--loss-weights {weights.name}"] if weights else []
+        for name, value in self.overrides.items():
+            is_flag = name in ("model", "device")
+            parts.append(f"--{name} {value}" if is_flag else f"--set {name}={value}")
+        return " ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -55,16 +73,8 @@ def describe(request: Request, exhibition: Exhibition) -> dict[str, Any]:
     assert request.source.folder is not None
     machine = Machine.of(exhibition.all())
     settings = request.settings
-    weights = f" --loss-weights {settings.loss_weights.name}" if settings.loss_weights else ""
-    rows = f" --rows '{request.rows}'" if request.rows else ""
-    changed = "".join(
-        f" --{name} {value}" if name in ("model", "device") else f" --set {name}={value}"
-        for name, value in request.overrides.items()
-    )
     return {
-        "command": f"syncpano reproduce {request.experiment.name}{rows} --samples {request.samples}"
-        f" --pictures {len(request.shown)}"
-        f" --references {request.experiment.references}{weights}{changed}",
+        "command": request.command,
         "model": request.source.id,
         "model_hash": content_hash(request.source.folder),
         "revision": request.source.revision,

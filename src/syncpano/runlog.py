@@ -21,7 +21,8 @@ from syncpano.errors import SyncPanoError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SCHEMA = "syncpano.run/1"
+_KIND = "syncpano.run/"
+SCHEMA = f"{_KIND}1"
 KEYWORD = "syncpano"
 MAX_BYTES = 64 * 2**20
 TIMINGS = ("load", "encode", "sync", "denoise", "decode", "save")  # disjoint parts of `total`
@@ -125,6 +126,17 @@ def read(path: Path) -> Log:
     except ValueError as error:
         raise SyncPanoError(f"{path} is a damaged run log: {error}") from error
     return log
+
+
+def may_replace(path: Path) -> bool:
+    """Whether nothing is lost when a log is written there: no file, or a log without a picture."""
+    if not path.exists():
+        return True
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and str(content.get("schema")).startswith(_KIND)
 
 
 def validate(log: Log) -> None:

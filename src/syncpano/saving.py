@@ -24,12 +24,13 @@ def save(image: Image, log: runlog.Log, path: Path, *, overwrite: bool = False) 
         The log with the picture's name and the time that saving took.
 
     Raises:
-        SyncPanoError: the picture exists and `overwrite` is False, or cannot be written.
+        SyncPanoError: the picture, or a JSON file that is no run log, exists and `overwrite` is
+            False; or they cannot be written.
     """
     if path.suffix.lower() != ".png":
         raise SyncPanoError(f"{path} is not a .png file", hint=f"use {path.with_suffix('.png')}")
-    if path.exists() and not overwrite:
-        raise files.exists_error(path)
+    if not overwrite:
+        check_free(path)
     log = copy.deepcopy(log)
     clock = runlog.Clock(log)
     with clock("save"):
@@ -41,6 +42,14 @@ def save(image: Image, log: runlog.Log, path: Path, *, overwrite: bool = False) 
         runlog.write(log_path(path), log, overwrite=True)
         files.write_atomic(path, runlog.embed(encoded, log), overwrite=overwrite)
     return log
+
+
+def check_free(path: Path) -> None:
+    """Refuse to replace a picture, or a file beside it that is not the log of an unfinished run."""
+    if files.exists(path):
+        raise files.exists_error(path)
+    if not runlog.may_replace(log_path(path)):
+        raise files.exists_error(log_path(path))
 
 
 def encode(image: Image) -> bytes:

@@ -133,7 +133,9 @@ def _read_answers(path: Path, study: str) -> dict[str, Any]:
     answers, participant = content.get("answers"), content.get("participant")
     if not isinstance(answers, list) or not isinstance(participant, str):
         raise SyncPanoError("it is damaged")
-    if not all(isinstance(answer, dict) for answer in answers):
+    if not all(
+        isinstance(answer, dict) and isinstance(answer.get("question"), int) for answer in answers
+    ):
         raise SyncPanoError("it is damaged")
     return content
 

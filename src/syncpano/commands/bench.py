@@ -36,6 +36,7 @@ def bench(
     markdown: Path | None = typer.Option(
         None, "--markdown", metavar="FILE", help="Write the table as a page too."
     ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace that page if it exists."),
     title: str = typer.Option("Speed", "--title", metavar="TEXT", help="Of that page."),
     as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="Nothing on stderr but errors."),
@@ -55,13 +56,15 @@ def bench(
     timed = benchmark.lay_out(cases, source)
     if markdown is not None:
         files.check_writable(markdown.parent)
+        if files.exists(markdown) and not overwrite:
+            raise files.exists_error(markdown)
     with counting("timing", repeats * len(timed), quiet=quiet) as advance:
         benchmark.time_in_turns(timed, repeats, on_run=lambda _: advance(1))
     command = _command(presets, widths, prompt, repeats, flags)
     report = benchmark.summarise(timed, command)
     page = benchmark.to_markdown(report, title)
     if markdown is not None:
-        files.write_atomic(markdown, page.encode(), overwrite=True)
+        files.write_atomic(markdown, page.encode(), overwrite=overwrite)
         Voice(quiet=quiet).say(f"{markdown} written")
     print_result(json.dumps(report, indent=2) if as_json else page)
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from syncpano import files
 from syncpano.console import Voice, print_result, quiet_libraries
 from syncpano.counting import counting
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.metrics.settings import (
     CLIP_MODEL,
     EXTRACTORS,
+    LEAST_SIDE,
     METRICS,
     OF_PAIRS,
     Settings,
@@ -52,6 +54,7 @@ def evaluate(
     crop: int | None = typer.Option(
         None,
         "--crop",
+        min=LEAST_SIDE,
         metavar="PIXELS",
         help="Side of a crop; auto is the window in the run log, else the shorter side.",
         show_default="auto",
@@ -92,7 +95,8 @@ def evaluate(
 ) -> None:
     """Measure coherence, fidelity and prompt fit of pictures.
 
-    A picture that cannot be read or measured is named and skipped, and the exit code is 1.
+    A picture that cannot be read or measured is named and skipped, and the exit code is 1; 2 where
+    none is left.
     """
     _one_of("--reduction", reduction, ("mean", "sum"))
     _one_of("--giqa-form", giqa_form, ("code", "paper"))
@@ -175,14 +179,18 @@ def _measure(
     from dataclasses import asdict, replace
 
     from syncpano.metrics.cache import MeasurementCache, default_folder
-    from syncpano.metrics.evaluation import Evaluator
+    from syncpano.metrics.evaluation import Evaluator, check_sets
     from syncpano.metrics.pictures import find_pictures
     from syncpano.models.precision import resolve_device
 
     pictures = find_pictures(paths)
     others = find_pictures([reference]) if reference else []
+    check_sets(settings.metrics, pictures, others)
     settings = replace(settings, device=str(resolve_device(settings.device)))
-    kept = MeasurementCache(None if no_cache else cache or default_folder())
+    folder = None if no_cache else cache or default_folder()
+    if folder is not None:
+        files.check_writable(folder, "choose another place with `--cache DIR`, or use `--no-cache`")
+    kept = MeasurementCache(folder)
     evaluator = Evaluator(settings, kept)
     with counting("measuring", len(pictures) + len(others), quiet=voice.quiet) as advance:
         evaluation = evaluator.evaluate(

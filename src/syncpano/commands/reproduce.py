@@ -85,6 +85,9 @@ def reproduce(
     settings: list[str] = typer.Option(
         [], "--set", metavar="NAME=VALUE", help="A setting of all panoramas, such as steps=25."
     ),
+    overwrite: bool = typer.Option(
+        False, "--overwrite", help="Replace results of other rows, samples or metrics."
+    ),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="Nothing on stderr but errors."),
 ) -> None:
     """Reproduce a table or figure of the paper: paint, measure, compare.
@@ -111,6 +114,7 @@ def reproduce(
         found = replace(found, prompts=len(texts), pictures=pictures or len(texts))
     of_family, of_features = OF_FAMILY[source.family]
     request = Request(
+        name=experiment,
         experiment=found,
         source=source,
         measured=texts[: found.prompts],
@@ -127,8 +131,24 @@ def reproduce(
         ),
         overrides=overrides,
         rows=rows,
+        metrics=metrics,
     )
+    if not overwrite:
+        _check_results(request)
     _run(request, voice)
+
+
+def _check_results(request: Request) -> None:
+    """Refuse to replace the results of another command; those of the same one are made anew."""
+    from syncpano.reproduce import COMMAND_FILE
+
+    folder = request.folder / request.experiment.name
+    made_by = folder / COMMAND_FILE
+    if made_by.is_file() and made_by.read_text(encoding="utf-8").strip() != request.command:
+        raise SyncPanoError(
+            f"{folder} holds the results of another command, which {made_by} names",
+            hint="`--overwrite` replaces them; panoramas and measurements are kept in any case",
+        )
 
 
 def _run(request: Request, voice: Voice) -> None:

@@ -90,6 +90,8 @@ def place_jobs(
             f"`--output` names one file, but there are {len(configs)} pictures",
             hint="use `--output-dir`",
         )
+    if not output.name:
+        raise SyncPanoError("`--output` names no file", hint="use `--output panorama.png`")
     if output.suffix.lower() != ".png":
         raise SyncPanoError(
             f"{output} is not a .png file", hint=f"use `--output {output.with_suffix('.png')}`"

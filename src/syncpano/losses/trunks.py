@@ -60,7 +60,7 @@ def trunk_features(net: str, weights: Path | None) -> dict[str, Tensor]:
             tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, SafetensorError, pickle.UnpicklingError) as error:
         raise SyncPanoError(
-            f"{path} cannot be read as weights: {str(error).splitlines()[0]}",
+            f"{path} cannot be read as weights",
             hint="give a .safetensors file, or a .pth that holds nothing but tensors",
         ) from error
     prefix = "features."

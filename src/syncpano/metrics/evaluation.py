@@ -101,7 +101,7 @@ class Evaluator:
         Raises:
             SyncPanoError: too few pictures for a metric of sets, or no picture could be measured.
         """
-        self._check_sets(paths, reference)
+        check_sets(self.settings.metrics, paths, reference)
         evaluation = Evaluation()
 
         def skip(path: Path, reason: str) -> None:
@@ -186,20 +186,6 @@ class Evaluator:
     def _group(self, picture: Picture) -> str:
         return prompt_of(picture, self.settings) if self.settings.by_prompt else POOLED
 
-    def _check_sets(self, paths: Sequence[Path], reference: Sequence[Path]) -> None:
-        if not self._of_sets:
-            return
-        if not reference:
-            raise SyncPanoError(
-                f"{', '.join(self._of_sets)} compare with reference pictures, and there are none",
-                hint="give a folder by `--reference DIR`",
-            )
-        if len(paths) < 2 and set(self._of_sets) - {"giqa"}:
-            raise SyncPanoError(
-                "FID and KID compare sets: one picture is too few",
-                hint="give at least two, better hundreds",
-            )
-
     def _summarise(self, evaluation: Evaluation, ours: FeatureSet, others: FeatureSet) -> None:
         for metric in self.settings.metrics:
             key = key_of(metric)
@@ -218,6 +204,21 @@ class Evaluator:
             evaluation.results[key] = _result(
                 numbers, len(numbers), self.features[metric], reduction
             )
+
+
+def check_sets(metrics: Sequence[str], paths: Sequence[Path], reference: Sequence[Path]) -> None:
+    """Raise where metrics of sets have too little to compare."""
+    of_sets = [metric for metric in metrics if metric in OF_SETS]
+    if of_sets and not reference:
+        raise SyncPanoError(
+            f"{', '.join(of_sets)} compare with reference pictures, and there are none",
+            hint="give a folder by `--reference DIR`",
+        )
+    if len(paths) < 2 and set(of_sets) - {"giqa"}:
+        raise SyncPanoError(
+            "FID and KID compare sets: one picture is too few",
+            hint="give at least two, better hundreds",
+        )
 
 
 def _result(

@@ -62,7 +62,7 @@ class Instruments:
         return StyleLoss(device=device, weights=self.settings.loss_weights)
 
     def features_of(self, metric: str) -> str:
-        """Which network with which weights makes a metric: numbers compare only if it is equal."""
+        """Load a metric's network and name it: numbers compare only where the name is equal."""
         if metric in OF_SETS:
             return self.extractor.name
         if metric in ("intra-pocket", "pocket-fit"):
@@ -70,6 +70,7 @@ class Instruments:
         if metric == "clip":
             return self.clip.name
         if metric == "intra-lpips":
+            assert self.lpips is not None  # loaded
             return f"lpips-vgg16 ({self._weights_name})"
         if metric == "intra-style":
             return f"{getattr(self.style, 'label', 'style')} ({self._weights_name})"

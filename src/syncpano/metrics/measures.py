@@ -18,7 +18,7 @@ from syncpano.metrics.crops import Box, native_boxes, random_box, random_choice
 from syncpano.metrics.instruments import Instruments
 from syncpano.metrics.pairs import pair_distances
 from syncpano.metrics.pictures import Picture
-from syncpano.metrics.settings import OF_PAIRS, OF_PICTURES, OF_SETS, Settings
+from syncpano.metrics.settings import LEAST_SIDE, OF_PAIRS, OF_PICTURES, OF_SETS, Settings
 
 Array = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ def boxes_of(picture: Picture, settings: Settings) -> tuple[tuple[Box, ...], Box
     """The native crops of a picture and its random one.
 
     Raises:
-        SyncPanoError: the picture is smaller than a crop.
+        SyncPanoError: the picture is smaller than a crop, or too small for the networks.
     """
     height, width = picture.pixels.shape[:2]
     side = settings.crop or picture.window or min(height, width)
@@ -35,6 +35,10 @@ def boxes_of(picture: Picture, settings: Settings) -> tuple[tuple[Box, ...], Box
         raise SyncPanoError(
             f"{picture.path} has {width} x {height} pixels: smaller than a crop of {side}",
             hint="use a smaller `--crop`",
+        )
+    if side < LEAST_SIDE:
+        raise SyncPanoError(
+            f"{picture.path} has {width} x {height} pixels: too small to be measured"
         )
     boxes = native_boxes(height, width, side)
     if picture.montage:

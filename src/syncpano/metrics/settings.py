@@ -10,6 +10,7 @@ from syncpano.errors import SyncPanoError, suggestion
 
 Reduction = Literal["mean", "sum"]
 Form = Literal["code", "paper"]
+LEAST_SIDE = 16  # pixels of a crop: the networks halve it four times
 CLIP_MODEL = "openai/clip-vit-base-patch16"
 VERSIONS = ("syncpano", "torch", "torchvision", "lpips", "torch-fidelity", "transformers", "numpy")
 EXTRACTORS = ("inception", "vgg16", "pocket")

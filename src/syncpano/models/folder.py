@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from pathlib import Path
+from typing import Any
 
 from syncpano.errors import SyncPanoError
 
@@ -79,6 +81,11 @@ def require_weights(part: Path, model: str) -> None:
         _require_whole(file, model)
 
 
+def count_numbers(file: Path) -> int:
+    """Numbers in a whole safetensors file, whatever their format."""
+    return sum(math.prod(entry["shape"]) for entry in _tensors(file)[0])
+
+
 def content_hash(folder: Path) -> str:
     """SHA-256 over the names and SHA-256 digests of all weight files of a model folder."""
     digest = hashlib.sha256()
@@ -102,20 +109,10 @@ def _require_whole(file: Path, model: str) -> None:
     problem = ""
     try:
         size = file.stat().st_size
-        with file.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            if length > min(size, _HEADER_LIMIT):
-                problem = "its header is cut off"
-            else:
-                header = json.loads(stream.read(length))
-                ends = [
-                    entry["data_offsets"][1]
-                    for name, entry in header.items()
-                    if name != "__metadata__"
-                ]
-                expected = 8 + length + max(ends, default=0)
-                if size != expected:
-                    problem = f"it has {size} bytes where its header promises {expected}"
+        tensors, begin = _tensors(file)
+        expected = begin + max((entry["data_offsets"][1] for entry in tensors), default=0)
+        if size != expected:
+            problem = f"it has {size} bytes where its header promises {expected}"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         problem = f"its header cannot be read ({error})"
     if problem:
@@ -123,3 +120,13 @@ def _require_whole(file: Path, model: str) -> None:
             f"{file.parent.name}/{file.name} of {model} is damaged: {problem}",
             hint="download the model again; the file may be truncated",
         )
+
+
+def _tensors(file: Path) -> tuple[list[dict[str, Any]], int]:
+    """What a safetensors file's header says of every tensor, and where the first one begins."""
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if length > min(file.stat().st_size, _HEADER_LIMIT):
+            raise ValueError("it is cut off")
+        header = json.loads(stream.read(length))
+    return [entry for name, entry in header.items() if name != "__metadata__"], 8 + length

@@ -42,6 +42,12 @@ def read_layout(folder: Path, model: str) -> Layout:
             f"{model} predicts {prediction_type!r}, which is not supported",
             hint=f"supported: {', '.join(PREDICTION_TYPES)}",
         )
+    kind = str(scheduler.get("_class_name", ""))
+    # Flow matching and EDM add noise by other rules than the abar_t that phi is made of.
+    if "Flow" in kind or "EDM" in kind or scheduler.get("use_flow_sigmas"):
+        raise SyncPanoError(
+            f"{model} has a {kind or 'flow'} schedule, which is not supported", hint=_SUPPORTED
+        )
     family: Family = "pocket" if vae.get("_class_name") == "PocketAutoencoder" else "sd"
     parts = ["unet", "vae", "text_encoder"]
     if family == "pocket" and (folder / "refiner").is_dir():

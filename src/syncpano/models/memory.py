@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncpano.models.folder import read_json, weight_files
+from syncpano.models.folder import count_numbers, read_json, weight_files
 from syncpano.models.source import ModelSource
 
 _GIB = 2**30
@@ -129,12 +129,9 @@ def _config(source: ModelSource, part: str) -> dict[str, object]:
 def _weight_bytes(source: ModelSource, bytes_per_number: int) -> int:
     if source.folder is None:
         return 1_300_000_000 * bytes_per_number
-    total = 0
-    for part in ("unet", "vae", "text_encoder"):
-        variant, files = weight_files(source.folder / part)
-        stored = 2 if variant == "fp16" or source.family == "pocket" else 4
-        total += sum(file.stat().st_size for file in files) * bytes_per_number // stored
-    return total
+    parts = [source.folder / part for part in ("unet", "vae", "text_encoder")]
+    files = [file for part in parts for file in weight_files(part)[1]]
+    return sum(map(count_numbers, files)) * bytes_per_number
 
 
 def _number(path: Path) -> int | None:

@@ -14,6 +14,7 @@ from syncpano.errors import SyncPanoError
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 # Largest magnitude that a scaled gradient starts with: far from float16's 65504 and from 6e-8.
 _GRADIENT_PEAK = 16.0
+_LEAST_PEAK = 2.0**-120  # of a smaller one, of 0 above all, the scale would be infinite
 
 
 def resolve_device(name: str) -> torch.device:
@@ -78,6 +79,7 @@ def run_in(dtype: torch.dtype, network: Callable[[Tensor], Tensor], latent: Tens
     """
     if dtype != torch.float16 or not (torch.is_grad_enabled() and latent.requires_grad):
         return network(latent.to(dtype)).float()
+    # Backwards `_Amplify`, the last forwards, always comes before `_Restore`, each of them once.
     scales: list[Tensor] = []
     entered: Tensor = _Restore.apply(latent.float(), scales)
     left: Tensor = _Amplify.apply(network(entered.to(dtype)).float(), scales)
@@ -95,7 +97,7 @@ class _Amplify(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        peak = gradient.abs().amax().clamp(min=torch.finfo(torch.float32).tiny)
+        peak = gradient.abs().amax().clamp(min=_LEAST_PEAK)
         scale = torch.exp2(torch.floor(torch.log2(_GRADIENT_PEAK / peak)))
         ctx.scales.append(scale)
         return gradient * scale, None

@@ -22,6 +22,13 @@ SOLVERS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "unipc": ("UniPCMultistepScheduler", {"solver_order": 2}),
 }
+# Other spacings of the noise levels than the timesteps that `foresee` and the weights w_t speak of.
+_SPACINGS = {
+    "use_karras_sigmas",
+    "use_exponential_sigmas",
+    "use_beta_sigmas",
+    "use_lu_lambdas",
+}
 
 
 def make_scheduler(
@@ -44,8 +51,9 @@ def make_scheduler(
     _check(config, name)
     # DDIM would clip by default; a schedule of another class that does not say so never clipped.
     unsaid = {} if config.get("_class_name") == "DDIMScheduler" else {"clip_sample": False}
+    said = {key: value for key, value in config.items() if key not in _SPACINGS}
     solver_class, further = SOLVERS[name]
-    solver = getattr(diffusers, solver_class).from_config({**unsaid, **config, **further})
+    solver = getattr(diffusers, solver_class).from_config({**unsaid, **said, **further})
     solver.set_timesteps(num_steps)
     if places is not None:
         even = solver.timesteps.tolist()

@@ -3,7 +3,8 @@
 # M pictures, C channels, h w their cells, S = M w their columns, picture by picture, K ways into a
 # column, W columns of the panorama
 
-The panorama's columns are a Markov chain whose states are remembered columns. Going on to a
+The panorama's columns are a Markov chain whose states are remembered columns: of two pictures of
+four columns 0 1 2 3 and 4 5 6 7, so the path 1 2 6 7 shows two columns of either. Going on to a
 picture's next column is free; every other way has a price. The cheapest chain is found by dynamic
 programming (Viterbi 1967).
 """
