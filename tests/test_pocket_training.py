@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -173,15 +174,26 @@ def test_attributes_are_known_before_a_render_is_drawn() -> None:
 def test_crests_do_not_show_how_finely_the_terrain_was_sliced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def skyline() -> np.ndarray:
-        rng = np.random.default_rng(1)
-        drawn = sample_attributes(rng, "mountains")
-        _, light = paint_sky(rng, drawn, 384, 512, 340.0)
-        return terrain.make(rng, 384, 512, light, 340.0, 220.0).skyline
-
-    shipped = skyline()
+    shipped = mountains().skyline
     monkeypatch.setattr(terrain, "_STEP", terrain._STEP / 4)
-    assert np.abs(skyline() - shipped).max() < 2  # pixels; too coarse a step cuts combs
+    finer = mountains().skyline
+    assert np.abs(finer - shipped).max() < 2  # pixels; too coarse a step cuts combs
+
+
+def test_rock_on_a_steep_flank_is_patches_and_not_streaks() -> None:
+    flat = mountains()
+    flank = np.zeros_like(flat.elevation)
+    flank[40:] = np.minimum(np.arange(len(flank) - 40) * 30.0, 300.0)[:, None]  # 10 slices high
+    noise = terrain._patches(np.random.default_rng(1), replace(flat, elevation=flank))
+    upwards = np.abs(noise[54] - noise[36]).mean()
+    sideways = np.abs(noise[:, 40:] - noise[:, :-40]).mean()
+    assert upwards > 0.5 * sideways
+
+
+def mountains() -> terrain.Terrain:
+    rng = np.random.default_rng(1)
+    _, light = paint_sky(rng, sample_attributes(rng, "mountains"), 384, 512, 340.0)
+    return terrain.make(rng, 384, 512, light, 340.0, 220.0)
 
 
 class Raw:

@@ -13,7 +13,7 @@ from .canvas import mix, over
 from .light import Light, cast
 
 Array = np.ndarray
-_NEAR, _FAR, _TEXEL = 1.0, 12.0, 26.0  # world units; texels per unit
+_NEAR, _FAR, _TEXEL = 1.0, 12.0, 40.0  # world units; texels per unit
 _STEP = 0.5  # texels from slice to slice at most
 
 
@@ -118,7 +118,7 @@ def _massif(rng: Generator, rows: int, cols: int, cell: float, sharp: float) -> 
     arms = noise.ridged(rng, rows, cols, cell * 0.5, 5, 0.55)
     field = noise.warp(rng, cones**sharp, cell * 0.1, cell * 0.45) * (0.5 + 0.8 * big)
     field = field * (0.4 + 0.95 * arms) + 0.22 * arms * big
-    return cv2.GaussianBlur(noise.warp(rng, field, cell * 0.03, cell * 0.12), (0, 0), 0.7)
+    return cv2.GaussianBlur(noise.warp(rng, field, cell * 0.03, cell * 0.12), (0, 0), 1.3)
 
 
 def _cones(rng: Generator, rows: int, cols: int, cell: float) -> Array:
@@ -161,19 +161,31 @@ def rock_and_snow(rng: Generator, terrain: Terrain, light: Light, rock: Array, s
     `snow` 0 none ... 1 down to the valley; `green` is the colour of the lower slopes.
     """
     d, w = terrain.elevation.shape
-    cell = d / 4.4  # slices; 40 columns
-    n = noise.fbm(rng, d, w, cell, 4, 0.6, stretch=40.0 / cell) - 0.5
     top = max(float(terrain.elevation.max()), 1.0)
+    n = _patches(rng, terrain)
     level = terrain.elevation / top + 0.25 * n
     albedo = np.broadcast_to(rock, (d, w, 3)) * (1.0 + 0.5 * n)[..., None]
+    flat = noise.smoothstep(terrain.steep + 2.0 * n, 4.5, 2.4)  # enough for soil and snow to stay
     if green is not None:
-        t = noise.smoothstep(level, 0.34, 0.12)
+        t = noise.smoothstep(level, 0.34, 0.12) * flat
         albedo = mix(albedo, green * (0.95 + 0.7 * n[..., None]), t)
     if snow > 0:
         line = 0.95 - 1.05 * snow
-        t = noise.smoothstep(level - 0.05 * terrain.steep, line - 0.06, line + 0.08)
-        t = t * noise.smoothstep(terrain.steep + 2.0 * n, 4.5, 2.4)
+        t = noise.smoothstep(level - 0.05 * terrain.steep, line - 0.06, line + 0.08) * flat
         albedo = mix(albedo, np.float32([0.97, 0.98, 1.0]), t * 0.96)
     color = light.shade(albedo, np.clip(terrain.lit * 1.25, 0, 1.2))
     low = np.exp(-terrain.elevation / (0.3 * top))  # haze lies in the valleys
     return light.haze(color, np.clip(terrain.depth() * (0.35 + 0.75 * low), 0, 1))
+
+
+def _patches(rng: Generator, terrain: Terrain) -> Array:
+    """Return noise (D, W) in [-0.5, 0.5] that advances with the distance and with the elevation.
+
+    By the distance alone it would be streaks down every steep flank.
+    """
+    d, w = terrain.elevation.shape
+    deep = 176.0  # px of noise from the nearest slice to the farthest
+    along = np.linspace(0, deep, d, dtype=np.float32)[:, None] + terrain.elevation - terrain.elevation.min()
+    field = noise.fbm(rng, int(along.max()) + 2, w, 40.0, 4, 0.6) - 0.5
+    xx = np.broadcast_to(np.arange(w, dtype=np.float32)[None], along.shape)
+    return cv2.remap(field, xx, along, cv2.INTER_LINEAR)

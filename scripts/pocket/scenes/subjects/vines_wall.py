@@ -207,4 +207,4 @@ def shine(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light) -
         canvas *= mix(dark, np.ones(3, np.float32) * 1.08, both)
     if attrs.weather == "fog":
         tex = cv2.resize(noise.fbm(rng, h // 4, w // 4, 42.0, 3, stretch=2.0), (w, h))
-        over(canvas, light.haze_color, 0.2 + 0.36 * noise.smoothstep(tex, 0.3, 0.75))
+        over(canvas, light.haze_color, 0.1 + 0.2 * noise.smoothstep(tex, 0.3, 0.75))  # the wall is near
