@@ -18,12 +18,12 @@ from syncpano.grids import compare
 from syncpano.metrics.evaluation import Evaluator, Result
 from syncpano.plots import draw
 from syncpano.report import to_html
+from syncpano.request import COMMAND_FILE
 from syncpano.saving import encode
 from syncpano.tables import Report, to_csv, to_json, to_markdown
 
 Place = tuple[str, str]  # layout and row name
 SECONDS = "seconds"
-COMMAND_FILE = "command.txt"  # which command made the results in a folder
 
 
 def measure_rows(

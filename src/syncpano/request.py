@@ -15,6 +15,8 @@ from syncpano.metrics.settings import Settings, versions
 from syncpano.models.folder import content_hash
 from syncpano.models.source import ModelSource
 
+COMMAND_FILE = "command.txt"  # beside an experiment's results: which command made them
+
 
 @dataclass(frozen=True)
 class Request:

@@ -15,7 +15,7 @@ from syncpano.counting import counting
 from syncpano.errors import SyncPanoError
 from syncpano.experiments import Experiment, find_experiment, only, paper_prompts
 from syncpano.metrics.settings import CLIP_MODEL, OF_SETS, Settings
-from syncpano.request import Request, describe
+from syncpano.request import COMMAND_FILE, Request, describe
 
 if TYPE_CHECKING:
     from syncpano.gallery import Exhibition
@@ -140,8 +140,6 @@ def reproduce(
 
 def _check_results(request: Request) -> None:
     """Refuse to replace the results of another command; those of the same one are made anew."""
-    from syncpano.reproduce import COMMAND_FILE
-
     folder = request.folder / request.experiment.name
     made_by = folder / COMMAND_FILE
     if made_by.is_file() and made_by.read_text(encoding="utf-8").strip() != request.command:
