@@ -164,9 +164,11 @@ def test_results_of_another_command_are_kept_unless_one_says_otherwise(
 ) -> None:
     run(TABLE)
     before = Path("out/small/table.md").read_bytes()
-    outcome = run(TABLE, "--rows", "MD")
-    assert outcome.code == 2
-    assert "--overwrite" in outcome.err
+    Path("mine.txt").write_text("a waterfall\n")
+    for other in (("--rows", "MD"), ("--prompts", "mine.txt")):
+        outcome = run(TABLE, *other)
+        assert outcome.code == 2
+        assert "--overwrite" in outcome.err
     assert Path("out/small/table.md").read_bytes() == before
     assert run(TABLE, "--rows", "MD", "--overwrite").code == 0
     assert [row["name"] for row in table()["rows"]] == ["MD"]

@@ -24,7 +24,7 @@ class Request:
 
     Attributes:
         name: the experiment as it was asked for.
-        rows, metrics: likewise; None for all that it has, and for those that suit the model.
+        rows, metrics, features, prompts: likewise; None for what the experiment and the model have.
     """
 
     name: str
@@ -38,6 +38,8 @@ class Request:
     overrides: dict[str, Value]
     rows: str | None = None
     metrics: str | None = None
+    features: str | None = None
+    prompts: Path | None = None
 
     @property
     def command(self) -> str:
@@ -46,6 +48,8 @@ class Request:
         parts = [f"syncpano reproduce {Path(self.name).name}"]
         parts += [f"--rows '{self.rows}'"] if self.rows else []
         parts += [f"--metrics {self.metrics}"] if self.metrics else []
+        parts += [f"--features {self.features}"] if self.features else []
+        parts += [f"--prompts {self.prompts.name}"] if self.prompts else []
         parts += [f"--samples {self.samples}", f"--pictures {len(self.shown)}"]
         parts.append(f"--references {self.experiment.references}")
         parts += [f"--loss-weights {weights.name}"] if weights else []

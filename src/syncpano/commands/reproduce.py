@@ -132,6 +132,8 @@ def reproduce(
         overrides=overrides,
         rows=rows,
         metrics=metrics,
+        features=features,
+        prompts=prompts,
     )
     if not overwrite:
         _check_results(request)
