@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from syncpano import batch, runlog
 from syncpano.config import PanoramaConfig
@@ -108,6 +109,20 @@ def test_resume_refuses_a_picture_of_other_settings(cli: Cli, tiny_flags: list[s
     done = cli("generate", "A lake", *tiny_flags, "--guidance-scale", 3, "--resume")
     assert done.code == 2
     assert "was made with other settings" in done.err
+
+
+def test_resume_refuses_a_picture_that_was_cut_off(cli: Cli, tiny_flags: list[str]) -> None:
+    cli("generate", "A lake", *tiny_flags)
+    picture = Path("out/a-lake-0.png")
+    whole = picture.read_bytes()
+    picture.write_bytes(whole[:-20])
+    done = cli("generate", "A lake", *tiny_flags, "--resume")
+    assert done.code == 2
+    assert "ends too early" in done.err
+    picture.unlink()
+    assert cli("generate", "A lake", *tiny_flags, "--resume").code == 0
+    with Image.open(picture) as again:
+        assert again.size == (96, 64)
 
 
 def test_resume_takes_a_setting_that_is_left_out_for_its_default(

@@ -219,8 +219,9 @@ def test_config_show_is_yaml_that_gives_the_same_settings(cli: Cli) -> None:
 
 
 def test_config_list_names_every_config(cli: Cli) -> None:
-    named = [line.split()[0] for line in cli("config", "list").out.splitlines()]
-    assert {"paper", "first3", "loop", "tiny"} <= set(named)
+    lines = cli("config", "list").out.splitlines()
+    assert {"paper", "first3", "loop", "tiny"} <= {line.split()[0] for line in lines}
+    assert all(line.endswith(".") for line in lines)  # a whole sentence each
 
 
 def test_models_lists_the_aliases_and_what_is_cached(cli: Cli) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncpano import gallery
 from syncpano.comparison import (
     Difference,
     Number,
@@ -183,6 +184,16 @@ def test_retrained_networks_beside_the_model_make_other_panoramas(
         (folder / name).write_text("{}")
         found.add(model_identity(source))
     assert len(found) == 3
+
+
+def test_changed_numerics_make_other_panoramas_and_the_changelog_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    changelog = (Path(__file__).parents[1] / "CHANGELOG.md").read_text()
+    assert changelog.count("### Numerics") + 1 == gallery.NUMERICS
+    before = identity(PanoramaConfig("p"), "m")
+    monkeypatch.setattr(gallery, "NUMERICS", gallery.NUMERICS + 1)
+    assert identity(PanoramaConfig("p"), "m") != before
 
 
 VALUES = st.lists(st.floats(0.1, 10), min_size=2, max_size=9)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncpano import files, runlog, saving
+from syncpano import files, png, runlog, saving
 from syncpano.config import PanoramaConfig, Setting, settings
 from syncpano.errors import BAD_INPUT, SyncPanoError
 from syncpano.interrupts import Interrupted
@@ -113,7 +113,7 @@ def pending(jobs: Sequence[Job], options: Options) -> list[Job]:
 
     Raises:
         SyncPanoError: a picture, or a JSON file in its log's place, exists and may neither be
-            replaced nor kept; with `resume` also where it was made by other settings.
+            replaced nor kept; with `resume` also where it was made by other settings or is cut off.
     """
     if options.overwrite and options.resume:
         raise SyncPanoError("there is `--overwrite` and `--resume`", hint="give one of them")
@@ -125,6 +125,11 @@ def pending(jobs: Sequence[Job], options: Options) -> list[Job]:
                 raise SyncPanoError(
                     f"{job.path} exists already and was made with other settings",
                     hint="`--overwrite` replaces it, `--output-dir` paints elsewhere",
+                )
+            if not png.is_whole(job.path):
+                raise SyncPanoError(
+                    f"{job.path} is a damaged PNG: it ends too early",
+                    hint="remove it, and `--resume` paints it again",
                 )
             continue
         if there and not options.overwrite:

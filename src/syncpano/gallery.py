@@ -13,7 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncpano import runlog
+from syncpano import png, runlog
 from syncpano.config import SYNC as SYNC_PANEL
 from syncpano.config import PanoramaConfig, Value, settings
 from syncpano.errors import SyncPanoError
@@ -25,6 +25,8 @@ from syncpano.plan import count_calls, plan
 if TYPE_CHECKING:
     from syncpano.pipeline import Studio
 
+# What makes the same settings other pixels counts up; the CHANGELOG says so under "Numerics".
+NUMERICS = 1
 # A gradient costs about two further passes of the UNet and the decoder's three.
 GRADIENT_COST = 3.0
 REFERENCE = Row("reference", {"method": "independent"})
@@ -47,7 +49,7 @@ class Painting:
 
     def is_there(self) -> bool:
         """Whether it was painted and saved whole; a damaged file is not."""
-        if not self.path.is_file():
+        if not self.path.is_file() or not png.is_whole(self.path):
             return False
         try:
             return runlog.read(self.path).get("status") == "done"
@@ -157,7 +159,7 @@ def identity(config: PanoramaConfig, model: str) -> str:
     Settings without effect do not count, so that w = 0 and MultiDiffusion, or f = 50 of 50 steps
     and a descent every step, are one panorama in every table.
     """
-    values = asdict(config) | {"model": model}
+    values = asdict(config) | {"model": model, "numerics": NUMERICS}
     known = settings()
     for name, item in known.items():
         without_effect = not item.decides_pixels

@@ -41,6 +41,14 @@ def read_text(path: Path) -> dict[str, str]:
     return texts
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a PNG goes on to its end mark; a copy that was cut off does not."""
+    with path.open("rb") as stream:
+        stream.seek(0, 2)
+        stream.seek(max(stream.tell() - len(_END), 0))
+        return stream.read() == _END
+
+
 def _text_chunk(keyword: str, text: str) -> bytes:
     name = keyword.encode("latin-1")
     if text.isascii() and keyword != "syncpano":  # the run log is always in the same kind of chunk
@@ -52,6 +60,9 @@ def _text_chunk(keyword: str, text: str) -> bytes:
 def _chunk(kind: bytes, body: bytes) -> bytes:
     checksum = zlib.crc32(kind + body)
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
+
+
+_END = _chunk(b"IEND", b"")
 
 
 def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:

@@ -68,10 +68,14 @@ class Machine:
 
     @classmethod
     def of(cls, paintings: Sequence[Painting]) -> Machine:
-        """All devices, and the versions of the last panorama."""
+        """All devices and all versions."""
         logs = [runlog.read(painting.path)["environment"] for painting in paintings]
         devices = dict.fromkeys(f"{log['device_name']} ({log['dtype']})" for log in logs)
-        return cls(tuple(devices), logs[-1]["versions"] if logs else {})
+        found: dict[str, dict[str, None]] = {}
+        for log in logs:
+            for package, version in log["versions"].items():
+                found.setdefault(package, {})[version] = None
+        return cls(tuple(devices), {package: ", ".join(found[package]) for package in found})
 
 
 def describe(request: Request, exhibition: Exhibition) -> dict[str, Any]:

@@ -81,6 +81,12 @@ def require_weights(part: Path, model: str) -> None:
         _require_whole(file, model)
 
 
+def damaged_hint(model: str) -> str:
+    """What to do about a damaged folder; `model` is what a user would type."""
+    mend = "install syncpano" if model == "pocket" else "download the model"
+    return f"{mend} again; the folder may be damaged"
+
+
 def count_numbers(file: Path) -> int:
     """Numbers in a whole safetensors file, whatever their format."""
     return sum(math.prod(entry["shape"]) for entry in _tensors(file)[0])
@@ -118,7 +124,7 @@ def _require_whole(file: Path, model: str) -> None:
     if problem:
         raise SyncPanoError(
             f"{file.parent.name}/{file.name} of {model} is damaged: {problem}",
-            hint="download the model again; the file may be truncated",
+            hint=damaged_hint(model),
         )
 
 

@@ -10,7 +10,7 @@ import torch
 from syncpano.errors import SyncPanoError
 from syncpano.models.attention import speed_up_attention
 from syncpano.models.card import read_card
-from syncpano.models.folder import read_json
+from syncpano.models.folder import damaged_hint, read_json
 from syncpano.models.parts import load_autoencoder, load_part, load_refiner
 from syncpano.models.precision import resolve_device, resolve_dtype
 from syncpano.models.source import ModelSource
@@ -78,5 +78,5 @@ def _load_tokenizer(tokenizer_class: Any, folder: Path, model: str) -> Any:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise SyncPanoError(
             f"tokenizer of {model} cannot be loaded: {error}",
-            hint="the folder may be damaged; download the model again",
+            hint=damaged_hint(model),
         ) from error

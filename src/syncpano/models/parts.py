@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from syncpano.errors import RUN_FAILED, SyncPanoError
-from syncpano.models.folder import read_json, weight_files
+from syncpano.models.folder import damaged_hint, read_json, weight_files
 from syncpano.models.source import ModelSource
 from syncpano.models.tiny_decoder import TAESD, tiny_decoder_folder
 
@@ -48,7 +48,7 @@ def load_part(
     except (OSError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
         raise SyncPanoError(
             f"{folder.name} of {model} cannot be loaded: {_first_line(error)}",
-            hint="the folder may be damaged; download the model again",
+            hint=damaged_hint(model),
             exit_code=RUN_FAILED,
         ) from error
     missing = sorted(info["missing_keys"]) + [str(key) for key in info.get("mismatched_keys", [])]
