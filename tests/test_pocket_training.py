@@ -26,8 +26,8 @@ sys.path.insert(0, str(SCRIPTS))
 
 import fidelity_curve  # noqa: E402
 from autoencoder import image_tensor, with_residual  # noqa: E402
-from refiner import balanced  # noqa: E402
-from scenes import attributes_of, render, terrain  # noqa: E402
+from refiner import balanced, suns_of  # noqa: E402
+from scenes import attributes_of, render, suns, terrain  # noqa: E402
 from scenes.attributes import CLASSES, sample_attributes  # noqa: E402
 from scenes.sky import paint_sky  # noqa: E402
 from style_judge import StyleJudge  # noqa: E402
@@ -164,6 +164,19 @@ def test_what_the_refiner_remembers_is_balanced() -> None:
     assert min(weathers) >= 2
     few = dict(list(drawn.items())[:5])
     assert balanced(few, 22) == balanced(few, 5)
+
+
+def test_where_suns_are_painted_is_noted() -> None:
+    """A moon every time among shooting stars, none on a wall; without a watcher nothing happens."""
+    with suns.watched() as spans:
+        picture, _ = render(3, "shooting_stars", 512)
+    ((first, last),) = spans
+    assert 0 <= first < last < 512
+    assert np.array_equal(picture, render(3, "shooting_stars", 512)[0])
+    with suns.watched() as spans:
+        render(3, "vines_wall", 512)
+    assert spans == []
+    assert suns_of([(30.0, 40.0), (-9.0, 5.0)], 4, 32).tolist() == [True, True, False, False]
 
 
 def test_attributes_are_known_before_a_render_is_drawn() -> None:

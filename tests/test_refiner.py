@@ -32,6 +32,7 @@ from syncpano.models.source import POCKET_FOLDER, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.stretches import (
     REACH,
+    Repetition,
     Stretch,
     Ways,
     cheapest_path,
@@ -192,6 +193,12 @@ def test_a_ring_closes() -> None:
     assert float(ways.prices[path[0], into.index(int(path[-1]))]) < 1e4
 
 
+def _again(columns: int, price: float, singles: Tensor | None = None) -> Repetition:
+    if singles is None:
+        singles = torch.zeros(columns, dtype=torch.bool)
+    return Repetition(torch.arange(columns), price, singles, 1000.0)
+
+
 @pytest.mark.parametrize(("ring", "least"), [(False, 32), (True, 28)])
 def test_a_varied_path_repeats_little_where_as_much_is_remembered(ring: bool, least: int) -> None:
     """A picture that fits everywhere, and one that fits nearly as well."""
@@ -199,7 +206,7 @@ def test_a_varied_path_repeats_little_where_as_much_is_remembered(ring: bool, le
     ways = Ways.between(pictures, torch.full((48, 48), 3.0), 1.0)
     prices = torch.cat([torch.zeros(32, 24), torch.full((32, 24), 0.1)], 1)
     easy, varied = (
-        varied_path(prices, ways, torch.arange(48), again, ring=ring) for again in (0.0, 10.0)
+        varied_path(prices, ways, _again(48, price), ring=ring) for price in (0.0, 10.0)
     )
     assert len(easy.unique()) <= 24
     assert len(varied.unique()) >= least  # a ring leads back once
@@ -208,9 +215,23 @@ def test_a_varied_path_repeats_little_where_as_much_is_remembered(ring: bool, le
 def test_where_little_is_remembered_a_varied_path_repeats_what_it_must() -> None:
     """One picture of 16 columns for a panorama of 40: a way has to lead back twice."""
     ways = Ways.between(torch.zeros(1, 1, 1, 16), torch.full((16, 16), 3.0), 1.0)
-    path = varied_path(torch.zeros(40, 16), ways, torch.arange(16), 10.0, ring=False)
+    path = varied_path(torch.zeros(40, 16), ways, _again(16, 10.0), ring=False)
     assert len(stretches_of(path, 16, ring=False)) >= 3
     assert torch.bincount(path, minlength=16).max() <= 4
+
+
+@pytest.mark.parametrize("ring", [False, True])
+def test_what_there_is_one_of_is_shown_once(ring: bool) -> None:
+    """Four pictures of 24 columns, one of which is a moon's; a panorama needs three of them."""
+    pictures, columns = 4, 4 * 24
+    ways = Ways.between(torch.zeros(pictures, 1, 1, 24), torch.full((columns, columns), 3.0), 1.0)
+    moon = torch.arange(columns) % 24 == 12
+    shown = [
+        int(moon[varied_path(torch.zeros(60, columns), ways, repetition, ring=ring)].sum())
+        for repetition in (_again(columns, 10.0), _again(columns, 10.0, moon))
+    ]
+    assert shown[0] > 1
+    assert shown[1] == 1
 
 
 @pytest.mark.parametrize("ring", [False, True])
@@ -306,8 +327,10 @@ def test_classes_are_remembered_by_name() -> None:
     size, weights = sum(map(len, files)), {"a": 1.0, "b": 1.0}
     refiner = PocketRefiner(3, size, size, 2, 5, 6, {"b": 2, "a": 3}, weights, weights)
     classes = {"b": torch.tensor([1, 0, 1]), "a": torch.tensor([0, 2, 1])}
-    refiner.remember(files, files, classes)
+    suns = torch.eye(3, 5, dtype=torch.bool)
+    refiner.remember(files, files, classes, suns)
     assert refiner.classes.tolist() == [[0, 1], [2, 0], [1, 1]]
+    assert torch.equal(refiner.suns, suns)
 
 
 def test_a_remembered_render_comes_back(pocket: Pocket) -> None:
@@ -326,19 +349,35 @@ def test_a_wide_panorama_of_one_light_shows_few_places_twice(
     pocket: Pocket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every column of 6144 pixels asks for the same, the mean column of a render of 3072."""
-    laid: list[Tensor] = []
+    render = pocket.refiner.pictures.picture(5)[None] / 127.5 - 1
+    column = pocket.vae.encode(render).latent.mean(-1, keepdim=True)
+    places, _ = _shown(pocket, column.expand(-1, -1, -1, 192), "A waterfall", monkeypatch)
+    assert len(places.unique()) > 0.7 * 192
 
-    def watched(prices: Tensor, ways: Ways, places: Tensor, *rest: float, **ring: bool) -> Tensor:
-        path = varied_path(prices, ways, places, *rest, **ring)
-        laid.append(places[path])
+
+def test_a_wide_night_has_one_moon(pocket: Pocket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each render of shooting stars shows one, and 9216 pixels take three renders at least."""
+    dreams = "Silhouette wallpaper of a dreamy scene with shooting stars"
+    _, suns = _shown(pocket, initial_noise(1, 64, 16, 288), dreams, monkeypatch)
+    starts = suns & ~suns.roll(1)
+    assert int(starts.sum()) == 1
+
+
+def _shown(
+    pocket: Pocket, latent: Tensor, prompt: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Tensor, Tensor]:
+    """Which place of a render every column of a refined latent shows, and whether it has a sun."""
+    laid: list[tuple[Tensor, Tensor]] = []
+
+    def watched(prices: Tensor, ways: Ways, repetition: Repetition, *, ring: bool) -> Tensor:
+        path = varied_path(prices, ways, repetition, ring=ring)
+        laid.append((repetition.places[path], repetition.singles[path]))
         return path
 
     monkeypatch.setattr(pocket_refiner, "varied_path", watched)
-    render = pocket.refiner.pictures.picture(5)[None] / 127.5 - 1
-    column = pocket.vae.encode(render).latent.mean(-1, keepdim=True)
-    pocket.refine(column.expand(-1, -1, -1, 192), "A waterfall")
-    (places,) = laid
-    assert len(places.unique()) > 0.8 * 192
+    pocket.refine(latent, prompt)
+    (shown,) = laid
+    return shown
 
 
 def test_the_prompt_chooses_what_is_remembered(pocket: Pocket, grey: Tensor) -> None:

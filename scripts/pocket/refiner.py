@@ -16,6 +16,7 @@ import scenes
 import torch
 from data import HEIGHT, code_folder
 from safetensors.torch import load_file
+from scenes import suns
 from scenes.attributes import CLASSES, Attributes
 from torch import Tensor
 from transformers import CLIPTextConfig
@@ -39,15 +40,16 @@ def build_refiner(
     cache = folder / "memory"
     with ProcessPoolExecutor(processes) as pool:
         files = list(pool.map(partial(_files, cache, recipe), *zip(*chosen, strict=True)))
-    pictures, thumbnails = zip(*files, strict=True)
+    pictures, thumbnails, spans = zip(*files, strict=True)
     heads = {"subject": list(subjects), **{name: list(names) for name, names in CLASSES.items()}}
     cell = PocketAutoencoder.load_config(folder / "vae")["factor"]
+    columns = recipe["width"] // cell
     refiner = PocketRefiner(
         renders=len(chosen),
         picture_bytes=sum(map(len, pictures)),
         thumbnail_bytes=sum(map(len, thumbnails)),
         height=HEIGHT // cell,
-        width=recipe["width"] // cell,
+        width=columns,
         text_width=CLIPTextConfig.from_pretrained(folder / "text_encoder").hidden_size,
         heads={name: len(names) for name, names in heads.items()},
         trust=recipe["trust"],
@@ -58,7 +60,8 @@ def build_refiner(
         name: torch.tensor([names.index(getattr(a, name)) for a in attributes])
         for name, names in heads.items()
     }
-    refiner.remember(pictures, thumbnails, classes)
+    shown = torch.stack([suns_of(found, columns, cell) for found in spans])
+    refiner.remember(pictures, thumbnails, classes, shown)
     refiner.readers.load_state_dict(readers)
     refiner.save_pretrained(folder / "refiner")
 
@@ -90,25 +93,35 @@ def _crowding(attributes: Attributes, seen: Counter[object]) -> float:
     return scale * (3 * light + style) + 0.5 * weather + 0.3 * season
 
 
+def suns_of(spans: Sequence[Sequence[float]], columns: int, cell: int) -> Tensor:
+    """`columns` bools: whether a sun or a moon, known by first and last pixel, reaches there."""
+    there = torch.zeros(columns, dtype=torch.bool)
+    for first, last in spans:
+        there[max(int(first // cell), 0) : max(int(last // cell) + 1, 0)] = True
+    return there
+
+
 def _files(
     cache: Path, recipe: Mapping[str, Any], seed: int, attributes: Attributes
-) -> tuple[bytes, bytes]:
-    """A render and its thumbnail, compressed; drawn unless they are in the cache."""
+) -> tuple[bytes, bytes, list[list[float]]]:
+    """A render and its thumbnail, compressed, and its suns; drawn unless they are in the cache."""
     width, quality = recipe["width"], recipe["quality"]
     stem = code_folder(cache, attributes.subject, width) / f"{seed:07d}-{quality}"
     picture, thumbnail = stem.with_suffix(".avif"), stem.with_suffix(".thumbnail.avif")
     sidecar = stem.with_suffix(".json")
     if not sidecar.exists():
         cv2.setNumThreads(1)
-        image, drawn = scenes.render(seed, attributes.subject, width)
+        with suns.watched() as spans:
+            image, drawn = scenes.render(seed, attributes.subject, width)
         assert drawn == attributes
         size = (width // THUMBNAIL, HEIGHT // THUMBNAIL)
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         picture.write_bytes(as_file(image, quality))
         thumbnail.write_bytes(as_file(small, recipe["thumbnail_quality"]))
         # The sidecar comes last: where it stands, both are whole.
-        sidecar.write_text(json.dumps(asdict(drawn)))
-    return picture.read_bytes(), thumbnail.read_bytes()
+        sidecar.write_text(json.dumps(asdict(drawn) | {"suns": spans}))
+    found = json.loads(sidecar.read_text())["suns"]
+    return picture.read_bytes(), thumbnail.read_bytes(), found
 
 
 def _readers(folder: Path) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from . import noise
+from . import noise, suns
 from .attributes import Attributes
 from .canvas import blur, mix, over, screen
 from .light import Light
@@ -94,6 +94,7 @@ def smoother(x: float) -> float:
 def paint_disc(rng: Generator, canvas: Array, light: Light, attrs: Attributes, horizon: float) -> None:
     """Paint the sun's or the moon's disc (the moon with soft maria)."""
     r = float(rng.uniform(18, 30)) if light.night else float(rng.uniform(16, 34) if attrs.time != "noon" else 15)
+    suns.mark(light.sun_x, 2.5 * r)
     n = int(r * 2 + 6)
     yy, xx = np.mgrid[0:n, 0:n].astype(np.float32) - n / 2
     mask = np.clip((r - np.hypot(xx, yy)) / 1.6 + 0.5, 0, 1) * (0.92 if attrs.weather == "clear" else 0.6)

@@ -26,7 +26,14 @@ from syncpano.models.cells import band_tops, means, palette_distances, smooth, s
 from syncpano.models.gradient_domain import ScreenedPoisson, differences_of, mean_differences
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 from syncpano.models.quilt import sewn, stacked
-from syncpano.models.stretches import REACH, Stretch, Ways, stretches_of, varied_path
+from syncpano.models.stretches import (
+    REACH,
+    Repetition,
+    Stretch,
+    Ways,
+    stretches_of,
+    varied_path,
+)
 
 THUMBNAIL = 8  # pixels of a render in one of its thumbnail, along either side
 _DOUBT = 8.0  # nats: no reader is surer than this
@@ -35,6 +42,7 @@ _FEW = 12  # renders: the time that a path takes goes with their number's square
 # Nats. Where a render goes on in itself or in its own mirror image, the eye sees a pattern.
 _CHANGE, _SAME_RENDER, _SAME_PLACE = 120.0, 30.0, 1000.0
 _NEAR = 12  # cells: what counts as the same place of a render
+_SECOND_SUN = 1000.0  # nats that a column with another sun or moon costs
 _COLOUR_STRETCH = (1.0, 4.0)  # cells down and across: sampled colours count at this scale
 _BAND_FADE = 2  # cells
 
@@ -87,6 +95,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.pictures = Album(renders, picture_bytes)
         self.thumbnails = Album(renders, thumbnail_bytes)
         self.register_buffer("classes", torch.zeros(renders, len(heads), dtype=torch.int16))
+        self.register_buffer("suns", torch.zeros(renders, width, dtype=torch.bool))
         self.readers = nn.ModuleDict(
             {name: nn.Linear(text_width, heads[name]) for name in sorted(heads)}
         )
@@ -96,11 +105,19 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         pictures: Sequence[bytes],
         thumbnails: Sequence[bytes],
         classes: Mapping[str, Tensor],
+        suns: Tensor,
     ) -> None:
-        """Fill the memory: R files of renders, R of their thumbnails, R classes an attribute."""
+        """Fill the memory.
+
+        Args:
+            pictures, thumbnails: R files of renders and of their thumbnails.
+            classes: attribute -> R.
+            suns: R w, whether a column of cells shows the sun or the moon.
+        """
         self.pictures.fill(pictures)
         self.thumbnails.fill(thumbnails)
         self.classes.copy_(torch.stack([classes[name] for name in self.readers], 1))
+        self.suns.copy_(suns)
 
     @torch.no_grad()
     def refine(
@@ -171,7 +188,8 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         layout = columns.square().sum(1) - 2 * wanted @ columns.T
         prices = config.layout_trust * layout + recalled.prices.repeat_interleave(config.width, 1)
         ways = Ways.between(recalled.keys, self._surcharge(recalled), config.mismatch)
-        path = varied_path(prices, ways, recalled.places, config.again, ring=loop)
+        repetition = Repetition(recalled.places, config.again, recalled.suns, _SECOND_SUN)
+        path = varied_path(prices, ways, repetition, ring=loop)
         contents = torch.cat([recalled.colours, differences_of(recalled.colours)], 1)
         cells = contents[path // config.width, :, :, path % config.width]  # W 15 h
         return _Band(
@@ -197,12 +215,14 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         thumbnails = torch.cat([thumbnails, thumbnails.flip(-1)])
         places = torch.arange(len(chosen) * config.width, device=prices.device)
         places = places.view(-1, config.width)  # R w
+        suns = self.suns[chosen]
         return _Recalled(
             [(int(index), mirrored) for mirrored in (False, True) for index in chosen],
             vae.encode_thumbnails(thumbnails, THUMBNAIL, config.key_channels),
             torch.cat([colours, colours.flip(-1)]),
             torch.cat([prices, prices], 1),
             torch.cat([places, places.flip(1)]).flatten(),
+            torch.cat([suns, suns.flip(1)]).flatten(),
             self.classes[chosen].repeat(2, 1),
         )
 
@@ -259,6 +279,7 @@ class _Recalled:
         colours: M 3 h w, of the cells.
         prices: W M, nats of each at every column of the panorama, up to a constant.
         places: S, the column of a render that is seen; mirrored or not it is the same.
+        suns: S, whether a column shows the sun or the moon.
         classes: M attributes, in the order of the readers.
     """
 
@@ -267,6 +288,7 @@ class _Recalled:
     colours: Tensor
     prices: Tensor
     places: Tensor
+    suns: Tensor
     classes: Tensor
 
 

@@ -111,30 +111,46 @@ def _cheapest(
     return torch.tensor(path[::-1], device=prices.device)
 
 
-def varied_path(prices: Tensor, ways: Ways, places: Tensor, again: float, *, ring: bool) -> Tensor:
+@dataclass(frozen=True)
+class Repetition:
+    """What it costs to show again what a path shows already.
+
+    Attributes:
+        places: S, what a column shows; a picture and its mirror image show the same.
+        again: price of every further use of a place.
+        singles: S, whether a column shows what there is one of, whatever the picture.
+        second: price of a column with another one.
+    """
+
+    places: Tensor
+    again: float
+    singles: Tensor
+    second: float
+
+    def prices(self, path: Tensor) -> Tensor:
+        """S: what every column costs more beside those of a path."""
+        used = torch.bincount(self.places[path], minlength=int(self.places.max()) + 1)
+        second = self.second if self.singles[path].any() else 0.0
+        return self.again * used[self.places] + second * self.singles
+
+
+def varied_path(prices: Tensor, ways: Ways, repetition: Repetition, *, ring: bool) -> Tensor:
     """A cheap path that comes back to few places: W columns.
 
     Stretch by stretch from left to right: what has been laid stays, its places cost more from there
     on, and the rest is the cheapest path then. (To price what the last path has used, everywhere,
     and look for a whole path again only swings between two that repeat themselves.)
-
-    Args:
-        places: S, what a column shows; a picture and its mirror image show the same.
-        again: price of every further use of a place.
     """
     path = cheapest_path(prices, ways, ring=ring)
     turn = _first_stretch(path) % len(path) if ring else 0
     prices, path = prices.roll(-turn, 0), path.roll(-turn)
     goal = int(path[0]) if ring else None
-    used = torch.zeros(int(places.max()) + 1).to(prices)
     laid = 0
     while True:
-        end = laid + _first_stretch(path[laid:])
-        used += torch.bincount(places[path[laid:end]], minlength=len(used))
-        laid = end
+        laid += _first_stretch(path[laid:])
         if laid == len(path):
             return path.roll(turn)
-        rest = prices[laid:] + again * used[places]
+        rest = prices[laid:] + repetition.prices(path[:laid])
         path[laid:] = _cheapest(rest, ways, after=int(path[laid - 1]), before=goal)
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .. import land, noise, plants, style, water
+from .. import land, noise, plants, style, suns, water
 from ..attributes import Allowed, Attributes
 from ..canvas import below, blur, hue, mix, over, polygon, rgb, screen, taper
 from ..light import Light
@@ -79,6 +79,7 @@ def low_sun(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light,
     n = int(horizon)
     canvas[:n] = hue(canvas[:n], 0, 1.15, 0.9)
     light.sun_y, r = horizon - float(rng.uniform(8, 46)), float(rng.uniform(26, 40))
+    suns.mark(light.sun_x, 2.5 * r)
     xx = np.arange(canvas.shape[1], dtype=np.float32)[None]
     d = np.hypot(xx - light.sun_x, np.arange(n, dtype=np.float32)[:, None] - light.sun_y)
     screen(canvas[:n], (0.5 * np.exp(-d / 70.0))[..., None] * light.glow)

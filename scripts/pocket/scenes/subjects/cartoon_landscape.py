@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .. import noise
+from .. import noise, suns
 from ..attributes import Allowed, Attributes
 from ..canvas import below, blur, discs, hue, mix, over, paste, polygon, rgb, screen, sprite
 from ..light import Light
@@ -74,6 +74,7 @@ def heaven(rng: Generator, attrs: Attributes, light: Light, colors: list[np.ndar
     halo = np.interp(np.arange(0, 1200, dtype=np.float32), *_rings(r)).astype(np.float32)
     screen(canvas[: int(horizon) + 40], halo[np.minimum(d, 1199).astype(np.int32)][: int(horizon) + 40, :, None] * colors[3])
     if attrs.weather != "fog" and attrs.time != "twilight":
+        suns.mark(x, 4.2 * r)  # its rings but for the faintest
         over(canvas, colors[3], np.clip((r - d) / 2 + 0.5, 0, 1))
     white = np.clip(colors[2] * 1.02, 0, 1) if not attrs.dark else mix(colors[1], colors[2], 0.5)
     step = 95.0 if attrs.weather == "cloudy" else 185.0

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .. import noise, sky, water
+from .. import noise, sky, suns, water
 from ..attributes import Allowed, Attributes
 from ..canvas import below, blur, discs, hue, lines, mix, over, polygon, rgb, screen, taper
 from ..light import Light
@@ -85,6 +85,7 @@ def moon(rng: Generator, canvas: np.ndarray, colors: list[np.ndarray], width: in
     h = canvas.shape[0]
     r = float(rng.uniform(38, 72))
     x, y = float(rng.uniform(0.15, 0.85)) * width, float(rng.uniform(0.25, 0.62)) * horizon
+    suns.mark(x, 1.5 * r)
     yy, xx = np.mgrid[0 : h // 4, 0 : width // 4].astype(np.float32) * 4 + 1.5
     d = np.hypot(xx - x, yy - y)
     halo = cv2.resize(0.55 * np.exp(-np.maximum(d - r, 0) / 34) + 0.3 * np.exp(-d / 170), (width, h))
