@@ -55,11 +55,10 @@ pocket: setup  ## train the embedded model for BUDGET minutes (resumes) and embe
 	$(BIN)/python scripts/pocket/export.py --loss-scales pocket=0.12 style=0.03 \
 		--guidance-scale 3 --guided-share 0.3 --temperature 0.8
 
-reproduction: setup  ## tables S2 and S3 on the embedded model; VGG is a file with VGG-16's trunk
-	$(BIN)/syncpano reproduce table-s3 --loss-weights $(VGG) --out out/reproduce
-	$(BIN)/syncpano reproduce table-s2 --loss-weights $(VGG) --out out/reproduce
-	cat out/reproduce/table-s2/table.md out/reproduce/table-s3/table.md \
-		> benchmarks/reproduction-pocket.md
+reproduction: setup  ## tables S2 and S3 on the embedded model; VGG=FILE is VGG-16's trunk
+	@test -n "$(VGG)" || { echo "error: VGG=FILE is missing (docs/metrics.md)" >&2; exit 2; }
+	$(BIN)/syncpano reproduce table-s3 --samples 12 --pictures 6 --loss-weights $(VGG)
+	$(BIN)/syncpano reproduce table-s2 --samples 3 --pictures 6 --loss-weights $(VGG)
 
 ci:  ## what continuous integration runs
 	.ci/run

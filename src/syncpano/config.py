@@ -80,7 +80,7 @@ class PanoramaConfig:
     initial_steps: int | None = setting(None, SYNC)
     """Synchronise in the first N steps only; auto is in all."""
     initial_span: float | None = setting(None, SYNC)
-    """Share of the schedule that those N steps cover, at most theirs; auto: all evenly spaced."""
+    """Share of the schedule, at most N / steps, that those N cover; needs dpmsolver++."""
     sync_every: int = setting(1, SYNC)
     """Descend for every n-th window only and merge the moves on the canvas; 1 is exact."""
     compare: Compare = setting("foreseen", SYNC)
@@ -88,7 +88,7 @@ class PanoramaConfig:
     gradient: Gradient = setting("exact", SYNC)
     """The UNet's Jacobian in the gradient: whole, of the conditional branch alone, or none."""
     predict_once: bool = setting(False, SYNC)
-    """Denoise with the predictions that the gradient is taken of: no new ones where it leads."""
+    """Denoise moved windows with the predictions that moved them: faster, not the paper's."""
     gradient_decoder: GradientDecoder = setting("auto", SYNC, found=True)
     """Decoder in the gradient's path: the VAE's own or a tiny one; auto is tiny for pocket only."""
     loss: LossName = setting("auto", SYNC, found=True)

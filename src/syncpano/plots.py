@@ -24,7 +24,7 @@ def require_matplotlib() -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise SyncPanoError(
-            "plots need matplotlib, which is not installed", hint="`pip install 'syncpano[plot]'`"
+            "plots need matplotlib, which is not installed", hint="`pip install matplotlib`"
         ) from error
 
 

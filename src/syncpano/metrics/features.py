@@ -82,7 +82,7 @@ class InceptionFeatures:
         except ImportError as error:
             raise SyncPanoError(
                 "Inception features need torch-fidelity, which is not installed",
-                hint="`pip install 'syncpano[eval]'`, or use `--features pocket` offline",
+                hint="`pip install torch-fidelity`, or use `--features pocket` offline",
             ) from error
         try:
             network: Any = FeatureExtractorInceptionV3(
