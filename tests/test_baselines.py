@@ -14,7 +14,7 @@ from syncpano.extension import extension_windows
 from syncpano.models.load import load_model
 from syncpano.models.source import resolve_source
 from syncpano.sampler import Batches, StepReport, sample
-from syncpano.windows import Window, plan_grid
+from syncpano.windows import Grid, Window, plan_grid
 
 WINDOW = 8
 STEPS = 3
@@ -47,6 +47,11 @@ def test_growing_covers_every_cell_and_each_window_touches_what_is_there(
     assert covered.all()
 
 
+def growing(height: int, width: int, *, loop: bool = False) -> Grid:
+    windows = extension_windows(height, width, WINDOW, 4, loop=loop)
+    return Grid(height, width, WINDOW, windows, anchor=0)
+
+
 def test_the_centre_comes_first_and_the_sides_take_turns() -> None:
     lefts = [window.left for window in extension_windows(8, 24, 8, 4)]
     assert lefts == [8, 4, 12, 0, 16]
@@ -55,15 +60,15 @@ def test_the_centre_comes_first_and_the_sides_take_turns() -> None:
 def test_one_window_alone_is_sampled_as_ever(denoiser: NoisingDenoiser) -> None:
     grid = plan_grid(WINDOW, WINDOW, WINDOW, WINDOW)
     alone = sample(noise(8, 8), denoiser, lambda _: grid, None, Batches())
-    assert torch.allclose(bld(noise(8, 8), denoiser, grid, 4), alone, atol=ROUNDING)
+    assert torch.allclose(bld(noise(8, 8), denoiser, growing(8, 8)), alone, atol=ROUNDING)
 
 
 def test_a_new_window_leaves_the_known_part_alone(denoiser: NoisingDenoiser) -> None:
     """The centre of the extended picture is the window that was sampled first, cell by cell."""
     latent = noise(8, 16)
-    grown = bld(latent, denoiser, plan_grid(8, 16, 8, 8), 4)
+    grown = bld(latent, denoiser, growing(8, 16))
     centre = latent[..., 4:12]
-    alone = bld(centre, denoiser, plan_grid(8, 8, 8, 8), 4)
+    alone = bld(centre, denoiser, growing(8, 8))
     assert torch.equal(grown[..., 4:12], alone)
 
 
@@ -71,8 +76,7 @@ def test_what_is_added_depends_on_what_is_known(denoiser: NoisingDenoiser) -> No
     latent = noise(8, 12)
     other = latent.clone()
     other[..., 2:10] = noise(8, 8) + 1  # another centre, the same noise at the sides
-    grid = plan_grid(8, 12, 8, 4)
-    sides = [bld(z, denoiser, grid, 4)[..., :2] for z in (latent, other)]
+    sides = [bld(z, denoiser, growing(8, 12))[..., :2] for z in (latent, other)]
     assert not torch.allclose(*sides, atol=1e-3)
 
 
@@ -83,10 +87,9 @@ def test_every_direction_is_filled_and_every_step_reported(
     denoiser: NoisingDenoiser, height: int, width: int, loop: bool
 ) -> None:
     reports: list[StepReport] = []
-    grid = plan_grid(height, width, 8, 4)
-    latent = bld(noise(height, width), denoiser, grid, 4, loop=loop, report=reports.append)
-    windows = extension_windows(height, width, 8, 4, loop=loop)
-    assert [report.step for report in reports] == list(range(STEPS * len(windows)))
+    grid = growing(height, width, loop=loop)
+    latent = bld(noise(height, width), denoiser, grid, report=reports.append)
+    assert [report.step for report in reports] == list(range(STEPS * len(grid.windows)))
     assert reports[-1].foreseen.shape == latent.shape
     # Nothing is left of the noise that it started from.
     assert ((latent - noise(height, width)).abs() > 0).float().mean() > 0.99
@@ -98,8 +101,7 @@ def test_solvers_with_memory_start_afresh_with_every_window(
 ) -> None:
     model = load_model(resolve_source(str(tiny_model), download=False), "cpu", "float32")
     bound = model.bind("a waterfall", "", 3.0, STEPS, scheduler)
-    grid = plan_grid(8, 16, 8, 8)
-    first, again = (bld(noise(8, 16), bound, grid, 4) for _ in range(2))
+    first, again = (bld(noise(8, 16), bound, growing(8, 16)) for _ in range(2))
     assert torch.equal(first, again)
 
 
@@ -120,7 +122,7 @@ def test_a_latent_that_is_not_finite_names_the_step(denoiser: NoisingDenoiser) -
     latent = noise(8, 8)
     latent[0, 0, 0, 0] = float("nan")
     with pytest.raises(SyncPanoError, match="step 0"):
-        bld(latent, denoiser, plan_grid(8, 8, 8, 8), 4)
+        bld(latent, denoiser, growing(8, 8))
 
 
 def test_ring_windows_close_without_a_gap() -> None:

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from syncpano import batch, runlog
+from syncpano import batch, runlog, saving
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
 from syncpano.interrupts import Interrupted, held_back, raising_interrupted
@@ -162,6 +162,37 @@ def test_a_failed_picture_is_reported_and_the_rest_goes_on(
     assert "no longer finite after step 0" in done.err
     assert "out/a-lake-2.png was not painted" in done.err
     assert runlog.read(Path("out/a-lake-2.json"))["status"] == "failed"
+
+
+def test_what_no_picture_can_do_without_stops_the_batch_at_once(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from syncpano import pipeline
+
+    asked = []
+
+    def unreachable(*_: object, **__: object) -> None:
+        asked.append(1)
+        raise SyncPanoError("VGG-16 cannot be fetched", exit_code=1)
+
+    monkeypatch.setattr(pipeline, "load_loss", unreachable)
+    done = cli("generate", "A lake", "--seeds", "1-3", *tiny_flags)
+    assert done.code == 1
+    assert done.err.count("VGG-16 cannot be fetched") == len(asked) == 1
+
+
+def test_a_signal_while_the_picture_is_encoded_does_not_lose_it(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = saving.encode
+
+    def interrupted(image: Image.Image) -> bytes:
+        signal.raise_signal(signal.SIGINT)
+        return encode(image)
+
+    monkeypatch.setattr(saving, "encode", interrupted)
+    assert cli("generate", "A lake", *tiny_flags).code == 130
+    assert runlog.read(Path("out/a-lake-0.png"))["status"] == "done"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

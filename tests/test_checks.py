@@ -67,6 +67,7 @@ GOOD = PanoramaConfig(prompt="A waterfall")
         ({"window_batch": 0}, "`--window-batch 0`", "at least 1"),
         ({"loss_size": 8}, "`--loss-size 8`", "between 32 and"),
         ({"loss_weights": "missing.safetensors"}, "missing.safetensors is no file", "safetensors"),
+        ({"loss": "pocket"}, "no perceptual/ folder", "lpips-vgg"),
         ({"method": "independent", "width": 3080}, "whole number of windows", "`--width 3072`"),
         ({"method": "bld", "windows": "shifted"}, "does not go with", "sync and multi"),
         ({"scheduler": "euler"}, "not one of ddim", "use one of"),
@@ -143,6 +144,7 @@ def test_the_paper_has_21_windows_and_its_weights() -> None:
         ({"sync_freq": 10}, 21 * 50 + 20 * 10, 20 * 10, 21 * 10),
         ({"sync_freq": 10, "predict_once": True}, 21 * 50, 20 * 10, 21 * 10),
         ({"compare": "noisy", "sync_freq": 1}, 21 * 50, 0, 21),
+        ({"compare": "noisy", "sync_freq": 1, "sync_every": 2}, 21 * 50 + 1, 0, 11),
         ({"width": 512}, 50, 0, 0),
         ({"sync_every": 2, "sync_freq": 1}, 21 * 50 + 1 + 10, 10, 11),
         ({"method": "independent"}, 6 * 50, 0, 0),
@@ -155,6 +157,15 @@ def test_model_calls_are_counted(
 ) -> None:
     calls = count_calls(plan(replace(GOOD, **change), SD))  # type: ignore[arg-type]
     assert (calls.predictions, calls.gradients, calls.decodes) == (predictions, gradients, decodes)
+
+
+def test_thinning_leaves_some_window_to_descend_for() -> None:
+    """The anchor of 21 windows is the eleventh: the first and the last are ten away."""
+    assert count_calls(plan(replace(GOOD, sync_every=10), SD)).decodes == 3 * 50
+    with pytest.raises(SyncPanoError) as caught:
+        plan(replace(GOOD, sync_every=11), SD)
+    assert "`--sync-every 10` or less" in caught.value.hint
+    assert not plan(replace(GOOD, width=512), SD).weights
 
 
 def test_loss_weights_may_be_any_existing_file(tmp_path: Path) -> None:

@@ -192,11 +192,25 @@ def test_dry_run_shows_what_won_and_writes_nothing(
     assert list(Path().iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "further",
+    [
+        "",
+        "--sync-every 2",
+        "--compare noisy",
+        "--compare noisy --sync-every 2",
+        "--predict-once",
+        "--predict-once --sync-every 2",
+        "--windows shifted",
+        "--width 64",
+    ],
+)
 def test_dry_run_counts_the_calls_that_the_run_makes(
-    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch, further: str
 ) -> None:
     from syncpano.models.bound_diffusion import BoundDiffusion
 
+    tiny_flags = [*tiny_flags, "--width", "128", "--stride", "16", *further.split()]
     planned = json.loads(cli("generate", "a", *tiny_flags, "--dry-run", "--json").out)["calls"]
     counted = {"predict": 0, "decode": 0}
     for name in counted:

@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from syncpano.commands import evaluate as command
 from tests.conftest import Outcome
@@ -211,6 +212,22 @@ def test_by_prompt_compares_only_the_same_prompt(
     result = measured(cli, judge, folder, *options, "--by-prompt")
     assert result["metrics"]["fid"]["std"] is not None
     assert result["metrics"]["giqa"]["n"] == 4
+    save(scene(1), folder / "stranger.png")
+    outcome = cli("evaluate", folder, *options, "--by-prompt", "--judge", judge)
+    assert outcome.code == 1
+    assert "stranger.png has no run log" in outcome.err
+
+
+def test_half_a_judge_is_refused(cli: Cli, pictures: Path, judge: Path, tmp_path: Path) -> None:
+    """Networks are never filled up at random."""
+    half = shutil.copytree(judge, tmp_path / "half")
+    file = half / "features" / "diffusion_pytorch_model.safetensors"
+    weights = load_file(file)
+    weights.popitem()
+    save_file(weights, file)
+    done = cli("evaluate", pictures, "--metrics", "intra-pocket", "--judge", half)
+    assert done.code == 1
+    assert "lacks 1 weights" in done.err
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,10 @@ NAMES = [*(f"figure-s{n}" for n in (1, 2, 3, 5, 8)), "pictures-s2", "table-s2", 
 MINIMAL = {"title": "t", "kind": "table", "rows": [{"name": "a"}]}
 
 
+def bar(kind: str, metric: str, *rows: str) -> dict[str, object]:
+    return {"kind": kind, "metric": metric, "rows": list(rows)}
+
+
 def test_every_table_and_figure_is_there() -> None:
     assert sorted(experiments()) == NAMES
 
@@ -95,7 +99,12 @@ def test_the_prompts_and_numbers_are_the_papers() -> None:
         ({"kind": "pie"}, "table, lines, grid"),
         ({"samples": "three"}, "a whole number"),
         ({"bars": [{"kind": "flies", "metric": "fid", "rows": ["a"]}]}, "falls"),
-        ({"bars": [{"kind": "falls", "metric": "fid", "rows": ["z"]}]}, "the name of a row"),
+        ({"bars": [bar("falls", "fid", "a", "z")]}, "the name of a row"),
+        ({"bars": [bar("falls", "fid", "a")]}, "at least two rows"),
+        ({"bars": [bar("keeps", "fid", "a", "a")]}, "three rows"),
+        ({"bars": [bar("stays", "fid", "a", "a")]}, "intra-lpips"),
+        ({"bars": [bar("falls", "fud", "a", "a")]}, "fid"),
+        ({"rows": [{"name": "a", "paper": {"lpips": [1, 2]}}]}, "intra_lpips"),
     ],
 )
 def test_a_wrong_experiment_says_what_to_do(change: dict[str, object], message: str) -> None:

@@ -40,6 +40,13 @@ def test_slugs_of_different_long_prompts_differ() -> None:
     assert files.slug("a " * 5000 + "cat") != files.slug("a " * 5000 + "dog")
 
 
+def test_texts_of_one_slug_are_told_apart() -> None:
+    found = files.slugs(["A castle", "A castle!", "A lake", "A lake"])
+    assert found["A lake"] == "a-lake"
+    assert len({found["A castle"], found["A castle!"]}) == 2
+    assert all(name.startswith("a-castle-") for text, name in found.items() if "castle" in text)
+
+
 def test_slugs_of_different_emoji_differ() -> None:
     assert files.slug("\U0001f30b") != files.slug("\U0001f30a")
 

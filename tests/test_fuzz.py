@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from syncpano import runlog
 from syncpano.cli import run
+from syncpano.config import PanoramaConfig
 from syncpano.config import settings as all_settings
 
 SHARED = settings(
@@ -125,7 +127,8 @@ def test_files_that_may_be_yaml(content: str | bytes) -> None:
 @SHARED
 @given(st.dictionaries(KEYS, VALUES, max_size=4), st.dictionaries(KEYS, VALUES, max_size=3))
 def test_run_logs(config: dict[str, Any], further: dict[str, Any]) -> None:
-    log = {"schema": runlog.SCHEMA, "prompt": "a", "config": config} | further
+    whole = runlog.begin(asdict(PanoramaConfig("a")), {})
+    log = whole | {"config": whole["config"] | config} | further
     Path("run.json").write_text(json.dumps(log), encoding="utf-8", errors="replace")
     check(*outcome("generate", "--from", "run.json", "--model", "sd2", "--dry-run"))
     check(*outcome("info", "run.json"))

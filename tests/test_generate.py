@@ -103,8 +103,31 @@ def test_a_run_with_another_model_starts_without_what_was_found_for_the_first(
     assert planned["source"]["steps"] == "from first.png"
 
 
+def test_what_was_found_for_a_model_is_left_behind_after_any_number_of_runs(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    cli("generate", "A waterfall", *tiny_flags, "-o", "first.png")
+    cli("generate", "--from", "first.png", "--seed", 5, "-o", "second.png")
+    log = runlog.read(Path("second.json"))
+    assert log["source"]["stride"] == "from first.png (auto)"
+    assert log["source"]["loss"] == "from first.png"  # a flag said it
+    flags = ("--from", "second.png", "--model", "sd2", "--width", 1024, "--height", 512)
+    planned = json.loads(cli("generate", *flags, "--dry-run", "--json").out)
+    assert planned["windows"]["stride"] == 128
+    assert planned["source"]["guidance_scale"] == "default"
+
+
+def test_another_method_starts_without_the_stride_of_the_first(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    flags = [*tiny_flags, "--width", "128"]
+    cli("generate", "A waterfall", *flags, "--method", "independent", "-o", "first.png")
+    again = ("--from", "first.png", "--method", "multi", "--dry-run", "--json")
+    assert json.loads(cli("generate", *again).out)["windows"]["stride"] == 16
+
+
 def test_a_log_says_what_auto_came_to_wherever_model_and_machine_decide() -> None:
-    config = PanoramaConfig("A waterfall", width=512, steps=1, sync_weight=1.0, device="cpu")
+    config = PanoramaConfig("A waterfall", width=640, steps=1, sync_weight=1.0, device="cpu")
     log = generate(config).log
     for name, item in settings().items():
         if not item.found:
@@ -118,8 +141,8 @@ def test_a_decoder_that_overflows_fails_the_run(
 ) -> None:
     from syncpano import pipeline
 
-    decode = pipeline._decode
-    monkeypatch.setattr(pipeline, "_decode", lambda *arguments: decode(*arguments) / 0)
+    draw = pipeline.draw
+    monkeypatch.setattr(pipeline, "draw", lambda *arguments: draw(*arguments) / 0)
     done = cli("generate", "A waterfall", *tiny_flags)
     assert done.code == 1
     assert "--dtype float32" in done.err
@@ -157,7 +180,7 @@ def test_w_zero_needs_no_loss(cli: Cli, tiny_model: Path) -> None:
         ("--method", "bld", "--loop"),
         ("--method", "independent", "--width", 128),
         ("--windows", "shifted", "--loop"),
-        ("--sync-every", 2, "--gradient", "cond"),
+        ("--sync-every", 2, "--gradient", "cond", "--width", 128),
         ("--gradient", "x0", "--loss-size", 32),
         ("--compare", "noisy"),
         ("--scheduler", "dpmsolver++"),

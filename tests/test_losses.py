@@ -14,13 +14,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from syncpano.checks import loss_of
+from syncpano.config import PanoramaConfig
 from syncpano.errors import RUN_FAILED, SyncPanoError
-from syncpano.losses.load import load_loss, resize, resolve_loss
+from syncpano.losses.load import load_loss, resize
 from syncpano.losses.lpips import LPIPS
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.losses.style import WEIGHT, StyleLoss
 from syncpano.losses.trunks import TRUNKS
 from syncpano.models.card import Card
+from syncpano.models.source import resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
 
 WEIGHTS = Path(__file__).parents[2] / "shared" / "weights"
@@ -190,9 +193,10 @@ def test_resizing_keeps_the_mean_and_can_be_differentiated(side: int) -> None:
 
 
 def test_auto_is_the_embedded_loss_for_pocket_and_lpips_for_others() -> None:
-    assert resolve_loss("auto", "pocket") == "pocket"
-    assert resolve_loss("auto", "sd") == "lpips-vgg"
-    assert resolve_loss("style", "pocket") == "style"
+    pocket, sd = (resolve_source(model, download=False) for model in ("pocket", "sd2"))
+    assert loss_of(PanoramaConfig("p"), pocket) == "pocket"
+    assert loss_of(PanoramaConfig("p"), sd) == "lpips-vgg"
+    assert loss_of(PanoramaConfig("p", loss="style"), pocket) == "style"
 
 
 @pytest.mark.parametrize("name", ["lpips-vgg", "style"])
@@ -246,6 +250,7 @@ def test_weights_that_would_run_code_are_refused(tiny: LatentDiffusion, tmp_path
         ("x.safetensors", b"", "cannot be read"),
         ("x.safetensors", b"\0" * 100, "cannot be read"),
         ("x.pth", b"garbage", "cannot be read"),
+        ("x.pth", b"", "cannot be read"),
     ],
 )
 def test_broken_weights_are_refused(
@@ -264,17 +269,6 @@ def test_weights_of_another_network_are_refused(
     save_file({"classifier.weight": torch.zeros(1)}, tmp_path / "none.safetensors")
     with pytest.raises(SyncPanoError, match="no `features"):
         load_loss("lpips-alex", device="cpu", weights=tmp_path / "none.safetensors", model=tiny)
-
-
-@pytest.mark.parametrize(
-    ("name", "size", "words"),
-    [("ssim", None, "unknown loss"), ("pocket", None, "no perceptual/"), ("auto", 8, "too small")],
-)
-def test_a_loss_that_cannot_work_is_refused(
-    tiny: LatentDiffusion, name: str, size: int | None, words: str
-) -> None:
-    with pytest.raises(SyncPanoError, match=words):
-        load_loss(name, device="cpu", size=size, model=tiny)
 
 
 def test_a_torchvision_that_does_not_fit_is_a_clear_error(tmp_path: Path) -> None:

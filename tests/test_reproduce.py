@@ -161,19 +161,20 @@ def test_a_killed_run_goes_on_where_it_stopped(run: Callable[..., Outcome]) -> N
 
 
 def test_results_of_another_command_are_kept_unless_one_says_otherwise(
-    run: Callable[..., Outcome],
+    run: Callable[..., Outcome], model: Path
 ) -> None:
     run(TABLE)
     before = Path("out/small/table.md").read_bytes()
     Path("mine.txt").write_text("a waterfall\n")
-    for other in (("--rows", "MD"), ("--prompts", "mine.txt")):
+    shutil.copytree(model, "another-judge")
+    for other in (("--rows", "MD"), ("--prompts", "mine.txt"), ("--judge", "another-judge")):
         outcome = run(TABLE, *other)
         assert outcome.code == 2
         assert "--overwrite" in outcome.err
     assert Path("out/small/table.md").read_bytes() == before
     assert run(TABLE, "--rows", "MD", "--overwrite").code == 0
     assert [row["name"] for row in table()["rows"]] == ["MD"]
-    assert "`syncpano reproduce small.yaml --rows 'MD' --metrics" in (
+    assert "`syncpano reproduce small.yaml --rows MD --metrics" in (
         Path("out/small/table.md").read_text()
     )
 
@@ -259,6 +260,7 @@ def test_an_experiment_without_samples_is_refused(run: Callable[..., Outcome]) -
     [
         (("--set", "stepz=3"), "--set steps=25"),
         (("--set", "seed=3"), "--set steps=25"),
+        (("--set", "method=multi"), "--set steps=25"),
         (("--set", "steps=many"), "--set steps"),
         (("--metrics", "colr"), "did you mean"),
         (("--prompts", "nowhere.txt"), "nowhere.txt"),

@@ -230,10 +230,6 @@ def test_a_thinned_step_moves_only_what_the_chosen_windows_and_the_anchor_cover(
     assert len(pulled.distances) == 2
 
 
-def test_thin_one_is_exact(tiny: LatentDiffusion, squeeze: PerceptualLoss) -> None:
-    assert torch.equal(run(tiny, synced(squeeze, thin=1)), run(tiny, synced(squeeze)))
-
-
 @pytest.mark.parametrize("gradient", ["exact", "cond", "x0"])
 @pytest.mark.parametrize("scheduler", ["ddim", "dpmsolver++", "unipc"])
 def test_every_gradient_works_with_every_scheduler_and_thinning(

@@ -165,6 +165,15 @@ def test_the_result_in_words(cli: Cli, runs: tuple[Path, Path]) -> None:
     assert "coherence   A preferred in 100.0 % of 4 answers" in outcome.out
 
 
+def test_two_pictures_of_one_prompt_and_seed_are_not_one_run(
+    cli: Cli, runs: tuple[Path, Path]
+) -> None:
+    save(scene(9), runs[0] / "again" / "view <0>.png")
+    outcome = cli("study", "build", *runs, "--questions", 4)
+    assert outcome.code == 2
+    assert "the same prompt and seed" in outcome.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

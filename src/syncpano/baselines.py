@@ -14,7 +14,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from syncpano.extension import extension_windows
 from syncpano.machine import now
 from syncpano.models.denoiser import Denoiser
 from syncpano.montage import crop
@@ -35,9 +34,7 @@ def bld(
     latent: Tensor,
     denoiser: NoisingDenoiser,
     grid: Grid,
-    stride: int,
     *,
-    loop: bool = False,
     report: Callable[[StepReport], None] = lambda _: None,
 ) -> Tensor:
     """z_T (1 C H W, float32) -> z_0 by extrapolation from the centre window to both sides.
@@ -49,19 +46,16 @@ def bld(
     an extension.
 
     Args:
-        grid: the panorama's size and window; its windows are not used.
-        stride: cells by which the picture grows with one window.
+        grid: its windows are grown one after the other, the first one from nothing
+            (`extension_windows`).
 
     Raises:
         SyncPanoError: a latent is NaN or infinite; the message names the step.
     """
-    windows = extension_windows(grid.height, grid.width, grid.size, stride, loop=loop)
     canvas = latent.clone()  # known cells hold z_0, the others z_T
     known = torch.zeros_like(latent[:, :1], dtype=torch.bool)  # 1 1 H W
-    for index, window in enumerate(windows):
+    for index, window in enumerate(grid.windows):
         held = crop(known, [window])  # 1 1 h w
-        if bool(held.all()):
-            continue
         first = index * len(denoiser.timesteps)
         cells = _grow(canvas, held, latent, window, denoiser, first, report)
         _paste(canvas, cells, window)

@@ -12,7 +12,7 @@ from syncpano import files, png, runlog, saving
 from syncpano.config import PanoramaConfig, Setting, settings
 from syncpano.errors import BAD_INPUT, SyncPanoError
 from syncpano.interrupts import Interrupted
-from syncpano.layers import DEFAULT
+from syncpano.layers import was_auto
 from syncpano.saving import encode, log_path
 
 if TYPE_CHECKING:
@@ -95,17 +95,8 @@ def name_jobs(configs: Sequence[PanoramaConfig], folder: Path) -> list[Job]:
     """`<slug>-<seed>.png` for every picture; prompts whose slugs meet get a piece of their hash."""
     if len(configs) > MAX_PICTURES:
         raise SyncPanoError(f"{len(configs)} pictures are too many for one run")
-    owners: dict[str, str] = {}
-    for config in configs:
-        owner = owners.setdefault(files.slug(config.prompt), config.prompt)
-        if owner != config.prompt:
-            owners[files.slug(config.prompt)] = ""  # nobody's: all of them get a hash
-    jobs = []
-    for config in configs:
-        slug = files.slug(config.prompt)
-        name = slug if owners[slug] else f"{slug}-{files.digest(config.prompt)}"
-        jobs.append(Job(config, folder / f"{name}-{config.seed}.png"))
-    return jobs
+    names = files.slugs(config.prompt for config in configs)
+    return [Job(config, folder / f"{names[config.prompt]}-{config.seed}.png") for config in configs]
 
 
 def pending(jobs: Sequence[Job], options: Options) -> list[Job]:
@@ -162,8 +153,8 @@ def run(
     """Paint and save one picture after the other; the number of failures.
 
     Raises:
-        SyncPanoError: a picture could not be saved, or the settings, which all pictures share,
-            cannot work: painting more would be in vain.
+        SyncPanoError: a picture could not be saved, or what all pictures share, the settings or the
+            networks, cannot work: painting more would be in vain.
         Interrupted: by a signal; the log of the picture at work says so.
     """
     failures = 0
@@ -173,7 +164,7 @@ def run(
             watcher = _with_previews(events.watcher(job), job, options)
             panorama = studio.generate(job.config, watcher=watcher, log=log)
         except SyncPanoError as error:
-            if error.exit_code == BAD_INPUT:
+            if error.exit_code == BAD_INPUT or log["model"] is None:
                 raise
             failures += 1
             _write_unfinished(job, log, "failed", error.message)
@@ -216,9 +207,8 @@ def _same_settings(job: Job) -> bool:
 
     def is_same(item: Setting) -> bool:
         wanted = getattr(job.config, item.name)
-        was_auto = item.found and log["source"].get(item.name, DEFAULT) == DEFAULT
         made = log["config"].get(item.name, item.default)
-        return made == wanted or (was_auto and wanted == item.default)
+        return made == wanted or (was_auto(log, item.name) and wanted == item.default)
 
     return all(is_same(item) for item in settings().values() if item.decides_pixels)
 

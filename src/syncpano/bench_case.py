@@ -23,7 +23,7 @@ from syncpano.errors import SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.machine import now
 from syncpano.models.denoiser import Denoiser
-from syncpano.pipeline import Panorama, Studio
+from syncpano.pipeline import Panorama, Studio, draw
 from syncpano.plan import plan, step_calls
 from syncpano.sampler import Synchronization, distance_gradient
 
@@ -81,7 +81,7 @@ def count_flops(studio: Studio, config: PanoramaConfig, panorama: Panorama) -> i
         1, model.latent_channels, model.window, model.window, device=model.device
     )  # 1 C h w
     with OperationCounter() as decoding:
-        model.decode_panorama(panorama.latent, config.loop)
+        draw(panorama.latent.to(model.device), layout, model)
     total: int = decoding.total
     costs: dict[bool, tuple[int, int, int]] = {}  # guided or not -> of one window
     for step, t in enumerate(denoiser.timesteps):

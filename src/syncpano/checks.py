@@ -14,7 +14,7 @@ from syncpano.schedule import sync_steps
 
 MAX_PIXELS = 2**28  # 512 x 524,288: ten times the longest panorama anybody has shown
 MAX_STEPS = 1000  # the length of the noise schedules that these models were trained on
-MIN_LOSS_SIZE = 32  # the trunks halve an image four times
+MIN_LOSS_SIZE = 32  # AlexNet's three poolings leave nothing of a smaller image
 
 
 def validate(config: PanoramaConfig, source: ModelSource) -> None:
@@ -42,6 +42,15 @@ def validate(config: PanoramaConfig, source: ModelSource) -> None:
         raise SyncPanoError(
             f"{config.loss_weights} is no file", hint="`--loss-weights` takes a safetensors file"
         )
+    if config.synchronises and loss_of(config, source) == "pocket":
+        _check_pocket_loss(config, source)
+
+
+def loss_of(config: PanoramaConfig, source: ModelSource) -> str:
+    """The loss's name: as asked, or pocket's own for pocket and LPIPS with VGG-16 for others."""
+    if config.loss != "auto":
+        return config.loss
+    return "pocket" if source.family == "pocket" else "lpips-vgg"
 
 
 def stride_of(config: PanoramaConfig, source: ModelSource) -> int:
@@ -203,6 +212,22 @@ def _check_stride(config: PanoramaConfig, source: ModelSource) -> None:
         raise SyncPanoError(
             f"windows every {stride} pixels cannot close a loop of {config.width} pixels evenly",
             hint="use " + " or ".join(f"`--width {width}`" for width in widths),
+        )
+
+
+def _check_pocket_loss(config: PanoramaConfig, source: ModelSource) -> None:
+    if source.folder is None:
+        there = source.family == "pocket"
+    else:
+        there = (source.folder / "perceptual" / "config.json").is_file()
+    if not there:
+        raise SyncPanoError(
+            f"{source.id} has no perceptual/ folder for the pocket loss",
+            hint="use `--loss lpips-vgg`",
+        )
+    if config.loss_weights is not None:
+        raise SyncPanoError(
+            "the pocket loss brings its own weights", hint="leave `--loss-weights` out"
         )
 
 

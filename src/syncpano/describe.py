@@ -9,9 +9,8 @@ from typing import Any
 
 from syncpano import machine, runlog
 from syncpano.binding import sampling_of
-from syncpano.checks import stride_of
+from syncpano.checks import loss_of, stride_of
 from syncpano.config import PanoramaConfig
-from syncpano.losses.load import resolve_loss
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.tiny_decoder import resolve_gradient_decoder
 from syncpano.plan import Plan
@@ -34,7 +33,7 @@ def resolved(
         "dtype": str(model.dtype).removeprefix("torch."),
     }
     if synchronises:
-        found["loss"] = resolve_loss(config.loss, source.family)
+        found["loss"] = loss_of(config, source)
         found["gradient_decoder"] = resolve_gradient_decoder(config.gradient_decoder, source)
     return replace(config, **found)
 

@@ -14,12 +14,13 @@ from syncpano.batch import parse_prompts
 from syncpano.config import PanoramaConfig, Value, preset_folder
 from syncpano.errors import SyncPanoError, suggestion
 from syncpano.layers import resolve, values_layer
-from syncpano.metrics.settings import key_of
+from syncpano.metrics.settings import METRICS, OF_SETS, key_of
 from syncpano.presets import read_yaml
 
 Kind = Literal["table", "lines", "grid"]
 BarKind = Literal["falls", "drops", "keeps", "fails_to_keep", "stays"]
 Published = tuple[float | str, float]  # mean (or "<0.01") and standard deviation
+PUBLISHED = (*map(key_of, METRICS), "seconds")  # what a row's `paper` may have
 FIRST_REFERENCE_SEED = 10_000  # no row paints these seeds
 Made = TypeVar("Made")
 
@@ -197,13 +198,27 @@ def config_of(
 
 def _check_references(experiment: Experiment, names: Sequence[str]) -> None:
     mentioned = [row.against for row in experiment.rows if row.against is not None]
+    for row in experiment.rows:
+        for metric in row.paper:
+            if metric not in PUBLISHED:
+                raise _wrong(f"{metric!r} of row {row.name!r}", ", ".join(PUBLISHED))
     for bar in experiment.bars:
-        if bar.kind not in get_args(BarKind):
-            raise _wrong(f"bar {bar.kind!r} of {experiment.name}", ", ".join(get_args(BarKind)))
+        _check_bar(bar, f"bar {bar.kind!r} of {experiment.name}")
         mentioned += bar.rows
     for mention in mentioned:
         if mention not in names:
             raise _wrong(f"{mention!r} in {experiment.name}", "the name of a row")
+
+
+def _check_bar(bar: Bar, where: str) -> None:
+    if bar.kind not in get_args(BarKind):
+        raise _wrong(where, ", ".join(get_args(BarKind)))
+    shares = bar.kind in ("keeps", "fails_to_keep")
+    if len(bar.rows) < 2 or (shares and len(bar.rows) != 3):
+        raise _wrong(f"rows of {where}", "three rows" if shares else "at least two rows")
+    names = [name for name in METRICS if bar.kind != "stays" or name not in OF_SETS]
+    if bar.metric not in (*names, *map(key_of, names), "seconds"):
+        raise _wrong(f"metric {bar.metric!r} of {where}", ", ".join(names))
 
 
 def _each(made: type[Made], items: object, where: str) -> tuple[Made, ...]:

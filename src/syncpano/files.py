@@ -7,6 +7,8 @@ import os
 import re
 import tempfile
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from syncpano.errors import BAD_INPUT, RUN_FAILED, SyncPanoError
@@ -96,6 +98,16 @@ def slug(text: str) -> str:
         return words
     kept = words[: SLUG_LENGTH - 7].rstrip("-") or "panorama"
     return f"{kept}-{digest(text)}"
+
+
+def slugs(texts: Iterable[str]) -> dict[str, str]:
+    """Text -> its slug, with a piece of its hash where several texts have the same."""
+    found = {text: slug(text) for text in texts}
+    shared = Counter(found.values())
+    return {
+        text: name if shared[name] == 1 else f"{name}-{digest(text)}"
+        for text, name in found.items()
+    }
 
 
 def digest(text: str) -> str:

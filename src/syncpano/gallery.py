@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncpano import png, runlog
+from syncpano.checks import loss_of
 from syncpano.config import SYNC as SYNC_PANEL
 from syncpano.config import PanoramaConfig, Value, settings
 from syncpano.errors import SyncPanoError
@@ -134,9 +135,7 @@ class Curator:
         return Painting(config, path, cost, layout.num_reports)
 
     def _with_weights(self, config: PanoramaConfig) -> PanoramaConfig:
-        by_default = config.loss == "auto" and self.source.family == "pocket"
-        takes_weights = config.loss != "pocket" and not by_default
-        if self.loss_weights is None or not takes_weights:
+        if self.loss_weights is None or loss_of(config, self.source) == "pocket":
             return config
         return replace(config, loss_weights=str(self.loss_weights))
 
@@ -189,7 +188,6 @@ def paint(
     studio: Studio,
     *,
     on_cost: Callable[[float], None] = lambda _: None,
-    on_done: Callable[[Painting], None] = lambda _: None,
 ) -> None:
     """Paint and save one panorama after the other, but those that another process has painted.
 
@@ -206,7 +204,6 @@ def paint(
         step = partial(_advance, on_cost, painting.cost / painting.num_reports)
         panorama = studio.generate(painting.config, on_step=step)
         panorama.save(painting.path, overwrite=True)
-        on_done(painting)
 
 
 def _advance(on_cost: Callable[[float], None], part: float, _: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,6 +17,7 @@ from syncpano.values import coerce
 
 DEFAULT = "default"
 CONFIG, FROM = "config ", "from "
+FOUND = " (auto)"  # ends the origin of what an earlier run had found for `auto`
 TYPED = ("flag", "environment", "python")
 
 
@@ -26,6 +27,7 @@ class Layer:
 
     origin: str  # as it stands in the run log: `flag`, `environment`, `config loop`, `from x.json`
     values: Mapping[str, Value]
+    found: frozenset[str] = frozenset()  # names of those that a run found for `auto`
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def resolve(layers: Sequence[Layer]) -> Resolved:
     origins = dict.fromkeys(values, DEFAULT)
     for layer in reversed(layers):
         values.update(layer.values)
-        origins.update(dict.fromkeys(layer.values, layer.origin))
+        for name in layer.values:
+            origins[name] = layer.origin + (FOUND if name in layer.found else "")
     ordered = [name for name in settings() if name in values]
     return Resolved(
         {name: values[name] for name in ordered}, {name: origins[name] for name in ordered}
@@ -112,22 +115,26 @@ def config_layer(name: str) -> Layer:
     return Layer(f"{CONFIG}{name}", _checked(read_yaml(path), name))
 
 
-def log_layer(path: Path, *, same_model: bool = True) -> Layer:
+def log_layer(path: Path, given: Collection[str] = ()) -> Layer:
     """The config in a run log or in a picture that syncpano made.
 
     Args:
-        same_model: False where another layer names the model: what the earlier run found out for
-            its own model (stride, loss, ...) is then left out.
+        given: names that stronger layers give. What the earlier run found for its own model
+            (stride, loss, ...) is left out where they name a model, and the stride, which follows
+            from the method too, where they name a method.
     """
     log = runlog.read(path)
     values = _checked(log["config"], str(path))
-    if not same_model:
-        values = {
-            name: value
-            for name, value in values.items()
-            if not (settings()[name].found and log["source"].get(name, DEFAULT) == DEFAULT)
-        }
-    return Layer(f"{FROM}{path.name}", values)
+    found = frozenset(name for name in values if was_auto(log, name))
+    elsewhere = found if "model" in given else found & {"stride"} if "method" in given else ()
+    kept = {name: value for name, value in values.items() if name not in elsewhere}
+    return Layer(f"{FROM}{path.name}", kept, found)
+
+
+def was_auto(log: runlog.Log, name: str) -> bool:
+    """Whether a log's value is what the run, or the one that it started from, found for `auto`."""
+    origin = log["source"].get(name, DEFAULT)
+    return settings()[name].found and (origin == DEFAULT or origin.endswith(FOUND))
 
 
 def values_layer(origin: str, values: Mapping[str, Any]) -> Layer:

@@ -17,6 +17,7 @@ from syncpano import describe, machine, runlog, saving
 from syncpano.baselines import NoisingDenoiser, bld
 from syncpano.batching import Batcher, is_out_of_memory
 from syncpano.binding import bound
+from syncpano.checks import loss_of
 from syncpano.config import PanoramaConfig, Value
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.layers import changed_values, resolve, values_layer
@@ -157,10 +158,8 @@ class Studio:
         noise = noise.to(model.device)
         latent = _sample(noise, layout, denoiser, loss, model, report)
         with clock("decode"):
-            refines = config.refine and model.has_refiner
-            watcher.on_stage("refining" if refines else "decoding")
-            drawn = _refine if refines else _decode
-            image = to_image(_finite(drawn(latent, layout, model)))
+            watcher.on_stage("refining" if refines(config, model) else "decoding")
+            image = to_image(_finite(draw(latent, layout, model)))
         log["image"] = {
             "path": None,
             "width": image.width,
@@ -181,12 +180,12 @@ class Studio:
         return self._models[key]
 
     def _loss(self, config: PanoramaConfig, model: LatentDiffusion) -> PerceptualLoss:
-        key = (config.loss, config.loss_weights, config.loss_size)
+        name = loss_of(config, model.source)
+        key = (name, config.loss_weights, config.loss_size)
         if key not in self._losses:
             self._losses[key] = load_loss(
-                config.loss,
+                name,
                 device=model.device,
-                dtype=model.dtype,
                 weights=Path(config.loss_weights) if config.loss_weights else None,
                 size=config.loss_size,
                 model=model,
@@ -222,7 +221,7 @@ def _sample(
     """z_T -> z_0 by the config's method."""
     config = layout.config
     if config.method == "bld":
-        return bld(noise, denoiser, layout.grid(0), layout.stride, loop=config.loop, report=report)
+        return bld(noise, denoiser, layout.grid(0), report=report)
     sync = None
     if loss is not None:
         sync = Synchronization(
@@ -241,15 +240,18 @@ def _sample(
     return sample(noise, denoiser, layout.grid, sync, batches, report)
 
 
-def _decode(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
-    """z_0 -> 1 3 f*H f*W by the decoder."""
-    return model.decode_panorama(latent, layout.config.loop)
+def refines(config: PanoramaConfig, model: LatentDiffusion) -> bool:
+    """Whether the model's refiner draws the picture, and not its decoder."""
+    return config.refine and model.has_refiner
 
 
-def _refine(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
-    """z_0 -> 1 3 f*H f*W by the refiner; windows that stand on their own are drawn alone."""
+def draw(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
+    """z_0 -> 1 3 f*H f*W; by a refiner windows that stand on their own are drawn alone."""
     config, factor = layout.config, model.vae_factor
-    if config.method != "independent":
+    alone = config.method == "independent"
+    if not refines(config, model):
+        return model.decode_panorama(latent, config.loop and not alone)
+    if not alone:
         return model.refine(latent, config.prompt, loop=config.loop)
     windows = layout.grid(0).windows
     views = [model.refine(crop(latent, [window]), config.prompt) for window in windows]

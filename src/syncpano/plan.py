@@ -8,6 +8,7 @@ from functools import cached_property
 
 from syncpano.checks import stride_of, validate
 from syncpano.config import PanoramaConfig
+from syncpano.errors import SyncPanoError
 from syncpano.extension import extension_windows
 from syncpano.models.source import ModelSource
 from syncpano.schedule import sync_steps, sync_weights
@@ -87,7 +88,7 @@ def plan(config: PanoramaConfig, source: ModelSource) -> Plan:
     factor = source.vae_factor
     steps = sync_steps(config.steps, config.sync_freq, config.initial_steps)
     weight = config.sync_weight if config.synchronises else 0.0
-    return Plan(
+    made = Plan(
         config=config,
         height=config.height // factor,
         width=config.width // factor,
@@ -95,6 +96,26 @@ def plan(config: PanoramaConfig, source: ModelSource) -> Plan:
         stride=stride_of(config, source) // factor,
         weights=sync_weights(weight, config.sync_decay, steps),
     )
+    return _with_something_to_move(made)
+
+
+def _with_something_to_move(plan: Plan) -> Plan:
+    """The plan without descents where there is one window only.
+
+    Raises:
+        SyncPanoError: there are others, and `sync_every` leaves them all out.
+    """
+    counts = {step: len(plan.grid(step).windows) for step in plan.weights}
+    for step, count in counts.items():
+        grid, every = plan.grid(step), plan.config.sync_every
+        if count > 1 and len(grid.thinned(every)) == 1:
+            most = max(grid.anchor, count - 1 - grid.anchor)
+            raise SyncPanoError(
+                f"`--sync-every {every}` leaves no window to descend for, of {count}",
+                hint=f"use `--sync-every {most}` or less",
+            )
+    weights = {step: weight for step, weight in plan.weights.items() if counts[step] > 1}
+    return replace(plan, weights=weights)
 
 
 def count_calls(plan: Plan) -> Calls:
@@ -111,13 +132,14 @@ def step_calls(plan: Plan, step: int) -> Calls:
     """Model calls of one step."""
     grid = plan.grid(step)
     count = len(grid.windows)
-    if step not in plan.weights or count == 1:
+    if step not in plan.weights:
         return Calls(count, 0, 0)
-    thin = plan.config.sync_every
-    moved = len(range(grid.anchor % thin, count, thin)) - 1
+    thinned = grid.thinned(plan.config.sync_every)
+    moved = len(thinned) - 1
+    # The anchor's prediction is shared, unless thinning moves it with the canvas.
+    twice = int(plan.config.sync_every > 1)
     if plan.config.compare == "noisy":
-        return Calls(count, 0, moved + 1)
+        return Calls(count + twice, 0, moved + 1)
     if plan.config.predict_once:
         return Calls(count, moved, moved + 1)
-    # The anchor's prediction is shared, unless thinning moves it with the canvas.
-    return Calls(count + moved + (thin > 1), moved, moved + 1)
+    return Calls(count + moved + twice, moved, moved + 1)

@@ -150,12 +150,13 @@ def _row_result(
 def _grids(experiment: Experiment, exhibition: Exhibition) -> Iterator[tuple[str, Image.Image]]:
     """File name and sheet for every layout and prompt, one after the other."""
     labels = [row.name for row in experiment.rows]
+    slugs = files.slugs(p.config.prompt for shown in exhibition.shown.values() for p in shown)
     for layout in experiment.layouts:
         strips = [exhibition.shown[layout.name, label] for label in labels]
         for paintings in zip(*strips, strict=True):
             prompt = paintings[0].config.prompt
             pictures = [Image.open(painting.path).convert("RGB") for painting in paintings]
-            name = f"grid-{layout.name}-{files.slug(prompt)}.png"
+            name = f"grid-{layout.name}-{slugs[prompt]}.png"
             yield name, compare(pictures, labels, prompt)
 
 

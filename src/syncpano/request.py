@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from syncpano import runlog
 from syncpano.config import Value
 from syncpano.experiments import Experiment
 from syncpano.gallery import Exhibition, Painting
-from syncpano.metrics.settings import Settings, versions
+from syncpano.metrics.settings import CLIP_MODEL, Settings, versions
 from syncpano.models.folder import content_hash
 from syncpano.models.source import ModelSource
 
@@ -44,19 +45,34 @@ class Request:
     @property
     def command(self) -> str:
         """The command line that repeats it, folders by their names alone."""
-        weights = self.settings.loss_weights
-        parts = [f"syncpano reproduce {Path(self.name).name}"]
-        parts += [f"--rows '{self.rows}'"] if self.rows else []
-        parts += [f"--metrics {self.metrics}"] if self.metrics else []
-        parts += [f"--features {self.features}"] if self.features else []
-        parts += [f"--prompts {self.prompts.name}"] if self.prompts else []
-        parts += [f"--samples {self.samples}", f"--pictures {len(self.shown)}"]
-        parts.append(f"--references {self.experiment.references}")
-        parts += [f"--loss-weights {weights.name}"] if weights else []
+        found = self.settings
+        flags: dict[str, object] = {
+            "rows": self.rows,
+            "metrics": self.metrics,
+            "features": self.features,
+            "prompts": self.prompts and self.prompts.name,
+            "samples": self.samples,
+            "pictures": len(self.shown),
+            "references": self.experiment.references,
+            "loss-weights": found.loss_weights and found.loss_weights.name,
+            "feature-weights": found.feature_weights and found.feature_weights.name,
+            "clip-model": None if found.clip_model == CLIP_MODEL else short_name(found.clip_model),
+            "judge": None if found.judge == Settings.judge else short_name(found.judge),
+            "model": self.overrides["model"],
+            "device": self.overrides["device"],
+        }
+        words = ["syncpano", "reproduce", Path(self.name).name]
+        for name, value in flags.items():
+            words += [f"--{name}", str(value)] if value is not None else []
         for name, value in self.overrides.items():
-            is_flag = name in ("model", "device")
-            parts.append(f"--{name} {value}" if is_flag else f"--set {name}={value}")
-        return " ".join(parts)
+            words += ["--set", f"{name}={value}"] if name not in flags else []
+        return shlex.join(words)
+
+
+def short_name(value: str) -> str:
+    """The last part of a path to something that is there; anything else, a Hub id too, as it is."""
+    path = Path(value)
+    return path.name if path.is_absolute() or path.exists() else value
 
 
 @dataclass(frozen=True)

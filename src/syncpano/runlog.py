@@ -129,7 +129,7 @@ def read(path: Path) -> Log:
 
 
 def may_replace(path: Path) -> bool:
-    """Whether nothing is lost when a log is written there: no file, or a log without a picture."""
+    """Whether a log may be written there: no file, or a log. Pictures are not looked for."""
     if not path.exists():
         return True
     try:

@@ -135,6 +135,9 @@ def synchronize(
     """One gradient descent step of every window but the anchor towards the anchor (Eq. 14)."""
     windows, anchor = grid.windows, grid.anchor
     views = crop(latent, windows)  # N C h w
+    chosen = [i for i in grid.thinned(sync.thin) if i != anchor]
+    if not chosen:  # a panorama of one window has nothing to synchronise
+        return Pulled(views, latent)
     anchor_view = views[anchor : anchor + 1]
     anchor_prediction = denoiser.predict(anchor_view, t)
     target = sync.loss.features(
@@ -144,10 +147,7 @@ def synchronize(
             else anchor_view
         )
     )
-    chosen = [i for i in range(len(windows)) if (i - anchor) % sync.thin == 0 and i != anchor]
     predictions = {anchor: anchor_prediction[0]}
-    if not chosen:  # a panorama of one window has nothing to synchronise
-        return Pulled(views, latent, (), predictions)
     gradients, distances, *predicted = batches.sync(
         lambda batch: distance_gradient(batch, target, t, denoiser, sync, batches.decode),
         views[chosen],

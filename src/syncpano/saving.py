@@ -33,11 +33,12 @@ def save(image: Image, log: runlog.Log, path: Path, *, overwrite: bool = False) 
         check_free(path)
     log = copy.deepcopy(log)
     clock = runlog.Clock(log)
-    with clock("save"):
-        encoded = encode(image)
-    clock.stop()
-    log["image"]["path"] = path.name  # beside the log: the pair can move, and tells no folder names
-    with held_back():
+    with held_back():  # what took minutes to paint is not lost in its last second
+        with clock("save"):
+            encoded = encode(image)
+        clock.stop()
+        # Beside the log: the pair can move, and tells no folder names.
+        log["image"]["path"] = path.name
         # Without its picture a log is the left-over of a run that did not end.
         runlog.write(log_path(path), log, overwrite=True)
         files.write_atomic(path, runlog.embed(encoded, log), overwrite=overwrite)

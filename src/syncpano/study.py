@@ -211,6 +211,11 @@ def _pictures_of(folder: Path) -> Mapping[str, tuple[Path, str]]:
             continue
         log = _log_of(path)
         name = f"{log['prompt']}\n{log['config']['seed']}" if log else path.name
+        if name in found:
+            raise SyncPanoError(
+                f"{found[name][0]} and {path} have the same prompt and seed",
+                hint="give a folder with the panoramas of one run",
+            )
         found[name] = (path, log["prompt"] if log else path.stem)
     return found
 

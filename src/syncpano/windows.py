@@ -42,6 +42,10 @@ class Grid:
     anchor: int
     blend: Blend = "uniform"
 
+    def thinned(self, every: int) -> list[int]:
+        """Indices of every n-th window, counted from the anchor, which is one of them."""
+        return [i for i in range(len(self.windows)) if (i - self.anchor) % every == 0]
+
 
 def plan_grid(height: int, width: int, size: int, stride: int, *, loop: bool = False) -> Grid:
     """All windows of size `size`, row by row, one every `stride` cells.

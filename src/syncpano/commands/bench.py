@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from syncpano.commands.options import given_flags, takes_settings
 from syncpano.console import Voice, print_result
 from syncpano.counting import counting
 from syncpano.errors import SyncPanoError
+from syncpano.request import short_name
 
 if TYPE_CHECKING:
     from syncpano.bench import Case
@@ -102,14 +104,14 @@ def _command(
     presets: str, widths: str | None, prompt: str, repeats: int, flags: Mapping[str, Any]
 ) -> str:
     """The command line that repeats the run, folders by their names alone."""
-    parts = [f"syncpano bench --presets {presets}"]
-    parts += [f"--widths {widths}"] if widths else []
-    parts += [f"--prompt {prompt!r}"] if prompt != PROMPT else []
-    parts.append(f"--repeats {repeats}")
+    words = ["syncpano", "bench", "--presets", presets]
+    words += ["--widths", widths] if widths else []
+    words += ["--prompt", prompt] if prompt != PROMPT else []
+    words += ["--repeats", str(repeats)]
     for name, value in given_flags(flags).items():
         flag = name.replace("_", "-")
         if isinstance(value, bool):
-            parts.append(f"--{flag}" if value else f"--no-{flag}")
+            words.append(f"--{flag}" if value else f"--no-{flag}")
         else:
-            parts.append(f"--{flag} {Path(value).name if '/' in value else value}")
-    return " ".join(parts)
+            words += [f"--{flag}", short_name(value)]
+    return shlex.join(words)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from syncpano.gallery import Exhibition
     from syncpano.metrics.evaluation import Evaluator
 
+# Settings that `--set` may not touch: they have flags, or are what rows differ by.
+OF_ROWS = ("prompt", "seed", "model", "revision", "device", "method")
 # What is measured unless one says otherwise. The pocket model paints no photographs, so its own
 # judge stands for CLIP and Inception.
 COMMON = "intra-lpips,intra-style,colour,palette,edges"
@@ -235,7 +237,7 @@ def _settings(given: Sequence[str]) -> dict[str, Value]:
     for text in given:
         name, equals, value = text.partition("=")
         name = name.strip().replace("-", "_")
-        if not equals or name not in settings() or name in ("prompt", "seed", "model", "device"):
+        if not equals or name not in settings() or name in OF_ROWS:
             raise SyncPanoError(
                 f"`--set {text}` is no setting that all panoramas could share",
                 hint="write NAME=VALUE, for example `--set steps=25`",

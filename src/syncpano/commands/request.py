@@ -34,8 +34,8 @@ def resolve_settings(
     if config_name is not None:
         found.append(layers.config_layer(config_name))
     if from_log is not None:
-        same_model = not any("model" in layer.values for layer in found)
-        found.append(layers.log_layer(from_log, same_model=same_model))
+        given = {name for layer in found for name in layer.values}
+        found.append(layers.log_layer(from_log, given))
     return layers.resolve(found)
 
 

@@ -10,29 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from syncpano.errors import SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 
 if TYPE_CHECKING:
     from syncpano.models.stable_diffusion import LatentDiffusion
 
 LPIPS_NETS = {"lpips-vgg": "vgg", "lpips-alex": "alex", "lpips-squeeze": "squeeze"}
-# AlexNet's three poolings leave nothing of a smaller image.
-SMALLEST_IMAGE = 32
-
-
-def resolve_loss(name: str, family: str) -> str:
-    """`auto` is the embedded loss for the pocket model and LPIPS with VGG-16 for all others."""
-    if name != "auto":
-        return name
-    return "pocket" if family == "pocket" else "lpips-vgg"
 
 
 def load_loss(
     name: str,
     *,
     device: torch.device | str,
-    dtype: torch.dtype | str | None = None,
     weights: Path | None = None,
     size: int | None = None,
     model: LatentDiffusion,
@@ -42,23 +31,15 @@ def load_loss(
     All losses compute in float32: their gradients are too small for less.
 
     Args:
-        name: auto, lpips-vgg, lpips-alex, lpips-squeeze, style or pocket.
-        dtype: of the model; not used by any loss so far.
+        name: lpips-vgg, lpips-alex, lpips-squeeze, style or pocket.
         weights: a file with the trunk's `features.*`; None is torch's usual cache.
         size: side in pixels of the images as the loss sees them; None is native.
         model: whose folder the pocket loss comes from.
 
     Raises:
-        SyncPanoError: unknown loss, weights missing or not fitting, no pocket loss in the model.
+        SyncPanoError: weights are missing or do not fit.
     """
-    name = resolve_loss(name, model.source.family)
-    place = torch.device(device)
-    if size is not None and size < SMALLEST_IMAGE:
-        raise SyncPanoError(
-            f"a loss size of {size} pixels is too small",
-            hint=f"use at least {SMALLEST_IMAGE}",
-        )
-    loss = _load(name, place, weights, model)
+    loss = _load(name, torch.device(device), weights, model)
     if size is not None:
         loss = Resized(loss, size)
     scale = model.card.loss_scales.get(name)
@@ -120,30 +101,18 @@ def _load(
         from syncpano.losses.style import StyleLoss
 
         return StyleLoss(device=device, weights=weights)
-    if name == "pocket":
-        return _load_pocket(device, weights, model)
-    raise SyncPanoError(
-        f"unknown loss {name!r}", hint=f"use auto, {', '.join(LPIPS_NETS)}, style or pocket"
-    )
+    assert name == "pocket", name
+    assert weights is None, "the pocket loss brings its own"
+    return _load_pocket(device, model)
 
 
-def _load_pocket(
-    device: torch.device, weights: Path | None, model: LatentDiffusion
-) -> PerceptualLoss:
+def _load_pocket(device: torch.device, model: LatentDiffusion) -> PerceptualLoss:
     from syncpano.losses.pocket import PocketPerceptual
     from syncpano.models.parts import load_part
     from syncpano.models.pocket_features import PocketFeatureNet
 
-    if weights is not None:
-        raise SyncPanoError(
-            "the pocket loss brings its own weights", hint="leave `--loss-weights` out"
-        )
     folder = model.source.folder
-    if folder is None or not (folder / "perceptual" / "config.json").is_file():
-        raise SyncPanoError(
-            f"{model.source.id} has no perceptual/ folder for the pocket loss",
-            hint="use `--loss lpips-vgg`",
-        )
+    assert folder is not None, "a loaded model has a folder"
     network = load_part(
         PocketFeatureNet, folder / "perceptual", model.source.id, device, torch.float32
     )

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from syncpano.errors import RUN_FAILED, SyncPanoError
 
 TIMEOUT_SECONDS = 5.0
+_UNREADABLE = (OSError, EOFError, RuntimeError, ValueError)
 _BASE_URL = "https://download.pytorch.org/models/"
 
 
@@ -58,7 +59,9 @@ def trunk_features(net: str, weights: Path | None) -> dict[str, Tensor]:
             tensors = load_file(path)
         else:
             tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, SafetensorError, pickle.UnpicklingError) as error:
+        if not isinstance(tensors, dict):
+            raise ValueError("it holds no dictionary")
+    except (*_UNREADABLE, SafetensorError, pickle.UnpicklingError) as error:
         raise SyncPanoError(
             f"{path} cannot be read as weights",
             hint="give a .safetensors file, or a .pth that holds nothing but tensors",

@@ -130,11 +130,11 @@ class Evaluator:
             return
         try:
             scores, vector = self._scores(picture)
+            group = self._group(picture)
         except SyncPanoError as error:
             skip(path, " - ".join(filter(None, (error.message, error.hint))))
             return
         if vector is not None:
-            group = self._group(picture)
             ours.features[group].append(vector)
             ours.rows[group].append(len(evaluation.scores))
         evaluation.scores.append({"path": str(path), "prompt": picture.prompt, **scores})

@@ -89,6 +89,8 @@ def what_decides(metric: str, picture: Picture, settings: Settings, tools: Instr
         return f"{metric} by {made_by} of {picture.digest} at {boxes}"
     if metric in OF_SETS:  # they share their features
         return f"features by {made_by} of {picture.digest} at {random_crop}"
+    if metric == "pocket-fit":
+        made_by += f" and its words {tools.judge.vocabulary}"
     prompt = prompt_of(picture, settings)
     return f"{metric} by {made_by} of {picture.digest} at {random_crop} for {prompt!r}"
 

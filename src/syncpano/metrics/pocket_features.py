@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +16,8 @@ from torch import Tensor
 
 from syncpano.errors import SyncPanoError
 from syncpano.metrics.fingerprint import fingerprint
-from syncpano.models.folder import read_json
+from syncpano.models.folder import read_json, require_weights
+from syncpano.models.parts import load_part
 from syncpano.models.pocket_features import PocketFeatureNet
 from syncpano.models.source import resolve_source
 
@@ -53,11 +56,25 @@ class PocketFeatures:
 
     @classmethod
     def from_folder(cls, folder: Path, device: str) -> PocketFeatures:
-        """Load a `features/` folder; always float32."""
-        network = PocketFeatureNet.from_pretrained(folder, torch_dtype=torch.float32)
+        """Load a `features/` folder; always float32.
+
+        Raises:
+            SyncPanoError: its weights are missing or do not fit.
+        """
+        require_weights(folder, str(folder.parent))
+        network = load_part(
+            PocketFeatureNet, folder, str(folder.parent), torch.device(device), torch.float32
+        )
+        assert isinstance(network, PocketFeatureNet)
         card = folder.parent / "pocket.json"
         words = read_json(card).get("class_words") if card.is_file() else None
         return cls(network, words if isinstance(words, dict) else None, device)
+
+    @property
+    def vocabulary(self) -> str:
+        """What tells `named_classes` apart from another judge's: heads, classes and their words."""
+        known = {"heads": self._network.config.heads, "words": self._class_words}
+        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:8]
 
     @torch.no_grad()
     def __call__(self, crops: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ def read_card(folder: Path) -> Card:
     guidance = content.get("guidance_scale", Card.guidance_scale)
     guided_share = content.get("guided_share", Card.guided_share)
     temperature = content.get("temperature", Card.temperature)
-    dtype = content.get("cpu_dtype", "bfloat16")
+    dtype = content.get("cpu_dtype", Card.cpu_dtype)
     gains = content.get("gradient_gains", {})
     if (
         not isinstance(words, list)

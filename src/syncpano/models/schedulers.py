@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import diffusers
 import numpy as np
@@ -11,7 +11,6 @@ from torch import Tensor
 
 from syncpano.errors import SyncPanoError
 
-SchedulerName = Literal["ddim", "dpmsolver++", "unipc"]
 Solver: TypeAlias = Any  # one of the classes below; diffusers gives them no common type
 # Names, not classes: the solvers with memory import SciPy, which takes half a second.
 SOLVERS: dict[str, tuple[str, dict[str, Any]]] = {

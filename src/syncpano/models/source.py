@@ -83,7 +83,7 @@ def resolve_source(
         SyncPanoError: unknown model, no model in the folder, an unsupported architecture, damaged
             or missing weights, the Hub cannot be reached or refuses.
     """
-    if model == "pocket" or (model not in ALIASES and _looks_local(model)):
+    if _is_local(model):
         if revision is not None:
             raise SyncPanoError(
                 f"revision {revision!r} means nothing for {model}",
@@ -107,7 +107,7 @@ def pull(model: str, revision: str | None = None, *, progress: bool = True) -> M
     Raises:
         SyncPanoError: as `resolve_source`; also a model that is not on the Hub.
     """
-    if model == "pocket" or _looks_local(model):
+    if _is_local(model):
         raise SyncPanoError(
             f"{model} is on this machine already", hint="`models pull` fetches from the Hub"
         )
@@ -130,8 +130,10 @@ def list_models() -> list[ModelEntry]:
     ]
 
 
-def _looks_local(model: str) -> bool:
-    """Whether a model is meant as a folder: it exists, or is written like a path."""
+def _is_local(model: str) -> bool:
+    """Whether a model is embedded or meant as a folder: no alias, and there, or like a path."""
+    if model in ALIASES:
+        return ALIASES[model].repo is None
     return model.startswith((".", "/", "~", "\\")) or (model != "" and _exists(model))
 
 
