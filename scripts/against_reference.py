@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # for tests.reference
 
 from tests.reference import Reference
 
-import shapes
+import small_sd
 from syncpano import machine
 from syncpano.batching import Batcher
 from syncpano.losses.load import load_loss
@@ -125,7 +125,7 @@ def page(found: dict[str, Any], command: str) -> str:
         f"Made by `{command}`: {len(ratios)} rounds in turns after a warm-up, "
         f"{found['windows']} windows of {found['window']} px, {STEPS} steps that all synchronise, "
         f"{found['loss']}, float32, a Stable-Diffusion-shaped model of random weights "
-        "(`sd-small` of scripts/shapes.py). The reference is tests/reference.py.\n\n"
+        "(scripts/small_sd.py). The reference is tests/reference.py.\n\n"
         "| loop | seconds, median (least to most) | processor seconds |\n| --- | --- | --- |\n"
         + "\n".join(lines)
         + f"\n\nReference over ours, median of the rounds' ratios: **{median(ratios):.2f}** "
@@ -147,8 +147,8 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as kept:
-        folder = shapes.make("sd-small", Path(kept) / "sd-small")
-        weights = arguments.loss_weights or shapes.trunk(Path(kept) / "trunk", arguments.net)
+        folder = small_sd.make(Path(kept) / "sd")
+        weights = arguments.loss_weights or small_sd.trunk(Path(kept) / "trunk", arguments.net)
         found = compare(folder, weights, arguments.net, arguments.rounds, arguments.width)
     command = f"python scripts/against_reference.py --rounds {arguments.rounds}"
     command += f" --width {arguments.width} --net {arguments.net}"

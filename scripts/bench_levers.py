@@ -2,10 +2,9 @@
 
     python scripts/bench_levers.py --markdown benchmarks/levers.md
 
-A synchronised step's gradient (UNet under guidance, decoder, loss, forward and backward) on models
-of random weights with the shapes of the embedded model and of a small Stable Diffusion. Every
-number is processor time of all threads per window, the least of the rounds: it does not see what
-else the machine does.
+A synchronised step's gradient (UNet under guidance, decoder, loss, forward and backward) on the
+embedded model and on a small Stable Diffusion of random weights. Every number is processor time of
+all threads per window, the least of the rounds: it does not see what else the machine does.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 from torch import Tensor
 
-import shapes
+import small_sd
 from syncpano import files, machine
 from syncpano.batching import Batcher
 from syncpano.losses.load import load_loss
@@ -52,7 +51,7 @@ class Lever:
 
 
 POCKET = (
-    Lever("as shipped"),
+    Lever("exact"),
     Lever("float32", dtype="float32"),
     Lever("torch's fused attention", attention="fused"),
     Lever("plain attention everywhere", attention="plain"),
@@ -91,8 +90,8 @@ PROCESSORS: dict[str, Callable[[], Any]] = {
 class Bench:
     """A model of every number format, and the gradient under a lever."""
 
-    def __init__(self, folder: Path, loss: str, weights: Path | None, windows: int) -> None:
-        self.source = resolve_source(str(folder), download=False)
+    def __init__(self, model: str, loss: str, weights: Path | None, windows: int) -> None:
+        self.source = resolve_source(model, download=False)
         self.windows = windows
         self._loss, self._weights = loss, weights
         self._models: dict[tuple[str, str, str], tuple[LatentDiffusion, PerceptualLoss]] = {}
@@ -144,7 +143,7 @@ def measure(bench: Bench, levers: tuple[Lever, ...], rounds: int) -> dict[str, f
 def table(found: dict[str, float]) -> str:
     """The levers against the first one."""
     shipped = next(iter(found.values()))
-    rows = ["| variant | ms per window | times as shipped |", "| --- | --- | --- |"]
+    rows = ["| variant | ms per window | times exact |", "| --- | --- | --- |"]
     rows += [f"| {name} | {ms:.1f} | {ms / shipped:.2f} |" for name, ms in found.items()]
     return "\n".join(rows)
 
@@ -153,16 +152,14 @@ def main() -> None:
     """Measure both models and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--windows", type=int, default=20, help="of the pocket shape")
+    parser.add_argument("--windows", type=int, default=20, help="of pocket")
     parser.add_argument("--markdown", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as kept:
-        pocket = Bench(
-            shapes.make("pocket", Path(kept) / "pocket"), "pocket", None, arguments.windows
-        )
+        pocket = Bench("pocket", "pocket", None, arguments.windows)
         of_pocket = measure(pocket, POCKET, arguments.rounds)
-        trunk = shapes.trunk(Path(kept) / "vgg", "vgg")
-        small = Bench(shapes.make("sd-small", Path(kept) / "sd"), "lpips-vgg", trunk, 4)
+        trunk = small_sd.trunk(Path(kept) / "vgg", "vgg")
+        small = Bench(str(small_sd.make(Path(kept) / "sd")), "lpips-vgg", trunk, 4)
         of_small = measure(small, STABLE_DIFFUSION, arguments.rounds)
     environment = machine.environment(torch.device("cpu"), torch.float32)
     versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
@@ -172,7 +169,7 @@ def main() -> None:
         f"{arguments.windows} windows (pocket) or 4 (small Stable Diffusion), processor time of "
         f"all threads, the least of {arguments.rounds} rounds in turns. {environment['platform']}, "
         f"{environment['device_name']}, {environment['threads']} threads; {versions}.\n\n"
-        f"## Pocket's shape\n\n{table(of_pocket)}\n\n"
+        f"## Pocket\n\n{table(of_pocket)}\n\n"
         f"## A small Stable Diffusion, windows of 256 px, LPIPS with VGG-16\n\n{table(of_small)}\n"
     )
     if arguments.markdown:
