@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # for tests.reference
 
 from tests.reference import Reference
 
+import repeat
 import small_sd
 from syncpano import machine
 from syncpano.batching import Batcher
@@ -150,10 +151,7 @@ def main() -> None:
         folder = small_sd.make(Path(kept) / "sd")
         weights = arguments.loss_weights or small_sd.trunk(Path(kept) / "trunk", arguments.net)
         found = compare(folder, weights, arguments.net, arguments.rounds, arguments.width)
-    command = f"python scripts/against_reference.py --rounds {arguments.rounds}"
-    command += f" --width {arguments.width} --net {arguments.net}"
-    command += f" --loss-weights {arguments.loss_weights.name}" if arguments.loss_weights else ""
-    text = page(found, command)
+    text = page(found, repeat.command(__file__, parser, arguments))
     if arguments.markdown:
         arguments.markdown.parent.mkdir(parents=True, exist_ok=True)
         arguments.markdown.write_text(text, encoding="utf-8")

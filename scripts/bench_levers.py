@@ -21,6 +21,7 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 from torch import Tensor
 
+import repeat
 import small_sd
 from syncpano import files, machine
 from syncpano.batching import Batcher
@@ -165,7 +166,7 @@ def main() -> None:
     versions = ", ".join(f"{name} {number}" for name, number in environment["versions"].items())
     text = (
         "# Levers of the exact gradient on a CPU\n\n"
-        f"Made by `python scripts/bench_levers.py --rounds {arguments.rounds}`: one gradient of "
+        f"Made by `{repeat.command(__file__, parser, arguments)}`: one gradient of "
         f"{arguments.windows} windows (pocket) or 4 (small Stable Diffusion), processor time of "
         f"all threads, the least of {arguments.rounds} rounds in turns. {environment['platform']}, "
         f"{environment['device_name']}, {environment['threads']} threads; {versions}.\n\n"

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import repeat
 from syncpano import files, machine, pipeline
 from syncpano.experiments import paper_prompts
 from syncpano.layers import config_layer, resolve, values_layer
@@ -190,8 +191,7 @@ def main() -> None:
     environment = machine.environment(torch.device("cpu"), torch.float32)
     text = (
         "# Levers beside the presets\n\n"
-        f"Made by `python scripts/extra_levers.py --preset {arguments.preset} --prompts "
-        f"{arguments.prompts} --seeds {arguments.seeds}`: {len(prompts)} prompts x "
+        f"Made by `{repeat.command(__file__, parser, arguments)}`: {len(prompts)} prompts x "
         f"{arguments.seeds} seeds, the same noise in every row but the style noise's own, model "
         f"{source.id} (weights {content_hash(source.folder)[:12]}), judged by {judge.name}. "
         f"{environment['device_name']}, {environment['threads']} threads. Lower is better but for "

@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+import repeat
 from syncpano import files
 from syncpano.comparison import share_of_gain
 from syncpano.plots import as_png
@@ -175,29 +176,21 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/frontier"))
     parser.add_argument("--markdown", type=Path, default=Path("benchmarks/frontier.md"))
     arguments = parser.parse_args()
+    if arguments.rows and BASELINE not in [name.strip() for name in arguments.rows.split(";")]:
+        parser.error(f"--rows needs {BASELINE}, which all others are compared with")
     table = reproduce(arguments.out, arguments)
     if arguments.metrics == "none":
         return
     settings = table["settings"]
     plot = arguments.markdown.with_suffix(".png")
     files.write_atomic(plot, draw(table), overwrite=True)
-    command = (
-        f"python scripts/frontier.py --samples {arguments.samples}"
-        f" --references {arguments.references}"
-    )
-    if arguments.metrics:
-        command += f" --metrics {arguments.metrics}"
-    if arguments.rows:
-        command += f" --whole '{arguments.whole}' --rows '{arguments.rows}'"
-    if arguments.loss_weights:
-        command += f" --loss-weights {arguments.loss_weights.name}"
     numbers = (arguments.out / "frontier" / "table.md").read_text().split("## Numbers", 1)[1]
     text = (
         "# Coherence against time\n\n"
-        f"Made by `{command}`: {len(table['prompts'])} prompts x {table['samples']} seeds, the "
-        f"same noise in every setting, model {settings['model']} (weights "
-        f"{settings['model_hash'][:12]}), {settings['device']}. Seconds are means over the run "
-        "logs, without loading and saving. Gain kept: how much of the gain of "
+        f"Made by `{repeat.command(__file__, parser, arguments)}`: {len(table['prompts'])} prompts "
+        f"x {table['samples']} seeds, the same noise in every setting, model {settings['model']} "
+        f"(weights {settings['model_hash'][:12]}), {settings['device']}. Seconds are means over "
+        "the run logs, without loading and saving. Gain kept: how much of the gain of "
         f"`{arguments.whole}` over MultiDiffusion a setting has, with its standard error.\n\n"
         f"{summary(table, arguments.whole)}\n\n![metrics against seconds]({plot.name})\n\n"
         f"## Numbers{numbers}"

@@ -31,6 +31,8 @@ from torch import nn
 from torchvision.models import vgg16
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+import repeat
+
 REPOSITORY = Path(__file__).parents[1]
 GIB = 2**30
 VOCABULARY = 49408
@@ -139,14 +141,10 @@ def generate(folder: Path, trunk: Path, arguments: argparse.Namespace) -> dict[s
     return {"log": log, "seconds": seconds, "peak_bytes": peak}
 
 
-def report(result: dict[str, Any], counts: dict[str, int], arguments: argparse.Namespace) -> str:
+def report(result: dict[str, Any], counts: dict[str, int], title: str, command: str) -> str:
     """The page for benchmarks/."""
     log, timings = result["log"], result["log"]["timings"]
     versions = log["environment"]["versions"]
-    command = "python scripts/full_size.py" + (" --toy" if arguments.toy else "")
-    if arguments.loss_weights:
-        command += f" --loss-weights {arguments.loss_weights.name}"
-    command += "" if arguments.dtype == "float32" else f" --dtype {arguments.dtype}"
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     parts = ", ".join(f"{name} {count / 1e6:.0f} M" for name, count in counts.items())
     rows = [f"| {name} | {seconds:.1f} |" for name, seconds in timings.items()]
@@ -155,7 +153,6 @@ def report(result: dict[str, Any], counts: dict[str, int], arguments: argparse.N
         f"| {step['step']} | {step['timestep']:.0f} | {step['seconds']:.1f} |"
         for step in log["steps"]
     ]
-    title = "a toy of the same shape" if arguments.toy else "Stable Diffusion 2 base"
     return "\n".join(
         [
             f"# Full size on a CPU: {title}",
@@ -204,7 +201,8 @@ def main() -> None:
     finally:
         if not arguments.keep:
             shutil.rmtree(model, ignore_errors=True)
-    page = report(result, counts, arguments)
+    title = "a toy of the same shape" if arguments.toy else "Stable Diffusion 2 base"
+    page = report(result, counts, title, repeat.command(__file__, parser, arguments))
     arguments.report.parent.mkdir(parents=True, exist_ok=True)
     arguments.report.write_text(page)
     print(page)

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+import repeat
 from syncpano import files
 from syncpano.batching import Batcher
 from syncpano.binding import bound
@@ -211,8 +212,7 @@ def main() -> None:
         found += study(setting, [int(step) for step in arguments.at.split(",")], WAYS)
     assert source.folder is not None
     about = {
-        "command": f"python scripts/gradient_study.py --prompts {arguments.prompts} --width "
-        f"{arguments.width} --steps {arguments.steps} --at {arguments.at}",
+        "command": repeat.command(__file__, parser, arguments),
         "prompts": arguments.prompts,
         "steps": arguments.steps,
         "size": f"{arguments.height} x {arguments.width}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import jsonschema
@@ -119,6 +119,17 @@ def test_operations_add_up_to_those_of_a_counted_run(tiny_model: Path, squeeze_t
             painted = studio.generate(wanted)
         estimate = count_flops(studio, wanted, painted)
         assert estimate == pytest.approx(counted.total, rel=0.01), changes
+
+
+def test_the_embedded_models_operations_are_those_of_what_draws_its_picture() -> None:
+    wanted = PanoramaConfig("A waterfall", width=640, steps=2, initial_steps=1, device="cpu")
+    for changes in ({}, {"refine": False}):
+        config = replace(wanted, **changes)
+        studio = Studio()
+        studio.loaded(config)
+        with OperationCounter() as counted:
+            painted = studio.generate(config)
+        assert count_flops(studio, config, painted) == pytest.approx(counted.total, rel=0.02)
 
 
 def test_a_failing_case_fails_with_its_own_words(tiny_model: Path) -> None:
