@@ -126,8 +126,10 @@ def log_layer(path: Path, given: Collection[str] = ()) -> Layer:
     log = runlog.read(path)
     values = _checked(log["config"], str(path))
     found = frozenset(name for name in values if was_auto(log, name))
-    elsewhere = found if "model" in given else found & {"stride"} if "method" in given else ()
-    kept = {name: value for name, value in values.items() if name not in elsewhere}
+    left_out = found if "model" in given else frozenset()
+    if "method" in given:
+        left_out |= found & {"stride"}
+    kept = {name: value for name, value in values.items() if name not in left_out}
     return Layer(f"{FROM}{path.name}", kept, found)
 
 
