@@ -105,16 +105,19 @@ def _with_something_to_move(plan: Plan) -> Plan:
     Raises:
         SyncPanoError: there are others, and `sync_every` leaves them all out.
     """
-    counts = {step: len(plan.grid(step).windows) for step in plan.weights}
-    for step, count in counts.items():
-        grid, every = plan.grid(step), plan.config.sync_every
-        if count > 1 and len(grid.thinned(every)) == 1:
+    every, weights = plan.config.sync_every, {}
+    for step, weight in plan.weights.items():
+        grid = plan.grid(step)
+        count = len(grid.windows)
+        if count == 1:
+            continue
+        if len(grid.thinned(every)) == 1:
             most = max(grid.anchor, count - 1 - grid.anchor)
             raise SyncPanoError(
                 f"`--sync-every {every}` leaves no window to descend for, of {count}",
                 hint=f"use `--sync-every {most}` or less",
             )
-    weights = {step: weight for step, weight in plan.weights.items() if counts[step] > 1}
+        weights[step] = weight
     return replace(plan, weights=weights)
 
 
