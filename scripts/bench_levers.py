@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
-from torch import Tensor
 
 import repeat
 import small_sd
@@ -31,7 +30,7 @@ from syncpano.models.attention import SizedAttention
 from syncpano.models.load import load_model
 from syncpano.models.source import resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
-from syncpano.sampler import Synchronization, distance_gradient
+from syncpano.sampler import DistanceGradient, Synchronization
 
 STEP = 10
 
@@ -108,11 +107,7 @@ class Bench:
         with torch.no_grad():
             target = loss.features(denoiser.decode(views[:1]))
         sync = Synchronization(loss, {0: 20.0}, "foreseen", lever.gradient)  # type: ignore[arg-type]
-        decode = Batcher(lever.decode_batch)
-
-        def gradient(batch: Tensor) -> tuple[Tensor, ...]:
-            return distance_gradient(batch, target, t, denoiser, sync, decode)
-
+        gradient = DistanceGradient(t, denoiser, sync, Batcher(lever.decode_batch), target)
         return lambda: Batcher(lever.sync_batch)(gradient, views)
 
     def _model(self, lever: Lever) -> tuple[LatentDiffusion, PerceptualLoss]:

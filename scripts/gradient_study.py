@@ -78,7 +78,7 @@ class Setting:
         loss = self.studio.loaded(config)[2]
         assert loss is not None
         sync = Synchronization(loss, {0: 1.0}, "foreseen", way.gradient, way.thin)  # type: ignore[arg-type]
-        batches = Batches(*(Batcher(n) for n in self.model.default_batches(way.decoder)))
+        batches = Batches(*(Batcher(n) for n in self.model.default_batches()))
         pulled = synchronize(latent, grid, t, 1.0, self.bound(way.decoder), sync, batches)
         return pulled.canvas - latent
 

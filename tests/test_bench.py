@@ -111,6 +111,7 @@ def test_operations_add_up_to_those_of_a_counted_run(tiny_model: Path, squeeze_t
         {"sync_every": 2, "stride": 8},
         {"guidance_scale": 1.0},
         {"guided_share": 0.5},
+        {"window_batch": 2},
     ):
         wanted = config(tiny_model, squeeze_trunk, **changes)
         studio = Studio()

@@ -17,8 +17,18 @@ PACKAGE = Path(__file__).parents[1] / "src" / "syncpano"
 LAYERS = [
     # 0: what settings, geometry, files and models' descriptions are; no torch
     {
-        *("__init__", "errors", "windows", "schedule", "extension", "config", "values", "presets"),
-        *("layers", "files", "png", "runlog", "interrupts", "checks", "plan"),
+        *("__init__", "errors", "choices", "windows", "schedule", "extension", "config", "values"),
+        *(
+            "presets",
+            "versions",
+            "layers",
+            "files",
+            "png",
+            "runlog",
+            "interrupts",
+            "checks",
+            "plan",
+        ),
         *("models.__init__", "models.source", "models.layout", "models.aliases", "models.folder"),
         *("models.hub", "models.memory", "models.card", "losses.__init__"),
     },

@@ -13,17 +13,18 @@ from diffusers import AutoencoderTiny, DDIMScheduler
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from syncpano.batching import Batcher
+from syncpano.choices import Gradient
 from syncpano.errors import SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models import memory
 from syncpano.models.bound_diffusion import BoundDiffusion
-from syncpano.models.denoiser import Gradient
 from syncpano.models.load import load_model
 from syncpano.models.precision import run_in
 from syncpano.models.schedulers import SOLVERS
 from syncpano.models.source import resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
-from syncpano.sampler import Synchronization, distance_gradient
+from syncpano.sampler import DistanceGradient, Synchronization
 from tests.tiny import tiny_checkpoint
 
 ROUNDING = 1e-5
@@ -79,7 +80,7 @@ def test_a_gradient_without_jacobian_exists_whatever_the_model_predicts(
     t = denoiser.timesteps[10]
     with torch.no_grad():
         target = squeeze.features(denoiser.decode(noise(1, seed=3)))
-    gradient, *_ = distance_gradient(noise(1), target, t, denoiser, sync)
+    gradient, *_ = DistanceGradient(t, denoiser, sync, Batcher(1), target)(noise(1))
     assert gradient.shape == noise(1).shape
     assert gradient.abs().max() > 0
 
@@ -430,8 +431,13 @@ def test_default_batches_grow_with_the_device_and_never_reach_zero(tiny: LatentD
     assert all(size >= 1 for size in tiny.default_batches())
 
 
+def test_the_embedded_models_windows_are_decoded_together() -> None:
+    estimate = memory.estimate_memory(resolve_source("pocket", download=False), 2)
+    assert memory.default_batches(estimate, "cpu", 16 * 2**30) == (21, 10, 10)
+
+
 def test_stable_diffusion_2_is_estimated_as_measured() -> None:
     estimate = memory.estimate_memory(resolve_source("sd2", download=False), 4)
     assert estimate.sync_window == pytest.approx(5.03 * 2**30, rel=0.02)
     assert estimate.decode_window == pytest.approx((2.85 + 0.21) * 2**30, rel=0.02)
-    assert memory.default_batches(estimate, "cpu", 16 * 2**30)[1] == 1
+    assert memory.default_batches(estimate, "cpu", 16 * 2**30)[1:] == (1, 1)

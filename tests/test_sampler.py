@@ -21,9 +21,9 @@ from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.sampler import (
     Batches,
+    DistanceGradient,
     StepReport,
     Synchronization,
-    distance_gradient,
     sample,
     synchronize,
 )
@@ -207,12 +207,10 @@ def test_the_gradient_agrees_with_finite_differences(
     t = denoiser.timesteps[1]
     view, direction = noise(8), torch.nn.functional.normalize(noise(8, seed=7), dim=None)
     target = [part.detach() for part in squeeze.features(denoiser.decode(noise(8, seed=3)))]
-    gradient, *_ = distance_gradient(view, target, t, denoiser, sync)
+    gradient_of = DistanceGradient(t, denoiser, sync, Batcher(1), target)
+    gradient, *_ = gradient_of(view)
     step = 1e-3
-    ahead, behind = (
-        distance_gradient(view + sign * step * direction, target, t, denoiser, sync)[1].item()
-        for sign in (1, -1)
-    )
+    ahead, behind = (gradient_of(view + sign * step * direction)[1].item() for sign in (1, -1))
     slope = (gradient * direction).sum().item()
     # A longer step meets the kinks of ReLU and clipping, a shorter one float32's last digits.
     assert slope == pytest.approx((ahead - behind) / (2 * step), rel=0.05)
@@ -275,8 +273,11 @@ def predicted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_the_anchor_is_predicted_once_a_step(
     tiny: LatentDiffusion, squeeze: PerceptualLoss, predicted: list[int]
 ) -> None:
-    run(tiny, synced(squeeze))  # three windows
-    assert predicted == [1, 2, 2] * STEPS  # the anchor, the others' gradients, the others' steps
+    run(tiny, synced(squeeze), batch=3)  # three windows
+    assert predicted == [3, 2] * STEPS  # all for the gradient, the others where they have moved
+    predicted.clear()
+    run(tiny, synced(squeeze), batch=2)
+    assert predicted == [1, 2, 2] * STEPS  # the anchor ahead of the others' gradients
 
 
 @pytest.mark.parametrize("thin", [1, 2])
@@ -300,7 +301,7 @@ def test_predict_once_asks_for_every_window_once_a_step(
     tiny: LatentDiffusion, squeeze: PerceptualLoss, predicted: list[int]
 ) -> None:
     run(tiny, synced(squeeze, predict_once=True))  # three windows
-    assert predicted == [1, 2] * STEPS
+    assert predicted == [3] * STEPS
 
 
 class OutOfMemoryAbove:
@@ -329,6 +330,52 @@ def test_a_batch_that_does_not_fit_is_halved_for_good(
     assert torch.equal(doubled, views * 2)
     assert function.sizes == sizes
     assert len(caplog.records) == sum(size > limit for size in sizes)
+
+
+def out_of_memory(*_: object) -> Tensor:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+
+
+@pytest.mark.parametrize("compare", ["foreseen", "noisy"])
+def test_the_anchor_stays_the_anchor_when_its_batch_does_not_fit(
+    tiny: LatentDiffusion,
+    squeeze: PerceptualLoss,
+    compare: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    latent, grid = noise(24), plan_grid(8, 24, 8, 4)  # five windows
+    sync = synced(squeeze, compare=compare)
+    expected, *_ = pulled_once(tiny, sync, latent, grid)
+    original = DistanceGradient.__call__
+    monkeypatch.setattr(
+        DistanceGradient,
+        "__call__",
+        lambda self, views: out_of_memory() if len(views) > 2 else original(self, views),
+    )
+    found, *_ = pulled_once(tiny, sync, latent, grid)
+    assert torch.equal(found.views[grid.anchor], views_of(latent, grid)[grid.anchor][0])
+    assert found.distances == pytest.approx(expected.distances, abs=AMPLIFIED)
+    torch.testing.assert_close(found.views, expected.views, atol=BATCH_EFFECT, rtol=0)
+
+
+def test_a_gradient_that_fails_at_its_end_has_not_met_the_anchor(
+    tiny: LatentDiffusion, squeeze: PerceptualLoss, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denoiser = bound(tiny)
+    gradient = DistanceGradient(denoiser.timesteps[1], denoiser, synced(squeeze), Batcher(1))
+    original = torch.autograd.grad
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            torch.autograd,
+            "grad",
+            lambda *given: (out_of_memory if len(given) == 3 else original)(*given),
+        )
+        with pytest.raises(torch.OutOfMemoryError):
+            gradient(torch.cat([noise(8), noise(8, seed=7)]))
+    moved, distances, _ = gradient(torch.cat([noise(8), noise(8, seed=7)]))
+    assert distances[0] == 0
+    assert not moved[0].any()
+    assert moved[1].any()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from syncpano.models.card import read_card
 from syncpano.models.load import load_model
 from syncpano.models.source import resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
-from syncpano.sampler import Batches, Synchronization, distance_gradient, synchronize
+from syncpano.sampler import Batches, DistanceGradient, Synchronization, synchronize
 from syncpano.windows import plan_grid
 
 ROUNDING = 1e-5
@@ -39,7 +39,8 @@ def test_the_chain_rule_in_two_stages_is_the_gradient(
     target = squeeze.features(denoiser.decode(noise(1)))
     sync = Synchronization(squeeze, {}, compare, gradient)  # type: ignore[arg-type]
     for size in (1, 2):
-        found, distances, *_ = distance_gradient(views, target, t, denoiser, sync, Batcher(size))
+        gradient_of = DistanceGradient(t, denoiser, sync, Batcher(size), target)
+        found, distances, *_ = gradient_of(views)
         x = views.clone().requires_grad_()
         image = x
         if compare == "foreseen":

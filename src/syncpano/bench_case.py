@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from syncpano.batching import Batcher
 from syncpano.binding import bound
 from syncpano.config import PanoramaConfig
 from syncpano.console import quiet_libraries
@@ -25,7 +26,7 @@ from syncpano.machine import now
 from syncpano.models.denoiser import Denoiser
 from syncpano.pipeline import Panorama, Studio, draw
 from syncpano.plan import plan, step_calls
-from syncpano.sampler import Synchronization, distance_gradient
+from syncpano.sampler import DistanceGradient, Synchronization
 
 # Large enough to reach the peak, small enough for a fraction of a second.
 _MATMUL_SIDE = {"cpu": 1024, "cuda": 8192, "mps": 4096}
@@ -83,15 +84,17 @@ def count_flops(studio: Studio, config: PanoramaConfig, panorama: Panorama) -> i
     with OperationCounter() as decoding:
         draw(panorama.latent.to(model.device), layout, model)
     total: int = decoding.total
-    costs: dict[bool, tuple[int, int, int]] = {}  # guided or not -> of one window
+    batch = config.window_batch or model.default_batches()[1]
+    costs: dict[tuple[bool, bool], tuple[int, int, int]] = {}  # of one window
     for step, t in enumerate(denoiser.timesteps):
-        guided, calls = denoiser.guides(t), step_calls(layout, step)
-        if guided not in costs:
-            costs[guided] = _window_flops(view, t, denoiser, loss, config)
-        predicting, looking, descending = costs[guided]
+        calls = step_calls(layout, step)
+        kind = denoiser.guides(t), 0 < calls.decodes <= batch
+        if kind not in costs:
+            costs[kind] = _window_flops(view, t, denoiser, loss, config, together=kind[1])
+        predicting, leading, descending = costs[kind]
         total += (calls.predictions - calls.gradients) * predicting
         if calls.decodes:
-            total += looking + (calls.decodes - 1) * descending
+            total += leading + (calls.decodes - 1) * descending
     return total
 
 
@@ -101,18 +104,29 @@ def _window_flops(
     denoiser: Denoiser,
     loss: PerceptualLoss | None,
     config: PanoramaConfig,
+    *,
+    together: bool,
 ) -> tuple[int, int, int]:
-    """Operations to predict one window, to look at it for the loss, and to descend from it."""
+    """Operations of one window: to predict it, as the anchor beside that, and to descend from it.
+
+    Args:
+        together: whether the anchor is in one batch with the others, and goes backwards with them.
+    """
     with torch.no_grad(), OperationCounter() as predicting:
         denoiser.predict(view, t)
     if loss is None:
         return predicting.total, 0, 0
     sync = Synchronization(loss, {}, config.compare, config.gradient)
-    with torch.no_grad(), OperationCounter() as looking:
+    with torch.no_grad():
         target = loss.features(denoiser.decode(view))
     with OperationCounter() as descending:
-        distance_gradient(view, target, t, denoiser, sync)
-    return predicting.total, looking.total, descending.total
+        DistanceGradient(t, denoiser, sync, Batcher(1), target)(view)
+    with OperationCounter() as led:
+        DistanceGradient(t, denoiser, sync, Batcher(1))(torch.cat([view] * (1 + together)))
+    leading = led.total - together * descending.total
+    if config.compare == "foreseen":
+        leading -= predicting.total
+    return predicting.total, leading, descending.total
 
 
 class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -16,12 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from syncpano.choices import Compare, Gradient
 from syncpano.windows import Blend
 
 Method = Literal["sync", "multi", "bld", "independent"]
 Windows = Literal["overlapping", "shifted"]
-Compare = Literal["foreseen", "noisy"]
-Gradient = Literal["exact", "cond", "x0"]
 GradientDecoder = Literal["auto", "full", "tiny"]
 LossName = Literal["auto", "lpips-vgg", "lpips-alex", "lpips-squeeze", "style", "pocket"]
 SchedulerName = Literal["ddim", "dpmsolver++", "unipc"]

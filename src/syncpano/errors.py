@@ -25,6 +25,12 @@ class SyncPanoError(Exception):
         self.exit_code = exit_code
 
 
+def first_line(error: Exception) -> str:
+    """What an exception says first; its name where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def suggestion(given: str, known: Iterable[str]) -> str:
     """``did you mean `x`?`` for the known name that is nearest; empty where none is near."""
     near = get_close_matches(given.lower().replace("-", "_"), list(known), 1)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
+
+from syncpano.versions import versions_of
 
 PACKAGES = ("syncpano", "torch", "diffusers", "transformers", "lpips", "numpy", "pillow")
 
@@ -16,7 +17,7 @@ PACKAGES = ("syncpano", "torch", "diffusers", "transformers", "lpips", "numpy", 
 def environment(device: torch.device, dtype: torch.dtype) -> dict[str, Any]:
     """`environment` of the run log."""
     return {
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **versions_of(PACKAGES)},
         "platform": f"{platform.system()} {platform.machine()}",
         "device": str(device),
         "device_name": _device_name(device),
@@ -50,16 +51,6 @@ def _process_peak() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _device_name(device: torch.device) -> str:

@@ -26,7 +26,7 @@ from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models.load import load_model
 from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
-from syncpano.models.tiny_decoder import resolve_gradient_decoder, tiny_decoder_folder
+from syncpano.models.tiny_decoder import tiny_decoder_folder
 from syncpano.montage import average, crop
 from syncpano.plan import Plan, plan
 from syncpano.sampler import Batches, StepReport, Synchronization, sample
@@ -233,7 +233,7 @@ def _sample(
             gain=model.card.gradient_gains.get(config.gradient, 1.0),
             predict_once=config.predict_once,
         )
-    sizes = model.default_batches(resolve_gradient_decoder(config.gradient_decoder, model.source))
+    sizes = model.default_batches()
     if config.window_batch is not None:
         sizes = (config.window_batch,) * 3
     batches = Batches(*(Batcher(size) for size in sizes))

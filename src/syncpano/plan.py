@@ -139,10 +139,10 @@ def step_calls(plan: Plan, step: int) -> Calls:
         return Calls(count, 0, 0)
     thinned = grid.thinned(plan.config.sync_every)
     moved = len(thinned) - 1
-    # The anchor's prediction is shared, unless thinning moves it with the canvas.
-    twice = int(plan.config.sync_every > 1)
     if plan.config.compare == "noisy":
-        return Calls(count + twice, 0, moved + 1)
+        return Calls(count, 0, moved + 1)
     if plan.config.predict_once:
         return Calls(count, moved, moved + 1)
+    # The anchor's prediction is shared, unless thinning moves it with the canvas.
+    twice = int(plan.config.sync_every > 1)
     return Calls(count + moved + twice, moved, moved + 1)

@@ -41,6 +41,12 @@ def read_text(path: Path) -> dict[str, str]:
     return texts
 
 
+def is_png(path: Path) -> bool:
+    """Whether a file begins as a PNG does."""
+    with path.open("rb") as stream:
+        return stream.read(len(SIGNATURE)) == SIGNATURE
+
+
 def is_whole(path: Path) -> bool:
     """Whether a PNG goes on to its end mark; a copy that was cut off does not."""
     with path.open("rb") as stream:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from syncpano.config import preset_folder
-from syncpano.errors import SyncPanoError, suggestion
+from syncpano.errors import SyncPanoError, first_line, suggestion
 
 MAX_CONFIG_BYTES = 64 * 1024  # a hundred times what all settings need
 MAX_NESTING = 8
@@ -68,7 +68,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def _reason(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     if mark is None:
-        return str(error).splitlines()[0]
+        return first_line(error)
     return f"{getattr(error, 'problem', None)} in line {mark.line + 1}"
 
 

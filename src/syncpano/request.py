@@ -12,9 +12,10 @@ from syncpano import runlog
 from syncpano.config import Value
 from syncpano.experiments import Experiment
 from syncpano.gallery import Exhibition, Painting
-from syncpano.metrics.settings import CLIP_MODEL, Settings, versions
+from syncpano.metrics.settings import CLIP_MODEL, PACKAGES, Settings
 from syncpano.models.folder import content_hash
 from syncpano.models.source import ModelSource
+from syncpano.versions import versions_of
 
 COMMAND_FILE = "command.txt"  # beside an experiment's results: which command made them
 
@@ -112,5 +113,5 @@ def describe(request: Request, exhibition: Exhibition) -> dict[str, Any]:
         "base": dict(request.experiment.base),
         "overrides": request.overrides,
         "references": request.experiment.references,
-        "versions": {**machine.versions, **versions()},
+        "versions": {**machine.versions, **versions_of(PACKAGES)},
     }

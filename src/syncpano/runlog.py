@@ -128,6 +128,25 @@ def read(path: Path) -> Log:
     return log
 
 
+def of_picture(path: Path) -> Log | None:
+    """The run log inside a picture or beside it; None for pictures that are not ours.
+
+    Raises:
+        SyncPanoError: the picture or its log is damaged.
+    """
+    if png.is_png(path) and KEYWORD in png.read_text(path):
+        return read(path)
+    sidecar = path.with_suffix(".json")
+    if not sidecar.is_file():
+        return None
+    try:
+        if json.loads(sidecar.read_bytes()).get("schema") != SCHEMA:
+            return None
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return read(sidecar)
+
+
 def may_replace(path: Path) -> bool:
     """Whether a log may be written there: no file, or a log. Pictures are not looked for."""
     if not path.exists():

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from syncpano.batching import Batcher
+from syncpano.choices import Compare, Gradient
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.machine import now
-from syncpano.models.denoiser import Denoiser, Gradient
+from syncpano.models.denoiser import Denoiser
 from syncpano.montage import average, crop
 from syncpano.windows import Grid
-
-Compare = Literal["foreseen", "noisy"]
 
 
 @dataclass(frozen=True)
@@ -135,70 +133,83 @@ def synchronize(
     """One gradient descent step of every window but the anchor towards the anchor (Eq. 14)."""
     windows, anchor = grid.windows, grid.anchor
     views = crop(latent, windows)  # N C h w
-    chosen = [i for i in grid.thinned(sync.thin) if i != anchor]
-    if not chosen:  # a panorama of one window has nothing to synchronise
+    led = [anchor, *(i for i in grid.thinned(sync.thin) if i != anchor)]
+    if len(led) == 1:  # a panorama of one window has nothing to synchronise
         return Pulled(views, latent)
-    anchor_view = views[anchor : anchor + 1]
-    anchor_prediction = denoiser.predict(anchor_view, t)
-    target = sync.loss.features(
-        denoiser.decode(
-            denoiser.foresee(anchor_view, anchor_prediction, t)
-            if sync.compare == "foreseen"
-            else anchor_view
-        )
-    )
-    predictions = {anchor: anchor_prediction[0]}
-    gradients, distances, *predicted = batches.sync(
-        lambda batch: distance_gradient(batch, target, t, denoiser, sync, batches.decode),
-        views[chosen],
-    )
+    gradient = DistanceGradient(t, denoiser, sync, batches.decode)
+    # Where one batch holds all, the anchor is in it: small batches take nearly as long as large
+    # ones. Where it takes several, the anchor goes ahead, without a backward pass.
+    groups = [led] if len(led) <= batches.sync.size else [led[:1], led[1:]]
+    found = [batches.sync(gradient, views[group]) for group in groups]
+    gradients, distances, *predicted = (torch.cat(parts) for parts in zip(*found, strict=True))
     moves = torch.zeros_like(views)
-    moves[chosen] = -weight * sync.gain * gradients
-    moved = [*chosen, anchor] if sync.thin > 1 else range(len(windows))
+    moves[led] = -weight * sync.gain * gradients
+    moved = led if sync.thin > 1 else range(len(windows))
     move = average(
         moves[list(moved)], [windows[i] for i in moved], grid.height, grid.width, grid.blend
     )  # 1 C H W
     canvas = latent + move
-    if sync.predict_once and predicted:
-        predictions.update(zip(chosen, predicted[0], strict=True))
-    elif sync.thin > 1:
-        predictions = {}  # the anchor moves too
+    predictions: Mapping[int, Tensor] = {}
+    if predicted and sync.predict_once:
+        predictions = dict(zip(led, predicted[0], strict=True))
+    elif predicted and sync.thin == 1:  # otherwise the anchor moves too
+        predictions = {anchor: predicted[0][0]}
     # Of thinned windows, those without a gradient of their own follow the canvas.
     views = crop(canvas, windows) if sync.thin > 1 else views + moves
-    return Pulled(views, canvas, distances.tolist(), predictions)
+    return Pulled(views, canvas, distances[1:].tolist(), predictions)
 
 
-def distance_gradient(
-    views: Tensor,
-    target: Sequence[Tensor],
-    t: Tensor,
-    denoiser: Denoiser,
-    sync: Synchronization,
-    decode_batches: Batcher | None = None,
-) -> tuple[Tensor, ...]:
-    """Gradient (N C h w) of L(D(phi(x, t)), target) with respect to the views x, and L itself (N).
+@dataclass
+class DistanceGradient:
+    """Gradient of L(D(phi(x, t)), target) with respect to views x, batch by batch.
 
-    The chain rule in two stages, decoder and loss first: each has its own batch size, and only one
-    of them keeps its activations at a time. Where phi is compared (Eq. 14), the predictions that it
-    is made of (N C h w) come third.
+    Attributes:
+        target: the anchor's features. Without one, the first view of the first batch is the anchor.
     """
-    decode_batches = decode_batches or Batcher(len(views))
 
-    def pull(compared: Tensor) -> tuple[Tensor, Tensor]:
-        return decode_batches(
-            lambda batch: _image_gradient(batch, target, denoiser, sync.loss), compared.detach()
-        )
+    t: Tensor
+    denoiser: Denoiser
+    sync: Synchronization
+    decode_batches: Batcher
+    target: Sequence[Tensor] | None = None
 
-    if sync.compare == "noisy":
-        return pull(views)
-    with torch.enable_grad():
-        views = views.detach().requires_grad_()
-        predictions = denoiser.predict(views, t, sync.gradient)
-        foreseen = denoiser.foresee(views, predictions, t)
-    gradient, distance = pull(foreseen)
-    if foreseen.requires_grad:  # it does not where x0 is what is predicted, without a Jacobian
-        (gradient,) = torch.autograd.grad(foreseen, views, gradient)
-    return gradient, distance, predictions.detach()
+    def __call__(self, views: Tensor) -> tuple[Tensor, ...]:
+        """N C h w -> the gradient (N C h w) and L itself (N), both 0 for the anchor.
+
+        The chain rule in two stages, decoder and loss first: each has its own batch size, and only
+        one of them keeps its activations at a time. Where phi is compared (Eq. 14), the predictions
+        that it is made of (N C h w) come third.
+        """
+        predicted: tuple[Tensor, ...] = ()
+        if self.sync.compare == "noisy":
+            gradient, distance, target = self._pull(views)
+        else:
+            alone = self.target is None and len(views) == 1
+            with torch.set_grad_enabled(not alone):
+                views = views.detach().requires_grad_()
+                predictions = self.denoiser.predict(views, self.t, self.sync.gradient)
+                foreseen = self.denoiser.foresee(views, predictions, self.t)
+            gradient, distance, target = self._pull(foreseen.detach())
+            # It does not where x0 is what is predicted, without a Jacobian.
+            if foreseen.requires_grad:
+                (gradient,) = torch.autograd.grad(foreseen, views, gradient)
+            predicted = (predictions.detach(),)
+        self.target = target  # not before: a batch that did not fit begins with the anchor again
+        return gradient, distance, *predicted
+
+    def _pull(self, compared: Tensor) -> tuple[Tensor, Tensor, Sequence[Tensor]]:
+        """Gradient with respect to the latents that are decoded, L itself, and the target."""
+        target, gradient = self.target, torch.zeros_like(compared)
+        distance = compared.new_zeros(len(compared))
+        first = 0
+        if target is None:
+            target, first = self.sync.loss.features(self.denoiser.decode(compared[:1])), 1
+        if len(compared) > first:
+            gradient[first:], distance[first:] = self.decode_batches(
+                lambda batch: _image_gradient(batch, target, self.denoiser, self.sync.loss),
+                compared[first:],
+            )
+        return gradient, distance, target
 
 
 def _image_gradient(

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from syncpano import files, png, runlog
+from syncpano import files, runlog
 from syncpano.errors import SyncPanoError
+from syncpano.metrics.pictures import SUFFIXES
 from syncpano.pages import data_uri, fill
 
 KEY_SCHEMA = "syncpano.study-key/1"
@@ -28,7 +29,6 @@ ASPECTS = {
     "prompt_fit": "Which picture fits the words better?",
 }
 SHOWN_LENGTH = 1536  # pixels of the longer side in the form
-_PICTURES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -207,9 +207,9 @@ def _pictures_of(folder: Path) -> Mapping[str, tuple[Path, str]]:
         raise SyncPanoError(f"{folder} is no folder", hint="give a folder of panoramas")
     found: dict[str, tuple[Path, str]] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in _PICTURES:
+        if path.suffix.lower() not in SUFFIXES:
             continue
-        log = _log_of(path)
+        log = runlog.of_picture(path)
         name = f"{log['prompt']}\n{log['config']['seed']}" if log else path.name
         if name in found:
             raise SyncPanoError(
@@ -218,12 +218,6 @@ def _pictures_of(folder: Path) -> Mapping[str, tuple[Path, str]]:
             )
         found[name] = (path, log["prompt"] if log else path.stem)
     return found
-
-
-def _log_of(path: Path) -> runlog.Log | None:
-    if path.suffix.lower() != ".png" or runlog.KEYWORD not in png.read_text(path):
-        return None
-    return runlog.read(path)
 
 
 def _open(path: Path) -> Image.Image:

@@ -12,7 +12,6 @@ from syncpano.commands.options import shown
 from syncpano.console import print_result
 from syncpano.models.memory import default_batches, estimate_memory, total_host_bytes
 from syncpano.models.source import ModelSource, resolve_source
-from syncpano.models.tiny_decoder import resolve_gradient_decoder
 from syncpano.plan import Plan, count_calls, plan
 
 # Interpreter, torch and diffusers with nothing loaded: a round estimate.
@@ -59,8 +58,7 @@ def estimate_bytes(layout: Plan, source: ModelSource) -> int:
     """Peak memory of the run on this machine's CPU: weights, one batch of windows, the picture."""
     config = layout.config
     estimate = estimate_memory(source, 2 if config.dtype in ("float16", "bfloat16") else 4)
-    decoder = resolve_gradient_decoder(config.gradient_decoder, source)
-    denoise, sync, decode = default_batches(estimate, "cpu", total_host_bytes(), decoder)
+    denoise, sync, decode = default_batches(estimate, "cpu", total_host_bytes())
     windows = len(layout.grid(0).windows)
     denoise = min(config.window_batch or denoise, windows)
     sync = min(config.window_batch or sync, windows) if layout.weights else 0

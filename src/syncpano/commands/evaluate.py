@@ -18,10 +18,11 @@ from syncpano.metrics.settings import (
     LEAST_SIDE,
     METRICS,
     OF_PAIRS,
+    PACKAGES,
     Settings,
     key_of,
-    versions,
 )
+from syncpano.versions import versions_of
 
 if TYPE_CHECKING:
     from syncpano.metrics.evaluation import Evaluation
@@ -208,7 +209,7 @@ def _measure(
         voice.warn(f"pictures of a single crop have no pairs: {', '.join(alone)} leave them out")
     described = asdict(settings) | {"reference": reference, "features_by": evaluator.features}
     described = {k: str(v) if isinstance(v, Path) else v for k, v in described.items()}
-    return evaluation, described | {"versions": versions()}
+    return evaluation, described | {"versions": versions_of(PACKAGES)}
 
 
 def _one_of(flag: str, value: str, choices: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
 from syncpano.losses.trunks import fill, trunk_features
 
 Net = Literal["vgg", "alex", "squeeze"]
@@ -78,7 +78,7 @@ def import_lpips() -> Any:
         import lpips
     except (ImportError, RuntimeError) as error:  # a torchvision of another torch: RuntimeError
         raise SyncPanoError(
-            f"the lpips package cannot be imported: {str(error).splitlines()[0]}",
+            f"the lpips package cannot be imported: {first_line(error)}",
             hint="install a torchvision that belongs to your torch, or use `--loss pocket`",
             exit_code=RUN_FAILED,
         ) from error

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
 from syncpano.metrics.fingerprint import fingerprint
 from syncpano.metrics.settings import CLIP_MODEL
 
@@ -38,7 +38,7 @@ class ClipScore:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(model)
         except (OSError, ValueError, KeyError) as error:
             raise SyncPanoError(
-                f"{model} cannot be loaded as CLIP: {str(error).splitlines()[0]}",
+                f"{model} cannot be loaded as CLIP: {first_line(error)}",
                 hint="give a folder by `--clip-model`, or use the metric `pocket-fit` offline",
                 exit_code=RUN_FAILED,
             ) from error

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
 from syncpano.losses.trunks import trunk_features
 from syncpano.metrics.fingerprint import fingerprint
 from syncpano.metrics.pocket_features import PocketFeatures
@@ -90,7 +90,7 @@ class InceptionFeatures:
             )
         except (OSError, RuntimeError, ValueError) as error:
             raise SyncPanoError(
-                f"the Inception weights cannot be loaded: {str(error).splitlines()[0]}",
+                f"the Inception weights cannot be loaded: {first_line(error)}",
                 hint="use `--features pocket`, which needs no download",
                 exit_code=RUN_FAILED,
             ) from error

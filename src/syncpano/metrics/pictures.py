@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from syncpano import png, runlog
+from syncpano import runlog
 from syncpano.errors import RUN_FAILED, SyncPanoError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -82,27 +81,12 @@ def read_picture(path: Path) -> Picture:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(path, str(error)) from error
     return Picture(
-        path, pixels, hashlib.sha256(content).hexdigest(), **_facts(_log_of(path, content))
+        path, pixels, hashlib.sha256(content).hexdigest(), **_facts(runlog.of_picture(path))
     )
 
 
 def _unreadable(path: Path, reason: str) -> SyncPanoError:
     return SyncPanoError(f"{path} cannot be read as a picture: {reason}", exit_code=RUN_FAILED)
-
-
-def _log_of(path: Path, content: bytes) -> dict[str, Any] | None:
-    """The run log; None for pictures that are not ours."""
-    sidecar = path.with_suffix(".json")
-    if content.startswith(png.SIGNATURE) and runlog.KEYWORD in png.read_text(path):
-        return runlog.read(path)
-    if not sidecar.is_file():
-        return None
-    try:
-        if json.loads(sidecar.read_bytes()).get("schema") != runlog.SCHEMA:
-            return None
-    except (ValueError, AttributeError, RecursionError):
-        return None
-    return runlog.read(sidecar)
 
 
 def _facts(log: dict[str, Any] | None) -> dict[str, Any]:

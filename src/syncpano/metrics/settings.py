@@ -12,7 +12,7 @@ Reduction = Literal["mean", "sum"]
 Form = Literal["code", "paper"]
 LEAST_SIDE = 16  # pixels of a crop: the networks halve it four times
 CLIP_MODEL = "openai/clip-vit-base-patch16"
-VERSIONS = ("syncpano", "torch", "torchvision", "lpips", "torch-fidelity", "transformers", "numpy")
+PACKAGES = ("syncpano", "torch", "torchvision", "lpips", "torch-fidelity", "transformers", "numpy")
 EXTRACTORS = ("inception", "vgg16", "pocket")
 
 # Metric -> what it is, in one phrase; `docs/metrics.md` has the whole story.
@@ -87,16 +87,3 @@ class Settings:
 def key_of(metric: str) -> str:
     """`intra-lpips` -> `intra_lpips`: the metric's name in JSON and CSV."""
     return metric.replace("-", "_")
-
-
-def versions() -> dict[str, str]:
-    """Installed versions of what makes the numbers."""
-    from importlib import metadata  # imports the email package, which `--help` need not wait for
-
-    found = {}
-    for name in VERSIONS:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from syncpano.models.denoiser import Gradient
+from syncpano.choices import Gradient
 from syncpano.models.schedulers import Solver, foresee
 
 

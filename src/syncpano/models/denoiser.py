@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
-Gradient = Literal["exact", "cond", "x0"]
+from syncpano.choices import Gradient
 
 
 class Denoiser(Protocol):

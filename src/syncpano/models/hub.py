@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
 from syncpano.models.folder import PARTS, WEIGHT_STEMS, weight_files
 
 TIMEOUT_SECONDS = 5.0
@@ -176,12 +176,7 @@ def _hub_errors(repo: str, revision: str | None) -> Iterator[None]:
         raise SyncPanoError(f"{repo!r} is no Hub id", hint="a Hub id is `owner/name`") from error
     except unreachable as error:
         raise SyncPanoError(
-            f"{repo} is not cached and cannot be fetched from the Hub: {_first_line(error)}",
+            f"{repo} is not cached and cannot be fetched from the Hub: {first_line(error)}",
             hint=_OFFLINE_HINT,
             exit_code=RUN_FAILED,
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

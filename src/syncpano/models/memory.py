@@ -22,11 +22,10 @@ _LOSS_KEPT_PER_PIXEL = int(0.21 * _GIB) // 512**2
 POCKET_LOSS_SIDE = 64  # pixels at which the pocket loss looks at a window
 _CPU_BUDGET = 2 * _GIB  # more windows than this at once only leave the caches
 _UNKNOWN_TOTAL = 8 * _GIB
-# Windows at once: denoised, under the UNet's gradient, under the decoder's. A CPU's caches hold one
-# decoded window at most, unless the decoder is a tiny one (benchmarks/levers.md).
-_CPU_LIMIT = (21, 10, 1)
+_CPU_DECODER_BUDGET = _GIB  # the same of its larger maps: of Stable Diffusion one window at most
+# Windows at once: denoised, under the UNet's gradient, under the decoder's (benchmarks/levers.md).
+_CPU_LIMIT = (21, 10, 10)
 _GPU_LIMIT = (64, 16, 16)
-_TINY_DECODER_LIMIT = 10
 _GPU_SHARE = 0.8
 
 
@@ -66,7 +65,7 @@ def estimate_memory(source: ModelSource, bytes_per_number: int) -> MemoryEstimat
 
 
 def default_batches(
-    estimate: MemoryEstimate, device: str, total_bytes: int, gradient_decoder: str = "full"
+    estimate: MemoryEstimate, device: str, total_bytes: int
 ) -> tuple[int, int, int]:
     """Windows at once: through the UNet without and with a gradient, and through the decoder.
 
@@ -78,12 +77,13 @@ def default_batches(
     else:
         budget, limits = max(int(_GPU_SHARE * total_bytes) - estimate.weights, 0), _GPU_LIMIT
     denoise_limit, sync_limit, decode_limit = limits
-    if gradient_decoder == "tiny":
-        decode_limit = max(decode_limit, _TINY_DECODER_LIMIT)
     denoise = _fitting(budget, estimate.denoise_window, denoise_limit)
     # Both are there at once: the UNet waits with its activations for the decoder's gradient.
     sync = _fitting(budget - estimate.decode_window, estimate.sync_window, sync_limit)
-    decode = _fitting(budget - sync * estimate.sync_window, estimate.decode_window, decode_limit)
+    left = budget - sync * estimate.sync_window
+    if device == "cpu":
+        left = min(left, _CPU_DECODER_BUDGET)
+    decode = _fitting(left, estimate.decode_window, decode_limit)
     return denoise, sync, decode
 
 

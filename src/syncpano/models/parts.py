@@ -13,7 +13,7 @@ from PIL import features
 from safetensors import SafetensorError
 from torch import nn
 
-from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
 from syncpano.models.folder import damaged_hint, read_json, weight_files
 from syncpano.models.source import ModelSource
 from syncpano.models.tiny_decoder import TAESD, tiny_decoder_folder
@@ -47,7 +47,7 @@ def load_part(
             )
     except (OSError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
         raise SyncPanoError(
-            f"{folder.name} of {model} cannot be loaded: {_first_line(error)}",
+            f"{folder.name} of {model} cannot be loaded: {first_line(error)}",
             hint=damaged_hint(model),
             exit_code=RUN_FAILED,
         ) from error
@@ -135,8 +135,3 @@ def _quiet() -> Iterator[None]:
             library.set_verbosity(level)
             if had_bar:
                 library.enable_progress_bar()
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

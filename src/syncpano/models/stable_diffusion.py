@@ -182,11 +182,9 @@ class LatentDiffusion:
         beyond = ids[tokenizer.model_max_length - 1 : -1]
         return list(tokenizer.decode(beyond, skip_special_tokens=True).split())
 
-    def default_batches(self, gradient_decoder: str = "full") -> tuple[int, int, int]:
+    def default_batches(self) -> tuple[int, int, int]:
         """Windows at once: through the UNet without and with a gradient, through the decoder."""
-        return memory.default_batches(
-            self._memory_estimate(), self.device.type, self._total(), gradient_decoder
-        )
+        return memory.default_batches(self._memory_estimate(), self.device.type, self._total())
 
     def checkpoint_activations(self) -> None:
         """Trade time for memory in the gradient: recompute activations block by block."""
