@@ -3,7 +3,9 @@
     python scripts/frontier.py --loss-weights vgg16_features.safetensors
 
 Every setting paints the same prompts from the same noise, through `syncpano reproduce`: pictures
-that are there are kept, so an interrupted run goes on. The presets are read from configs/.
+that are there are kept, so an interrupted run goes on. Pictures of one setting come out of other
+hours than those of another, so `syncpano bench` times the settings, in turns. The presets are read
+from configs/.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +49,17 @@ SHOWN = ("intra_lpips", "intra_pocket", "colour", "fid", "kid", "clip", "pocket_
 COHERENCE = ("intra_lpips", "intra_pocket", "intra_style", "colour", "palette")
 
 
+def settings_of(row: str) -> dict[str, Any]:
+    """What a row's preset says, and what the row changes."""
+    preset, changes = ROWS[row]
+    return (read_yaml(find_config(preset)) if preset else {}) | changes
+
+
 def experiment(samples: int, references: int, rows: Sequence[str]) -> dict[str, Any]:
     """The frontier as an experiment of `syncpano reproduce`."""
     made = []
     for name in rows:
-        preset, changes = ROWS[name]
-        settings = read_yaml(find_config(preset)) if preset else {}
-        row: dict[str, Any] = {"name": name, "config": settings | changes}
+        row: dict[str, Any] = {"name": name, "config": settings_of(name)}
         if name != BASELINE and BASELINE in rows:
             row["against"] = BASELINE
         made.append(row)
@@ -67,12 +74,17 @@ def experiment(samples: int, references: int, rows: Sequence[str]) -> dict[str, 
     }
 
 
+def rows_of(arguments: argparse.Namespace) -> list[str]:
+    """Names of the rows that were asked for."""
+    asked = arguments.rows
+    return [name.strip() for name in asked.split(";")] if asked else list(ROWS)
+
+
 def reproduce(out: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Paint and measure; the experiment's table.json."""
-    rows = [name.strip() for name in arguments.rows.split(";")] if arguments.rows else list(ROWS)
     out.mkdir(parents=True, exist_ok=True)
     path = out / "frontier.yaml"
-    content = experiment(arguments.samples, arguments.references, rows)
+    content = experiment(arguments.samples, arguments.references, rows_of(arguments))
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     command = [sys.executable, "-m", "syncpano", "reproduce", str(path), "--out", str(out)]
     command.append("--overwrite")  # the results are read and written down here at once
@@ -87,15 +99,44 @@ def reproduce(out: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     return table
 
 
+@dataclass(frozen=True)
+class Time:
+    """Medians over the rounds: seconds, and the ratio to the baseline of the same round."""
+
+    seconds: float
+    ratio: float
+
+
+def time_in_turns(out: Path, arguments: argparse.Namespace) -> dict[str, Time]:
+    """Row -> how long it takes, by `syncpano bench`."""
+    folder = out / "settings"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths: dict[str, Path] = {}
+    for number, row in enumerate(dict.fromkeys([BASELINE, *rows_of(arguments)])):
+        paths[row] = folder / f"{number}.yaml"
+        paths[row].write_text(yaml.safe_dump(settings_of(row), sort_keys=False), encoding="utf-8")
+    command = [sys.executable, "-m", "syncpano", "bench", "--json"]
+    command += ["--presets", ",".join(map(str, paths.values()))]
+    command += ["--repeats", str(arguments.rounds), "--model", arguments.model]
+    for setting in arguments.set:
+        name, value = setting.split("=", 1)
+        command += [f"--{name.replace('_', '-')}", value]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    cases = json.loads(done.stdout)["cases"]
+    return {
+        row: Time(case["seconds"]["median"], case["ratio_to_first"]["median"])
+        for row, case in zip(paths, cases, strict=True)
+    }
+
+
 def means(table: Mapping[str, Any], metric: str) -> dict[str, float]:
     """Row -> mean of a metric, where it has one."""
     found = {row["name"]: row["metrics"].get(metric, {}).get("mean") for row in table["rows"]}
     return {name: mean for name, mean in found.items() if mean is not None}
 
 
-def summary(table: Mapping[str, Any], whole: str = EXACT) -> str:
+def summary(table: Mapping[str, Any], times: Mapping[str, Time], whole: str = EXACT) -> str:
     """Speed-up and share of the gain of the row `whole`, row by row."""
-    seconds = means(table, "seconds")
     scores = {row["name"]: row["scores"] for row in table["rows"]}
     metrics = [m for m in COHERENCE if BASELINE in means(table, m) and whole in means(table, m)]
     labels = [table["units"][metric]["label"].split(" x1e")[0] for metric in metrics]
@@ -103,9 +144,10 @@ def summary(table: Mapping[str, Any], whole: str = EXACT) -> str:
     header += [f"{label} gain kept" for label in labels]
     header += [f"FID against {whole}"] if whole in means(table, "fid") else []
     rows = [header, ["---"] * len(header)]
-    for name, taken in seconds.items():
-        cells = [name, f"{taken:.1f}", f"{taken / seconds[BASELINE]:.2f}"]
-        cells.append(f"{seconds[whole] / taken:.1f}" if whole in seconds else "-")
+    for name in scores:
+        taken = times[name]
+        cells = [name, f"{taken.seconds:.1f}", f"{taken.ratio:.2f}"]
+        cells.append(f"{times[whole].ratio / taken.ratio:.1f}" if whole in times else "-")
         for metric in metrics:
             kept = share_of_gain(*(scores[row][metric] for row in (BASELINE, name, whole)))
             cells.append(str(kept) if kept else "-")
@@ -115,14 +157,14 @@ def summary(table: Mapping[str, Any], whole: str = EXACT) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def draw(table: Mapping[str, Any]) -> bytes:
+def draw(table: Mapping[str, Any], times: Mapping[str, Time]) -> bytes:
     """One panel a metric, seconds on a logarithmic axis; the Pareto front is joined."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot, ticker
 
-    seconds = means(table, "seconds")
+    seconds = {name: taken.seconds for name, taken in times.items()}
     metrics = [metric for metric in SHOWN if means(table, metric)]
     columns = min(3, len(metrics))
     rows = -(-len(metrics) // columns)
@@ -173,6 +215,7 @@ def main() -> None:
     parser.add_argument("--loss-weights", type=Path, help="VGG trunk of Intra-LPIPS")
     parser.add_argument("--judge", help="model whose features/ folder judges", default="")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--rounds", type=int, default=3, help="of timing all rows in turns")
     parser.add_argument("--out", type=Path, default=Path("out/frontier"))
     parser.add_argument("--markdown", type=Path, default=Path("benchmarks/frontier.md"))
     arguments = parser.parse_args()
@@ -181,18 +224,21 @@ def main() -> None:
     table = reproduce(arguments.out, arguments)
     if arguments.metrics == "none":
         return
+    times = time_in_turns(arguments.out, arguments)
     settings = table["settings"]
     plot = arguments.markdown.with_suffix(".png")
-    files.write_atomic(plot, draw(table), overwrite=True)
+    files.write_atomic(plot, draw(table, times), overwrite=True)
     numbers = (arguments.out / "frontier" / "table.md").read_text().split("## Numbers", 1)[1]
     text = (
         "# Coherence against time\n\n"
         f"Made by `{repeat.command(__file__, parser, arguments)}`: {len(table['prompts'])} prompts "
         f"x {table['samples']} seeds, the same noise in every setting, model {settings['model']} "
-        f"(weights {settings['model_hash'][:12]}), {settings['device']}. Seconds are means over "
-        "the run logs, without loading and saving. Gain kept: how much of the gain of "
-        f"`{arguments.whole}` over MultiDiffusion a setting has, with its standard error.\n\n"
-        f"{summary(table, arguments.whole)}\n\n![metrics against seconds]({plot.name})\n\n"
+        f"(weights {settings['model_hash'][:12]}), {settings['device']}. Seconds here and in "
+        f"the plot are medians of {arguments.rounds} rounds in turns, without loading and saving "
+        "(those under Numbers are means over run logs of different hours). Gain kept: how much of "
+        f"the gain of `{arguments.whole}` over MultiDiffusion a setting has, with its "
+        "standard error.\n\n"
+        f"{summary(table, times, arguments.whole)}\n\n![metrics against seconds]({plot.name})\n\n"
         f"## Numbers{numbers}"
     )
     files.write_atomic(arguments.markdown, text.encode(), overwrite=True)
