@@ -13,7 +13,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class Lever:
     memory_format: str = "channels_last"  # of the decoder
     unet_format: str = "contiguous"
     sync_batch: int = 10
-    decode_batch: int = 1
+    decode_batch: int = 10
     decoder: str = "full"
     gradient: str = "exact"
     dtype: str = "bfloat16"
@@ -60,25 +60,26 @@ POCKET = (
     Lever("one window at a time", sync_batch=1),
     Lever("4 windows at a time", sync_batch=4),
     Lever("20 windows at a time", sync_batch=20),
-    Lever("decoder with the UNet's batch of 10", decode_batch=10),
+    Lever("decoder one window at a time", decode_batch=1),
     Lever("decoder in twos", decode_batch=2),
-    Lever("tiny decoder, one window", decoder="tiny"),
-    Lever("tiny decoder, ten windows", decoder="tiny", decode_batch=10),
-    Lever("tiny decoder, conditional branch", decoder="tiny", decode_batch=10, gradient="cond"),
-    Lever("tiny decoder, no Jacobian", decoder="tiny", decode_batch=10, gradient="x0"),
+    Lever("tiny decoder", decoder="tiny"),
+    Lever("tiny decoder, one window at a time", decoder="tiny", decode_batch=1),
+    Lever("tiny decoder, conditional branch", decoder="tiny", gradient="cond"),
+    Lever("tiny decoder, no Jacobian", decoder="tiny", gradient="x0"),
 )
+SMALL_SD = Lever("exact", dtype="float32", sync_batch=2, decode_batch=1)
 STABLE_DIFFUSION = (
-    Lever("exact", dtype="float32", sync_batch=2),
-    Lever("plain attention everywhere", attention="plain", dtype="float32", sync_batch=2),
-    Lever("bfloat16", sync_batch=2),
-    Lever("bfloat16, torch's fused attention", attention="fused", sync_batch=2),
-    Lever("UNet in channels-last", unet_format="channels_last", dtype="float32", sync_batch=2),
-    Lever(
-        "decoder not in channels-last", memory_format="contiguous", dtype="float32", sync_batch=2
+    SMALL_SD,
+    replace(SMALL_SD, name="plain attention everywhere", attention="plain"),
+    replace(SMALL_SD, name="bfloat16", dtype="bfloat16"),
+    replace(
+        SMALL_SD, name="bfloat16, torch's fused attention", dtype="bfloat16", attention="fused"
     ),
-    Lever("one window at a time", dtype="float32", sync_batch=1),
-    Lever("four at a time, decoded together", dtype="float32", sync_batch=4, decode_batch=4),
-    Lever("tiny decoder", decoder="tiny", dtype="float32", sync_batch=2, decode_batch=2),
+    replace(SMALL_SD, name="UNet in channels-last", unet_format="channels_last"),
+    replace(SMALL_SD, name="decoder not in channels-last", memory_format="contiguous"),
+    replace(SMALL_SD, name="one window at a time", sync_batch=1),
+    replace(SMALL_SD, name="four at a time, decoded together", sync_batch=4, decode_batch=4),
+    replace(SMALL_SD, name="tiny decoder", decoder="tiny", decode_batch=2),
 )
 PROCESSORS: dict[str, Callable[[], Any]] = {
     "sized": SizedAttention,

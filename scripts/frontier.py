@@ -40,6 +40,10 @@ ROWS: dict[str, tuple[str | None, dict[str, Any]]] = {
     "first 3": ("paper", {"initial_steps": 3}),
     "balanced": ("balanced", {}),
     "fast": ("fast", {}),
+    "fast, eight descents": (
+        "fast",
+        {"steps": 14, "initial_steps": 8, "initial_span": 0.235, "sync_decay": 0.95},
+    ),
     "fast, even steps": ("fast", {"initial_span": None}),
     "fast, predicting twice": ("fast", {"predict_once": False}),
     "draft": ("draft", {}),

@@ -434,6 +434,7 @@ def test_default_batches_grow_with_the_device_and_never_reach_zero(tiny: LatentD
 def test_the_embedded_models_windows_are_decoded_together() -> None:
     estimate = memory.estimate_memory(resolve_source("pocket", download=False), 2)
     assert memory.default_batches(estimate, "cpu", 16 * 2**30) == (21, 10, 10)
+    assert estimate.is_small
 
 
 def test_stable_diffusion_2_is_estimated_as_measured() -> None:
@@ -441,3 +442,4 @@ def test_stable_diffusion_2_is_estimated_as_measured() -> None:
     assert estimate.sync_window == pytest.approx(5.03 * 2**30, rel=0.02)
     assert estimate.decode_window == pytest.approx((2.85 + 0.21) * 2**30, rel=0.02)
     assert memory.default_batches(estimate, "cpu", 16 * 2**30)[1:] == (1, 1)
+    assert not estimate.is_small

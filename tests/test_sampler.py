@@ -60,12 +60,13 @@ def run(
     stride: int = 4,
     loop: bool = False,
     batch: int = 32,
+    together: bool = False,
     scheduler: str = "ddim",
     report: Any = lambda _: None,
 ) -> Tensor:
     latent = noise() if latent is None else latent
     grid = plan_grid(*latent.shape[-2:], model.window, stride, loop=loop)
-    batches = Batches(Batcher(batch), Batcher(batch))
+    batches = Batches(Batcher(batch), Batcher(batch), together=together)
     return sample(latent, bound(model, scheduler), lambda _: grid, sync, batches, report)
 
 
@@ -136,12 +137,17 @@ def test_a_panorama_of_one_window_has_nothing_to_synchronise(
 
 
 def pulled_once(
-    model: LatentDiffusion, sync: Synchronization, latent: Tensor, grid: Grid, batch: int = 32
+    model: LatentDiffusion,
+    sync: Synchronization,
+    latent: Tensor,
+    grid: Grid,
+    batch: int = 32,
+    together: bool = False,
 ) -> tuple[Any, BoundDiffusion, Tensor]:
     denoiser = bound(model)
     t = denoiser.timesteps[1]
     with torch.no_grad():
-        batches = Batches(Batcher(batch), Batcher(batch))
+        batches = Batches(Batcher(batch), Batcher(batch), together=together)
         return synchronize(latent, grid, t, WEIGHT, denoiser, sync, batches), denoiser, t
 
 
@@ -273,11 +279,15 @@ def predicted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_the_anchor_is_predicted_once_a_step(
     tiny: LatentDiffusion, squeeze: PerceptualLoss, predicted: list[int]
 ) -> None:
-    run(tiny, synced(squeeze), batch=3)  # three windows
-    assert predicted == [3, 2] * STEPS  # all for the gradient, the others where they have moved
+    ahead = run(tiny, synced(squeeze))  # three windows
+    assert predicted == [1, 2, 2] * STEPS  # the anchor, the others' gradients, the others' steps
     predicted.clear()
-    run(tiny, synced(squeeze), batch=2)
-    assert predicted == [1, 2, 2] * STEPS  # the anchor ahead of the others' gradients
+    run(tiny, synced(squeeze), batch=2, together=True)
+    assert predicted == [1, 2, 2] * STEPS
+    predicted.clear()
+    along = run(tiny, synced(squeeze), batch=3, together=True)
+    assert predicted == [3, 2] * STEPS
+    torch.testing.assert_close(along, ahead, atol=BATCH_EFFECT, rtol=0)
 
 
 @pytest.mark.parametrize("thin", [1, 2])
@@ -301,7 +311,7 @@ def test_predict_once_asks_for_every_window_once_a_step(
     tiny: LatentDiffusion, squeeze: PerceptualLoss, predicted: list[int]
 ) -> None:
     run(tiny, synced(squeeze, predict_once=True))  # three windows
-    assert predicted == [3] * STEPS
+    assert predicted == [1, 2] * STEPS
 
 
 class OutOfMemoryAbove:
@@ -352,7 +362,7 @@ def test_the_anchor_stays_the_anchor_when_its_batch_does_not_fit(
         "__call__",
         lambda self, views: out_of_memory() if len(views) > 2 else original(self, views),
     )
-    found, *_ = pulled_once(tiny, sync, latent, grid)
+    found, *_ = pulled_once(tiny, sync, latent, grid, together=True)
     assert torch.equal(found.views[grid.anchor], views_of(latent, grid)[grid.anchor][0])
     assert found.distances == pytest.approx(expected.distances, abs=AMPLIFIED)
     torch.testing.assert_close(found.views, expected.views, atol=BATCH_EFFECT, rtol=0)

@@ -84,7 +84,7 @@ def count_flops(studio: Studio, config: PanoramaConfig, panorama: Panorama) -> i
     with OperationCounter() as decoding:
         draw(panorama.latent.to(model.device), layout, model)
     total: int = decoding.total
-    batch = config.window_batch or model.default_batches()[1]
+    batch = (config.window_batch or model.default_batches()[1]) if model.is_small else 0
     costs: dict[tuple[bool, bool], tuple[int, int, int]] = {}  # of one window
     for step, t in enumerate(denoiser.timesteps):
         calls = step_calls(layout, step)

@@ -63,11 +63,17 @@ class StepReport:
 
 @dataclass(frozen=True)
 class Batches:
-    """How many windows go at once through the UNet without and with a gradient, and the decoder."""
+    """How many windows go at once through the UNet without and with a gradient, and the decoder.
+
+    Attributes:
+        together: the anchor goes along where one batch holds all windows that descend. It goes
+            backwards in vain then, which costs a small network less than a call for it alone.
+    """
 
     denoise: Batcher = field(default_factory=lambda: Batcher(1))
     sync: Batcher = field(default_factory=lambda: Batcher(1))
     decode: Batcher = field(default_factory=lambda: Batcher(1))
+    together: bool = False
 
 
 @torch.no_grad()
@@ -137,9 +143,8 @@ def synchronize(
     if len(led) == 1:  # a panorama of one window has nothing to synchronise
         return Pulled(views, latent)
     gradient = DistanceGradient(t, denoiser, sync, batches.decode)
-    # Where one batch holds all, the anchor is in it: small batches take nearly as long as large
-    # ones. Where it takes several, the anchor goes ahead, without a backward pass.
-    groups = [led] if len(led) <= batches.sync.size else [led[:1], led[1:]]
+    together = batches.together and len(led) <= batches.sync.size
+    groups = [led] if together else [led[:1], led[1:]]  # alone, the anchor needs no backward pass
     found = [batches.sync(gradient, views[group]) for group in groups]
     gradients, distances, *predicted = (torch.cat(parts) for parts in zip(*found, strict=True))
     moves = torch.zeros_like(views)

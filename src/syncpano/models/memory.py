@@ -27,6 +27,7 @@ _CPU_DECODER_BUDGET = _GIB  # the same of its larger maps: of Stable Diffusion o
 _CPU_LIMIT = (21, 10, 10)
 _GPU_LIMIT = (64, 16, 16)
 _GPU_SHARE = 0.8
+_SMALL_WINDOW = _GIB // 8  # pocket's is half as much, Stable Diffusion's twenty times
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class MemoryEstimate:
     denoise_window: int
     sync_window: int
     decode_window: int
+
+    @property
+    def is_small(self) -> bool:
+        """Whether a call of the UNet takes nearly as long for one window as for four."""
+        return self.sync_window <= _SMALL_WINDOW
 
 
 def estimate_memory(source: ModelSource, bytes_per_number: int) -> MemoryEstimate:

@@ -182,6 +182,11 @@ class LatentDiffusion:
         beyond = ids[tokenizer.model_max_length - 1 : -1]
         return list(tokenizer.decode(beyond, skip_special_tokens=True).split())
 
+    @property
+    def is_small(self) -> bool:
+        """Whether a call of the UNet costs more than the windows in it, as in the pocket model."""
+        return self._memory_estimate().is_small
+
     def default_batches(self) -> tuple[int, int, int]:
         """Windows at once: through the UNet without and with a gradient, through the decoder."""
         return memory.default_batches(self._memory_estimate(), self.device.type, self._total())
