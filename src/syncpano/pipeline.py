@@ -236,7 +236,8 @@ def _sample(
     sizes = model.default_batches()
     if config.window_batch is not None:
         sizes = (config.window_batch,) * 3
-    batches = Batches(*(Batcher(size) for size in sizes), together=model.is_small)
+    denoise, descend, decode = map(Batcher, sizes)
+    batches = Batches(denoise, descend, decode, together=model.is_small)
     return sample(noise, denoiser, layout.grid, sync, batches, report)
 
 
