@@ -191,7 +191,7 @@ def draw(table: Mapping[str, Any], times: Mapping[str, Time]) -> bytes:
         axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter("{x:g}")
         axis.xaxis.set_minor_locator(ticker.NullLocator())
-        axis.margins(x=0.2)
+        axis.margins(x=0.2, y=0.1)  # room for the names
         axis.grid(alpha=0.3)
     for axis in axes.flat[len(metrics) :]:
         axis.set_visible(False)
