@@ -195,6 +195,13 @@ def test_bad_requests_say_what_to_do(
     assert message in outcome.err
 
 
+def test_what_cannot_be_read_is_named(cli: Cli, runs: tuple[Path, Path]) -> None:
+    (runs[0] / "folder.png").mkdir()
+    outcome = cli("study", "build", *runs)
+    assert outcome.code == 2
+    assert "folder.png cannot be read" in outcome.err
+
+
 def test_a_study_is_not_overwritten_by_chance(cli: Cli, runs: tuple[Path, Path]) -> None:
     built(cli, runs)
     assert cli("study", "build", *runs, "--questions", 4).code == 2

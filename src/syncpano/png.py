@@ -42,9 +42,16 @@ def read_text(path: Path) -> dict[str, str]:
 
 
 def is_png(path: Path) -> bool:
-    """Whether a file begins as a PNG does."""
-    with path.open("rb") as stream:
-        return stream.read(len(SIGNATURE)) == SIGNATURE
+    """Whether a file begins as a PNG does.
+
+    Raises:
+        SyncPanoError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(SIGNATURE)) == SIGNATURE
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def is_whole(path: Path) -> bool:
@@ -86,5 +93,9 @@ def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
                 yield kind, stream.read(length)
                 stream.read(4)
     except OSError as error:
-        raise SyncPanoError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise _unreadable(path, error) from error
     raise SyncPanoError(f"{path} is a damaged PNG")
+
+
+def _unreadable(path: Path, error: OSError) -> SyncPanoError:
+    return SyncPanoError(f"{path} cannot be read: {error.strerror or error}")

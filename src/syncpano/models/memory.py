@@ -22,12 +22,12 @@ _LOSS_KEPT_PER_PIXEL = int(0.21 * _GIB) // 512**2
 POCKET_LOSS_SIDE = 64  # pixels at which the pocket loss looks at a window
 _CPU_BUDGET = 2 * _GIB  # more windows than this at once only leave the caches
 _UNKNOWN_TOTAL = 8 * _GIB
-_CPU_DECODER_BUDGET = _GIB  # the same of its larger maps: of Stable Diffusion one window at most
+_CPU_DECODER_BUDGET = _GIB  # likewise: ten windows of pocket's decoder, of Stable Diffusion's one
 # Windows at once: denoised, under the UNet's gradient, under the decoder's (benchmarks/levers.md).
 _CPU_LIMIT = (21, 10, 10)
 _GPU_LIMIT = (64, 16, 16)
 _GPU_SHARE = 0.8
-_SMALL_WINDOW = _GIB // 8  # pocket's is half as much, Stable Diffusion's twenty times
+_SMALL_WINDOW = _GIB // 8  # pocket's is half of it in float32, Stable Diffusion's twenty times it
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class MemoryEstimate:
 
     @property
     def is_small(self) -> bool:
-        """Whether a call of the UNet takes nearly as long for one window as for four."""
+        """Whether a call of the UNet costs more than the windows in it, as in the pocket model."""
         return self.sync_window <= _SMALL_WINDOW
 
 

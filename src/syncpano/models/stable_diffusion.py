@@ -184,7 +184,7 @@ class LatentDiffusion:
 
     @property
     def is_small(self) -> bool:
-        """Whether a call of the UNet costs more than the windows in it, as in the pocket model."""
+        """As in `MemoryEstimate`."""
         return self._memory_estimate().is_small
 
     def default_batches(self) -> tuple[int, int, int]:
