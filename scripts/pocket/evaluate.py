@@ -10,7 +10,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import mean
@@ -25,6 +25,8 @@ from data import Render, render_all
 from scenes import SUBJECTS
 from style_judge import StyleJudge
 from torch import Tensor
+from torch.nn import functional as F
+from transform import cells, fit_transform
 
 from syncpano.config import PanoramaConfig
 from syncpano.losses.lpips import LPIPS
@@ -42,6 +44,8 @@ SIDE = 512
 WEIGHTS = (0.0, 5.0, 10.0, 15.0, 20.0)
 _STYLE_SEEDS = 60  # renders a subject that the judge of styles learns from
 _PHOTO_SEEDS = 15  # of them those whose photos it looks at, which are seven of ten renders
+_PCA_RENDERS = 12  # a subject, as in the recipe
+_COMPONENTS = (64, 128, 160, 192)
 _FIDELITY_RENDERS = 12  # a subject; two windows of each, and as many samples
 STYLED = ("waterfall", "mountains", "grassland", "castle", "city_skyline")
 
@@ -223,10 +227,32 @@ def diversity(bench: Bench) -> dict[str, Any]:
 def autoencoder(bench: Bench) -> dict[str, Any]:
     """PSNR (dB) and LPIPS-VGG of held-out renders through the autoencoder."""
     model = PocketAutoencoder.from_pretrained(bench.folder / "vae", torch_dtype=torch.float32)
+    return _reconstructed(bench, lambda image: model.decode(model.encode(image).latent).sample)
+
+
+@torch.no_grad()
+def components(bench: Bench) -> dict[str, Any]:
+    """The same of principal components alone, by their number: what a latent can hold linearly."""
+    factor = PocketAutoencoder.load_config(bench.folder / "vae")["factor"]
+    renders = render_all(bench.renders, list(SUBJECTS), _PCA_RENDERS, 1024)
+    images = (image_tensor(render.load()) for render in renders)
+    transform = fit_transform(images, factor, max(_COMPONENTS), whitening=0.0)
+
+    def projected(image: Tensor, count: int) -> Tensor:
+        basis = transform.basis[:count]
+        kept = (cells(image, factor) - transform.mean) @ basis.T @ basis + transform.mean
+        return F.fold(kept.T[None], image.shape[-2:], factor, stride=factor)
+
+    return {
+        str(count): _reconstructed(bench, partial(projected, count=count)) for count in _COMPONENTS
+    }
+
+
+def _reconstructed(bench: Bench, code: Callable[[Tensor], Tensor]) -> dict[str, Any]:
     psnr, distance = [], []
     for render in bench.held_out(3):
         image = image_tensor(render.load()[:, :SIDE])
-        decoded = model.decode(model.encode(image).latent).sample.clamp(-1, 1)
+        decoded = code(image).clamp(-1, 1)
         psnr.append(float(-10 * torch.log10(((decoded - image) / 2).square().mean())))
         features = bench.lpips.features(decoded)
         distance.append(float(bench.lpips.distance(features, bench.lpips.features(image))))
@@ -290,6 +316,7 @@ def _batches(images: Iterator[np.ndarray], size: int = 16) -> Iterator[Tensor]:
 
 MEASURES: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "autoencoder": autoencoder,
+    "components": components,
     "recognition": recognition,
     "attributes": attributes,
     "coherence": coherence,
