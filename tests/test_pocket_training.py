@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from PIL import Image
 from torch import Tensor, nn
 
@@ -24,8 +25,10 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "pocket"
 pytest.importorskip("cv2", reason="the scenes are drawn with OpenCV")
 sys.path.insert(0, str(SCRIPTS))
 
+import diffusion  # noqa: E402
 import fidelity_curve  # noqa: E402
-from autoencoder import image_tensor, with_residual  # noqa: E402
+from autoencoder import fit_closed_forms, image_tensor  # noqa: E402
+from data import Render, render_all  # noqa: E402
 from refiner import balanced, suns_of  # noqa: E402
 from scenes import attributes_of, render, suns, terrain  # noqa: E402
 from scenes.attributes import CLASSES, sample_attributes  # noqa: E402
@@ -33,7 +36,7 @@ from scenes.sky import paint_sky  # noqa: E402
 from style_judge import StyleJudge  # noqa: E402
 from text import CaptionReader, tokenize, train_text_encoder, train_tokenizer  # noqa: E402
 from training import Stage  # noqa: E402
-from transform import CellTransform, fit_transform  # noqa: E402
+from transform import CellTransform, LeastSquares, fit_transform  # noqa: E402
 
 C, P = 6, 8
 ROUNDING = 1e-4  # float32 through an eigendecomposition
@@ -51,7 +54,7 @@ def transform(images: list[Tensor]) -> CellTransform:
 
 @pytest.fixture
 def autoencoder(transform: CellTransform) -> PocketAutoencoder:
-    model = PocketAutoencoder(C, P, P, (12, 8))
+    model = PocketAutoencoder(C, C, P, P)
     rows = transform.scale[:, None] * transform.basis
     with torch.no_grad():
         model.encoder.weight.copy_(rows.view_as(model.encoder.weight))
@@ -76,31 +79,116 @@ def test_latents_have_unit_variance_on_average(
     assert latents.detach().var((0, 2, 3)).mean().item() == pytest.approx(1.0, abs=0.05)
 
 
-def test_a_fresh_residual_passes_signals_on_at_their_size() -> None:
-    """Gains above one had grown over the blocks to thousands and killed the last layer."""
-    torch.manual_seed(0)
-    residual = PocketAutoencoder(16, 16, 16, (128, 96, 48)).residual
-    signal = torch.randn(1, 16, 16, 16)
-    assert residual is not None
-    for layer in residual.layers[:-3]:  # then come the activation and the zeros
-        signal = layer(signal)
-        assert 0.5 < float(signal.detach().std()) < 2.0, layer
+def test_least_squares_find_the_convolution_that_made_their_targets() -> None:
+    generator = torch.Generator().manual_seed(0)
+    weight, bias = torch.randn(5, 3, 3, 3, generator=generator), torch.arange(5.0)
+    fit = LeastSquares(3)
+    for _ in range(3):
+        inputs = torch.randn(2, 3, 9, 9, generator=generator)
+        targets = nn.functional.conv2d(inputs, weight, bias)
+        wrong = torch.randn(1, 5, 7, 7, generator=generator)
+        fit.add(
+            torch.cat([inputs, inputs[:1]]),
+            torch.cat([targets, wrong]),
+            torch.tensor([1.0, 0.5, 0.0]),  # what is wrong does not count
+        )
+    found = fit.solution(0.0)
+    torch.testing.assert_close(found[0], weight, atol=ROUNDING, rtol=0)
+    torch.testing.assert_close(found[1], bias, atol=ROUNDING, rtol=0)
 
 
-def test_a_fresh_residual_changes_nothing(autoencoder: PocketAutoencoder) -> None:
-    latents = torch.randn(1, C, 4, 4)
-    linear = nn.functional.pixel_shuffle(autoencoder.linear(latents), P)
-    torch.testing.assert_close(autoencoder.decode(latents).sample, linear)
+AUTOENCODER = {"factor": P, "tiny_factor": 2, "whitening": 0.4, "ridge": 0.08}
 
 
-def test_a_residual_of_another_shape_starts_afresh_around_the_same_linear_parts(
-    autoencoder: PocketAutoencoder, tmp_path: Path
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> list[Render]:
+    cache = tmp_path_factory.mktemp("renders")
+    return list(render_all(cache, ["mountains", "castle"], 2, 512))
+
+
+def test_an_autoencoder_gains_channels_and_keeps_those_that_it_has(
+    drawn: list[Render], tmp_path: Path
 ) -> None:
-    autoencoder.save_pretrained(tmp_path)
-    other = with_residual(tmp_path, (20, 10))
-    assert list(other.config.channels) == [20, 10]
-    latents = torch.randn(1, C, 4, 4)
-    torch.testing.assert_close(other.decode(latents).sample, autoencoder.decode(latents).sample)
+    first = AUTOENCODER | {"latent_channels": C, "context_channels": C}
+    fit_closed_forms(tmp_path, drawn, first)
+    narrow = PocketAutoencoder.from_pretrained(tmp_path / "vae")
+    fit_closed_forms(tmp_path, drawn, first | {"latent_channels": 3 * C})
+    wide = PocketAutoencoder.from_pretrained(tmp_path / "vae")
+    image = image_tensor(drawn[0].load())
+    with torch.no_grad():
+        before, after = narrow.encode(image).latent, wide.encode(image).latent
+        errors = [(m.decode(m.encode(image).latent).sample - image).std() for m in (narrow, wide)]
+        colours = [m.cell_colours(m.encode(image).latent) for m in (narrow, wide)]
+        mirrored = wide.encode(image.flip(-1)).latent
+    torch.testing.assert_close(after[:, :C], before)
+    torch.testing.assert_close(*colours)
+    assert errors[1] < 0.8 * errors[0]
+    torch.testing.assert_close(wide.mirrored(after), mirrored, atol=10 * ROUNDING, rtol=0)
+    directions = nn.functional.normalize(wide.encoder.weight.detach().flatten(1))
+    torch.testing.assert_close(directions @ directions.T, torch.eye(3 * C), atol=1e-3, rtol=0)
+
+
+def test_the_tiny_decoder_draws_the_same_picture_smaller(
+    drawn: list[Render], tmp_path: Path
+) -> None:
+    recipe = AUTOENCODER | {"latent_channels": 3 * C, "context_channels": 2 * C}
+    fit_closed_forms(tmp_path, drawn, recipe)
+    full, tiny = (
+        PocketAutoencoder.from_pretrained(tmp_path / part) for part in ("vae", "vae_tiny")
+    )
+    with torch.no_grad():
+        latent = full.encode(image_tensor(drawn[0].load())).latent
+        large, small = full.decode(latent).sample, tiny.decode(latent).sample
+    assert (nn.functional.avg_pool2d(large, P // 2) - small).abs().mean() < 0.03
+
+
+UNET = {
+    "seed": 0,
+    "unet": {"block_out_channels": [16, 32], "norm_num_groups": 8, "layers_per_block": 1},
+    "attention_levels": 1,
+    "text": {"hidden_size": 8, "heads": 2},
+    "timesteps": 50,
+    "beta_end": 0.02,
+    "weight_cap": 5.0,
+    "batch": 8,
+    "fine_windows": 64,
+}
+
+
+def test_fine_channels_leave_what_a_unet_knows_of_the_coarse_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    told = torch.zeros(UNET["batch"], 3, 8)
+    monkeypatch.setattr(diffusion, "Reader", lambda *_: lambda captions: told[: len(captions)])
+    narrow = diffusion.new_unet(8, C, UNET)
+    diffusion.write_unet(tmp_path, narrow)
+    latents = torch.randn(4, C, 8, 16)
+    # What can be known of a fine channel: here everything.
+    latents = torch.cat([latents, 0.5 * latents[:, :2]], 1).half()
+
+    class Data:
+        def __init__(self) -> None:
+            self.latents = latents
+
+        def batch(self, rng: np.random.Generator, size: int) -> tuple[Tensor, list[str]]:
+            chosen, left = rng.integers(4, size=size), int(rng.integers(9))
+            return latents[chosen][..., left : left + 8].float(), [""] * size
+
+    for _ in range(2):  # the second time its own fine channels are fitted anew
+        diffusion.fit_fine_output(tmp_path, Data(), C, UNET)
+    wide = UNet2DConditionModel.from_pretrained(tmp_path / "unet")
+    noisy, t = torch.randn(2, C + 2, 8, 8), torch.tensor([3, 30])
+    states = told[:2]
+    with torch.no_grad():
+        torch.testing.assert_close(
+            wide(noisy, t, states).sample[:, :C], narrow(noisy[:, :C], t, states).sample
+        )
+        clean = latents[:2, :, :, :8].float()
+        noisy = diffusion.new_scheduler(UNET).add_noise(clean, torch.randn_like(clean), t[:1])
+        guessed = wide(noisy, t[:1], states).sample[:, C:]
+    error = (guessed - clean[:, C:]).square().mean() / clean[:, C:].square().mean()
+    assert error < 0.5
 
 
 TWO_WORKERS = """

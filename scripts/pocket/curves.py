@@ -18,7 +18,6 @@ from syncpano.plots import as_png
 PANELS = {
     "text": ("subject", "time", "style"),
     "diffusion": ("loss",),
-    "decoder": ("l1", "perceptual"),
     "perceptual": ("subject", "time", "style"),
     "judge": ("subject", "time", "style"),
 }

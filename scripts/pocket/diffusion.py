@@ -1,6 +1,7 @@
-"""Stage: the text-conditional UNet, x-prediction on cached latents.
+"""Stages: the text-conditional UNet, x-prediction on cached latents; then its fine channels.
 
-# N batch, C latent channels, h w one window, R renders, W latent columns of a render
+# N batch, C latent channels, D of them coarse, h w one window, R renders, W latent columns of a
+# render
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from safetensors.torch import load_file
 from text import load_tokenizer, tokenize
 from torch import Tensor, nn
 from training import Average, Stage, autocast
+from transform import LeastSquares
 from transformers import CLIPTextModel
 
 BOUND_EVERY = 10  # steps
@@ -128,14 +130,18 @@ def x_loss(
     narrow network predicts the picture better than noise or v, which fill all channels (Li & He
     2025); without the cap it would spend itself on copying almost clean latents.
     """
-    noise = torch.randn_like(windows)
-    t = torch.randint(0, len(scheduler.alphas_cumprod), (len(windows),), device=windows.device)
-    noisy = scheduler.add_noise(windows, noise, t)
+    noisy, t, weight = noised(windows, scheduler, weight_cap)
     with autocast(windows.device.type):
         predicted = unet(noisy, t, states).sample
-    alpha_bar = scheduler.alphas_cumprod.to(windows.device)[t].view(-1, 1, 1, 1)
-    weight = (1 / (1 - alpha_bar)).clamp(max=weight_cap)
-    return ((predicted.float() - windows).square() * weight).mean()
+    return ((predicted.float() - windows).square() * weight.view(-1, 1, 1, 1)).mean()
+
+
+def noised(windows: Tensor, scheduler: Any, weight_cap: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Windows N D h w at random timesteps N, and each one's weight N in the loss."""
+    noise = torch.randn_like(windows)
+    t = torch.randint(0, len(scheduler.alphas_cumprod), (len(windows),), device=windows.device)
+    alpha_bar = scheduler.alphas_cumprod.to(windows.device)[t]
+    return scheduler.add_noise(windows, noise, t), t, (1 / (1 - alpha_bar)).clamp(max=weight_cap)
 
 
 @torch.no_grad()
@@ -151,14 +157,18 @@ def bound_attention(model: nn.Module, gain: float) -> None:
             weight.mul_((gain / torch.linalg.matrix_norm(weight, 2)).clamp(max=1.0))
 
 
-def train_diffusion(stage: Stage, data: Windows, recipe: dict[str, Any], device: str) -> None:
-    """Train until the stage's budget is used; write the averaged weights.
+def train_diffusion(
+    stage: Stage, data: Windows, coarse: int, recipe: dict[str, Any], device: str
+) -> None:
+    """Train on the coarse channels until the stage's budget is used; write the averaged weights.
 
     A `unet/` that lies in the folder without a checkpoint is where training begins.
+
+    Args:
+        coarse: D.
     """
     torch.manual_seed(recipe["seed"])
-    channels, side = data.latents.shape[1:3]
-    unet = new_unet(side, channels, recipe).to(device)
+    unet = new_unet(data.latents.shape[2], coarse, recipe).to(device)
     weights = stage.folder / "unet" / "diffusion_pytorch_model.safetensors"
     if weights.exists() and not stage.checkpoint.exists():
         begin_with(unet, load_file(weights))
@@ -185,7 +195,8 @@ def train_diffusion(stage: Stage, data: Windows, recipe: dict[str, Any], device:
         for group in optimiser.param_groups:
             group["lr"] = recipe["learning_rate"] * _rate(step, stage.progress, recipe)
         windows, captions = data.batch(rng, batch)
-        loss = x_loss(unet, windows.to(device), reader(captions), scheduler, recipe["weight_cap"])
+        windows = windows[:, :coarse].to(device)
+        loss = x_loss(unet, windows, reader(captions), scheduler, recipe["weight_cap"])
         optimiser.zero_grad()
         loss.backward()
         workers.average_gradients(unet.parameters())
@@ -206,7 +217,14 @@ def train_diffusion(stage: Stage, data: Windows, recipe: dict[str, Any], device:
 
 
 def begin_with(unet: UNet2DConditionModel, weights: dict[str, Tensor]) -> None:
-    """Load another UNet's weights; pooled text, where it knew none, has no effect at first."""
+    """Load another UNet's weights, without channels of latents that this one has not.
+
+    Pooled text, where the other knew none, has no effect at first.
+    """
+    weights = dict(weights)
+    for name in ("conv_in.weight", "conv_out.weight", "conv_out.bias"):
+        fitting = tuple(slice(size) for size in unet.get_parameter(name).shape)
+        weights[name] = weights[name][fitting]
     missing, unknown = unet.load_state_dict(weights, strict=False)
     assert not unknown
     assert all(name.startswith("add_embedding.") for name in missing)
@@ -214,12 +232,58 @@ def begin_with(unet: UNet2DConditionModel, weights: dict[str, Tensor]) -> None:
         nn.init.zeros_(unet.add_embedding.norm2.weight)
 
 
+@torch.no_grad()
+def fit_fine_output(folder: Path, data: Windows, coarse: int, recipe: dict[str, Any]) -> None:
+    """Widen `unet/` from D to C channels by least squares; what it knows of the coarse ones stays.
+
+    The fine channels of its input are not read: at almost every timestep they are noise. Those of
+    its output are a linear function of its last features, weighted as in training.
+
+    Args:
+        coarse: D.
+    """
+    torch.manual_seed(recipe["seed"])
+    rng = np.random.default_rng(recipe["seed"])
+    channels, side = data.latents.shape[1:3]
+    weights = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
+    unet = new_unet(side, coarse, recipe).eval()
+    begin_with(unet, weights)
+    reader, scheduler = Reader(folder, "cpu"), new_scheduler(recipe)
+    last: list[Tensor] = []
+    unet.conv_out.register_forward_pre_hook(lambda _, inputs: last.append(inputs[0].float()))
+    fit = LeastSquares(unet.conv_out.kernel_size[0])
+    for _ in range(recipe["fine_windows"] // recipe["batch"]):
+        windows, captions = data.batch(rng, recipe["batch"])
+        noisy, t, weight = noised(windows[:, :coarse], scheduler, recipe["weight_cap"])
+        with autocast("cpu"):
+            unet(noisy, t, reader(captions))
+        fit.add(nn.functional.pad(last.pop(), (1, 1, 1, 1)), windows[:, coarse:], weight)
+    weight, bias = fit.solution(0.0)
+    wide = new_unet(side, channels, recipe)
+    wide.load_state_dict(
+        {
+            **unet.state_dict(),
+            "conv_in.weight": nn.functional.pad(
+                unet.conv_in.weight, (0, 0, 0, 0, 0, channels - coarse)
+            ),
+            "conv_out.weight": torch.cat([unet.conv_out.weight, weight]),
+            "conv_out.bias": torch.cat([unet.conv_out.bias, bias]),
+        }
+    )
+    write_unet(folder, wide)
+
+
 def write_average(folder: Path, unet: UNet2DConditionModel, average: Average) -> None:
-    """Write the averaged weights in the diffusers format, whole or not at all."""
-    partial = folder / "unet.partial"
+    """Write the averaged weights."""
     averaged = UNet2DConditionModel.from_config(unet.config)
     averaged.load_state_dict(average.state_dict())
-    averaged.save_pretrained(partial)
+    write_unet(folder, averaged)
+
+
+def write_unet(folder: Path, unet: UNet2DConditionModel) -> None:
+    """Write a UNet in the diffusers format, whole or not at all."""
+    partial = folder / "unet.partial"
+    unet.save_pretrained(partial)
     shutil.rmtree(folder / "unet", ignore_errors=True)
     partial.rename(folder / "unet")
 

@@ -45,7 +45,7 @@ WEIGHTS = (0.0, 5.0, 10.0, 15.0, 20.0)
 _STYLE_SEEDS = 60  # renders a subject that the judge of styles learns from
 _PHOTO_SEEDS = 15  # of them those whose photos it looks at, which are seven of ten renders
 _PCA_RENDERS = 12  # a subject, as in the recipe
-_COMPONENTS = (64, 128, 160, 192)
+_COMPONENTS = (64, 128, 192, 224)
 _FIDELITY_RENDERS = 12  # a subject; two windows of each, and as many samples
 STYLED = ("waterfall", "mountains", "grassland", "castle", "city_skyline")
 

@@ -43,7 +43,7 @@ def train(folder: Path, minutes: float) -> None:
     cores = str(os.cpu_count() or 1)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", cores]
     command += [*script, "--budget-minutes", str(minutes / share)]
-    command += ["--stages", "diffusion", "--start-from", str(SHIPPED)]
+    command += ["--stages", "diffusion", "fine", "--start-from", str(SHIPPED)]
     command += ["--keep", *(part for part in PARTS if part != "unet")]
     subprocess.run(command, check=True)
 

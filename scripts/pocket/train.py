@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +18,17 @@ import cv2
 import numpy as np
 import torch
 import yaml
-from autoencoder import encode_renders, fit_closed_forms, train_decoder
+from autoencoder import encode_renders, fit_closed_forms
 from captions import caption
 from data import Render, render_all
-from diffusion import Windows, train_diffusion
+from diffusion import Windows, fit_fine_output, train_diffusion
 from export import PARTS
 from features import train_features
-from perceptual import load_lpips
 from phrases import NOUNS
 from refiner import build_refiner
 from scenes import SUBJECTS
 from scenes.attributes import sample_attributes
 from text import train_text_encoder, train_tokenizer
-from torch import Tensor
 from training import Stage
 from workers import Workers
 
@@ -45,9 +42,9 @@ STAGES = (
     "transform",
     "perceptual",
     "judge",
-    "decoder",
     "refiner",
     "diffusion",
+    "fine",
 )
 SHARED = ("diffusion",)  # the stages that several workers train together
 
@@ -108,18 +105,6 @@ class Training:
         count = recipe["pca_renders_per_subject"] * len(self.subjects)
         fit_closed_forms(self.folder, self.renders()[:count], recipe)
 
-    def run_decoder(self) -> None:
-        """Train the decoder's residual, where the recipe has one."""
-        recipe = self.part("autoencoder")
-        if not recipe["decoder_channels"]:
-            return
-        weights = self.arguments.perceptual_weights
-        perceptual: Callable[[Tensor, Tensor], Tensor] | None = None
-        if weights is not None:
-            perceptual = load_lpips(weights, self.arguments.device)
-        stage = self.stage("decoder", recipe["share"])
-        train_decoder(stage, self.renders(), recipe, perceptual, self.arguments.device)
-
     def _run_features(self, name: str, folder: str) -> None:
         recipe = self.part("features")
         stage = self.stage(name, recipe["share"])
@@ -144,16 +129,26 @@ class Training:
         threads = self.arguments.threads
         build_refiner(self.folder, self.subjects, self.recipe["refiner"], threads)
 
-    def run_diffusion(self) -> None:
-        """Train the UNet and the text encoder."""
+    def windows(self) -> Windows:
+        """What the UNet learns from: windows of all training renders' latents."""
         recipe = self.part("diffusion")
         rng = np.random.default_rng(self.recipe["seed"])
         renders = self.renders()
         latents = encode_renders(self.folder, renders, rng)
         mirrored = PocketAutoencoder.from_pretrained(self.folder / "vae").mirrored
-        data = Windows(latents, renders, mirrored, recipe["caption_dropout"], recipe["styled"])
+        return Windows(latents, renders, mirrored, recipe["caption_dropout"], recipe["styled"])
+
+    def run_diffusion(self) -> None:
+        """Train the UNet on the coarse channels."""
+        recipe = self.part("diffusion")
+        coarse = self.recipe["autoencoder"]["context_channels"]
         stage = self.stage("diffusion", recipe["share"])
-        train_diffusion(stage, data, recipe, self.arguments.device)
+        train_diffusion(stage, self.windows(), coarse, recipe, self.arguments.device)
+
+    def run_fine(self) -> None:
+        """Give the UNet the fine channels."""
+        coarse = self.recipe["autoencoder"]["context_channels"]
+        fit_fine_output(self.folder, self.windows(), coarse, self.part("diffusion"))
 
 
 def main() -> None:
@@ -169,11 +164,6 @@ def main() -> None:
         "--threads",
         type=int,
         default=(os.cpu_count() or 1) // int(os.environ.get("WORLD_SIZE", 1)),
-    )
-    parser.add_argument(
-        "--perceptual-weights",
-        type=Path,
-        help="VGG-16 trunk for the decoder's perceptual term; without it the decoder learns L1",
     )
     parser.add_argument(
         "--start-from",

@@ -123,8 +123,8 @@ def _base_width(source: ModelSource, part: str, default: int) -> int:
 
 
 def _decoder_map(source: ModelSource, pixels: int) -> int:
-    if source.family == "pocket":  # works on a quarter of the resolution
-        return _base_width(source, "vae", 64) * pixels // 16
+    if source.family == "pocket":  # linear: what it keeps is about eight pictures
+        return pixels
     return _base_width(source, "vae", 128) * pixels
 
 

@@ -1,16 +1,16 @@
-"""The pocket model's autoencoder: a linear transform of square cells with a learnt decoder.
+"""The pocket model's autoencoder: a linear transform of square cells and its linear inverse.
 
-# N batch, C latent channels, h w latent cells, p pixels a cell's side (the VAE factor), H = p h
+# N batch, C latent channels, D of them decoded in context, h w latent cells, p pixels a cell's side
+# (the VAE factor), H = p h
 
-The encoder is a principal component analysis of p x p x 3 cells: linear, closed form, no context.
-The decoder is the linear least-squares reconstruction from a cell and its eight neighbours, plus a
-convolutional residual that adds what is not linear. Neither normalises over space, so a crop of the
-latent decodes to the same crop of the image, a few cells from its border: tiles show no seam.
+The encoder is a principal component analysis of p x p x 3 cells: closed form, no context. The
+decoder is least squares: from the coarse channels of a cell and its eight neighbours, which smooths
+the borders between cells, plus what all channels of the cell itself add. A crop of the latent
+decodes to the same crop of the image, but for a cell at its border: tiles show no seam.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,11 +39,11 @@ class PocketAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     Args:
         latent_channels: C.
+        context_channels: D, the coarse channels, which are decoded from 3 x 3 cells; without
+            finer ones nothing is added to that.
         factor: p, image pixels a latent cell's side.
         image_factor: decoded pixels a cell's side; below `factor` the decoder draws a smaller
             picture, as the cheap image path of the gradient does.
-        channels: widths of the residual decoder at 1, 2, 4, ... pixels a cell's side; empty for
-            a linear decoder.
         scaling_factor: the model sees latents times this factor.
     """
 
@@ -52,19 +52,19 @@ class PocketAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
-        latent_channels: int = 48,
+        latent_channels: int = 224,
+        context_channels: int = 64,
         factor: int = 32,
         image_factor: int = 32,
-        channels: Sequence[int] = (256, 128, 96, 64),
         scaling_factor: float = 1.0,
     ) -> None:
         super().__init__()
         self.encoder = nn.Conv2d(3, latent_channels, factor, stride=factor)
+        pixels = 3 * image_factor**2
         # A border of zeros would be a border of mean cells: a dark frame around bright pictures.
-        self.linear = nn.Conv2d(
-            latent_channels, 3 * image_factor**2, 3, padding=1, padding_mode="replicate"
-        )
-        self.residual = _Residual(latent_channels, image_factor, channels) if channels else None
+        self.coarse = nn.Conv2d(context_channels, pixels, 3, padding=1, padding_mode="replicate")
+        finer = latent_channels > context_channels
+        self.fine = nn.Conv2d(latent_channels, pixels, 1) if finer else None
 
     def encode(self, images: Tensor) -> PocketLatent:
         """N 3 H W -> N C H/p W/p."""
@@ -85,15 +85,14 @@ class PocketAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return F.conv2d(images, weight, self.encoder.bias[:channels], stride=stride)
 
     def decode(self, latents: Tensor) -> PocketSample:
-        """N C h w -> N 3 q*h q*w, with q the `image_factor`."""
-        sample = self.decode_linear(latents)
-        if self.residual is not None:
-            sample = sample + self.residual(latents)
-        return PocketSample(sample)
+        """N C h w -> N 3 q*h q*w, with q the `image_factor`.
 
-    def decode_linear(self, latents: Tensor) -> Tensor:
-        """N C h w -> N 3 q*h q*w: the least-squares reconstruction alone."""
-        return F.pixel_shuffle(self.linear(latents), self.config.image_factor)
+        Where C is D, channels beyond are ignored: they are finer than what this decoder draws.
+        """
+        cells = self.coarse(latents[:, : self.config.context_channels])
+        if self.fine is not None:
+            cells = cells + self.fine(latents)
+        return PocketSample(F.pixel_shuffle(cells, self.config.image_factor))
 
     def mirrored(self, latents: Tensor) -> Tensor:
         """N C h w -> N C h w of the mirrored pictures: every component is even or odd."""
@@ -102,55 +101,17 @@ class PocketAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return latents.flip(-1) * parity[:, None, None].to(latents)
 
     def cell_colours(self, latents: Tensor, *, loop: bool = False) -> Tensor:
-        """N C h w -> N 3 h w: the mean colour of every cell; in a loop columns wrap."""
-        assert self.linear.bias is not None
-        weight = torch.stack([part.mean(0) for part in self.linear.weight.chunk(3)])
-        bias = torch.stack([part.mean() for part in self.linear.bias.chunk(3)])
-        return F.conv2d(_padded(latents, 1, loop), weight, bias)
+        """N C h w -> N 3 h w: the mean colour of every cell; in a loop columns wrap.
+
+        It is in the coarse channels.
+        """
+        assert self.coarse.bias is not None
+        weight = torch.stack([part.mean(0) for part in self.coarse.weight.chunk(3)])
+        bias = torch.stack([part.mean() for part in self.coarse.bias.chunk(3)])
+        coarse = latents[:, : self.config.context_channels]
+        return F.conv2d(_padded(coarse, 1, loop), weight, bias)
 
 
 def _padded(cells: Tensor, rim: int, loop: bool) -> Tensor:
     padded = F.pad(cells, (0, 0, rim, rim), mode="replicate")
     return F.pad(padded, (rim, rim, 0, 0), mode="circular" if loop else "replicate")
-
-
-class _Residual(nn.Module):
-    """Convolutions at 1, 2, 4, ... pixels a cell's side, then one shuffle to the full size."""
-
-    def __init__(self, latent_channels: int, image_factor: int, channels: Sequence[int]) -> None:
-        super().__init__()
-        shuffle = image_factor >> (len(channels) - 1)
-        layers: list[nn.Module] = [
-            nn.Conv2d(latent_channels, channels[0], 3, padding=1, padding_mode="replicate")
-        ]
-        for width, next_width in zip(channels, [*channels[1:], 0], strict=True):
-            layers += [_Block(width), _Block(width)]
-            if next_width:
-                layers += [nn.Conv2d(width, 4 * next_width, 1), nn.PixelShuffle(2)]
-        last = nn.Conv2d(channels[-1], 3 * shuffle**2, 3, padding=1)
-        for layer in layers:  # torch's own start would let the signal fade from level to level
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
-        with torch.no_grad():  # training starts at the linear optimum
-            for parameter in last.parameters():
-                parameter.zero_()
-        self.layers = nn.Sequential(*layers, nn.SiLU(), last, nn.PixelShuffle(shuffle))
-
-    def forward(self, latents: Tensor) -> Tensor:
-        return self.layers(latents)  # type: ignore[no-any-return]
-
-
-class _Block(nn.Module):
-    """x + conv(silu(conv(silu(x)))), without normalisation."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.kaiming_normal_(self.first.weight, nonlinearity="linear")
-        with torch.no_grad():  # the block starts as the identity, whatever the depth
-            self.second.weight.zero_()
-
-    def forward(self, x: Tensor) -> Tensor:
-        moved: Tensor = self.second(F.silu(self.first(F.silu(x))))
-        return x + moved
