@@ -71,13 +71,13 @@ class PocketAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return PocketLatent(self.encoder(images))
 
     def encode_thumbnails(self, images: Tensor, reduction: int, channels: int) -> Tensor:
-        """N 3 H/k W/k -> N D H/p W/p: the first D channels of images k times as large.
+        """N 3 H/k W/k -> N K H/p W/p: the first K channels of images k times as large.
 
         Coarse channels hardly see what a thumbnail lacks.
 
         Args:
             reduction: k, a divisor of p.
-            channels: D.
+            channels: K.
         """
         weight = F.avg_pool2d(self.encoder.weight[:channels], reduction) * reduction**2
         assert self.encoder.bias is not None
