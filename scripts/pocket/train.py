@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import shutil
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ class Training:
         threads = self.arguments.threads
         build_refiner(self.folder, self.subjects, self.recipe["refiner"], threads)
 
+    @cached_property
     def windows(self) -> Windows:
         """What the UNet learns from: windows of all training renders' latents."""
         recipe = self.part("diffusion")
@@ -143,12 +145,12 @@ class Training:
         recipe = self.part("diffusion")
         coarse = self.recipe["autoencoder"]["context_channels"]
         stage = self.stage("diffusion", recipe["share"])
-        train_diffusion(stage, self.windows(), coarse, recipe, self.arguments.device)
+        train_diffusion(stage, self.windows, coarse, recipe, self.arguments.device)
 
     def run_fine(self) -> None:
         """Give the UNet the fine channels."""
         coarse = self.recipe["autoencoder"]["context_channels"]
-        fit_fine_output(self.folder, self.windows(), coarse, self.part("diffusion"))
+        fit_fine_output(self.folder, self.windows, coarse, self.part("diffusion"))
 
 
 def main() -> None:
