@@ -24,6 +24,16 @@ def image_tensor(image: np.ndarray) -> Tensor:
     return torch.from_numpy(to_tensor_range(image)).permute(2, 0, 1).unsqueeze(0)
 
 
+def load_autoencoder(folder: Path) -> PocketAutoencoder:
+    """The autoencoder of a model folder, in float32."""
+    model: PocketAutoencoder = PocketAutoencoder.from_pretrained(
+        folder / "vae",
+        torch_dtype=torch.float32,
+        low_cpu_mem_usage=False,  # otherwise diffusers advises to get accelerate
+    )
+    return model
+
+
 @torch.no_grad()
 def fit_closed_forms(folder: Path, renders: Sequence[Render], recipe: dict[str, Any]) -> None:
     """Write `vae/` and `vae_tiny/`.
@@ -35,7 +45,7 @@ def fit_closed_forms(folder: Path, renders: Sequence[Render], recipe: dict[str, 
     factor = recipe["factor"]
     old = None
     if (folder / "vae").exists():
-        old = PocketAutoencoder.from_pretrained(folder / "vae", torch_dtype=torch.float32)
+        old = load_autoencoder(folder)
         if old.config.latent_channels == channels:
             return
 
@@ -102,7 +112,7 @@ def encode_renders(
 
     With `rng` from a random sub-cell offset along the width, and one column shorter.
     """
-    model = PocketAutoencoder.from_pretrained(folder / "vae")
+    model = load_autoencoder(folder)
     factor = model.config.factor
     latents = []
     for render in renders:

@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from autoencoder import image_tensor
+from autoencoder import image_tensor, load_autoencoder
 from captions import PAPER_PROMPTS, attribute_prompts, evaluation_prompts
 from data import Render, render_all
 from scenes import SUBJECTS
@@ -77,7 +77,7 @@ class Bench:
     def judge(self) -> PocketFeatureNet:
         """The classifier that guidance does not use."""
         return PocketFeatureNet.from_pretrained(
-            self.folder / "features", torch_dtype=torch.float32
+            self.folder / "features", torch_dtype=torch.float32, low_cpu_mem_usage=False
         ).eval()
 
     @cached_property
@@ -226,7 +226,7 @@ def diversity(bench: Bench) -> dict[str, Any]:
 @torch.no_grad()
 def autoencoder(bench: Bench) -> dict[str, Any]:
     """PSNR (dB) and LPIPS-VGG of held-out renders through the autoencoder."""
-    model = PocketAutoencoder.from_pretrained(bench.folder / "vae", torch_dtype=torch.float32)
+    model = load_autoencoder(bench.folder)
     return _reconstructed(bench, lambda image: model.decode(model.encode(image).latent).sample)
 
 

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import torch
 import yaml
-from autoencoder import encode_renders, fit_closed_forms
+from autoencoder import encode_renders, fit_closed_forms, load_autoencoder
 from captions import caption
 from data import Render, render_all
 from diffusion import Windows, fit_fine_output, train_diffusion
@@ -32,8 +32,6 @@ from scenes.attributes import sample_attributes
 from text import train_text_encoder, train_tokenizer
 from training import Stage
 from workers import Workers
-
-from syncpano.models.pocket_autoencoder import PocketAutoencoder
 
 HERE = Path(__file__).resolve().parent
 STAGES = (
@@ -137,7 +135,7 @@ class Training:
         rng = np.random.default_rng(self.recipe["seed"])
         renders = self.renders()
         latents = encode_renders(self.folder, renders, rng)
-        mirrored = PocketAutoencoder.from_pretrained(self.folder / "vae").mirrored
+        mirrored = load_autoencoder(self.folder).mirrored
         return Windows(latents, renders, mirrored, recipe["caption_dropout"], recipe["styled"])
 
     def run_diffusion(self) -> None:

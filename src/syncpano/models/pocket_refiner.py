@@ -11,8 +11,7 @@ and each other, and gives them the sampled panorama's colours. docs/notes/pocket
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,26 +21,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syncpano.models.albums import Album
-from syncpano.models.cells import band_tops, means, palette_distances, smooth, stacked_cells
+from syncpano.models.bands import Band
+from syncpano.models.cells import band_tops, means, palette_distances, stacked_cells
 from syncpano.models.gradient_domain import ScreenedPoisson, differences_of, mean_differences
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
-from syncpano.models.quilt import sewn, stacked
-from syncpano.models.stretches import (
-    REACH,
-    Repetition,
-    Stretch,
-    Ways,
-    stretches_of,
-    varied_path,
-)
+from syncpano.models.quilt import stacked
+from syncpano.models.recalled import Recalled
+from syncpano.models.stretches import Repetition, Ways, stretches_of, varied_path
 
 THUMBNAIL = 8  # pixels of a render in one of its thumbnail, along either side
 _DOUBT = 8.0  # nats: no reader is surer than this
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
 _FEW = 12  # renders: the time that a path takes goes with their number's square
-# Nats. Where a render goes on in itself or in its own mirror image, the eye sees a pattern.
-_CHANGE, _SAME_RENDER, _SAME_PLACE = 120.0, 30.0, 1000.0
-_NEAR = 12  # cells: what counts as the same place of a render
 _SECOND_SUN = 1000.0  # nats that a column with another sun or moon costs
 _COLOUR_STRETCH = (1.0, 4.0)  # cells down and across: sampled colours count at this scale
 _BAND_FADE = 2  # cells
@@ -156,7 +147,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         shift = join.solve(*mean_differences(differences), own + missing) - own
         factor = vae.config.factor
         drawn = [
-            self._drawn(band, shift[:, top : top + config.height], factor, loop)
+            band.drawn(self.pictures, shift[:, top : top + config.height], factor, loop)
             for band, top in zip(bands, tops, strict=True)
         ]
         picture = stacked(drawn, [factor * top for top in tops], factor * _BAND_FADE)
@@ -179,7 +170,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         evidence: Tensor,
         vae: PocketAutoencoder,
         loop: bool,
-    ) -> _Band:
+    ) -> Band:
         """Which stretches of renders draw a band 1 C h W with colours 1 3 h W."""
         config: Any = self.config
         recalled = self._recall(evidence, sampled, vae, loop)
@@ -187,18 +178,20 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         wanted = latent[0, : config.key_channels].permute(2, 0, 1).flatten(1)  # W D
         layout = columns.square().sum(1) - 2 * wanted @ columns.T
         prices = config.layout_trust * layout + recalled.prices.repeat_interleave(config.width, 1)
-        ways = Ways.between(recalled.keys, self._surcharge(recalled), config.mismatch)
+        differing = torch.tensor([config.change[name] for name in self.readers])
+        surcharge = recalled.surcharge(differing.to(latent.device))
+        ways = Ways.between(recalled.keys, surcharge, config.mismatch)
         repetition = Repetition(recalled.places, config.again, recalled.suns, _SECOND_SUN)
         path = varied_path(prices, ways, repetition, ring=loop)
         contents = torch.cat([recalled.colours, differences_of(recalled.colours)], 1)
         cells = contents[path // config.width, :, :, path % config.width]  # W 15 h
-        return _Band(
+        return Band(
             stretches_of(path, config.width, ring=loop), recalled.renders, cells.permute(1, 2, 0)
         )
 
     def _recall(
         self, evidence: Tensor, sampled: Tensor, vae: PocketAutoencoder, loop: bool
-    ) -> _Recalled:
+    ) -> Recalled:
         """The renders that a prompt's evidence and a palette, 1 3 h W, may mean."""
         config: Any = self.config
         chosen = evidence.topk(min(config.candidates, len(evidence))).indices
@@ -216,7 +209,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         places = torch.arange(len(chosen) * config.width, device=prices.device)
         places = places.view(-1, config.width)  # R w
         suns = self.suns[chosen]
-        return _Recalled(
+        return Recalled(
             [(int(index), mirrored) for mirrored in (False, True) for index in chosen],
             vae.encode_thumbnails(thumbnails, THUMBNAIL, config.key_channels),
             torch.cat([colours, colours.flip(-1)]),
@@ -225,83 +218,3 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             torch.cat([suns, suns.flip(1)]).flatten(),
             self.classes[chosen].repeat(2, 1),
         )
-
-    def _surcharge(self, recalled: _Recalled) -> Tensor:
-        """S S: nats that a change from column to column costs, whatever is seen there."""
-        config: Any = self.config
-        renders = recalled.places[:: config.width] // config.width  # M
-        differ = recalled.classes[:, None] != recalled.classes
-        weights = torch.tensor([config.change[name] for name in self.readers]).to(differ.device)
-        prices: Tensor = _CHANGE + (differ * weights).sum(-1)
-        prices += _SAME_RENDER * (renders[:, None] == renders)
-        prices = prices.repeat_interleave(config.width, 0).repeat_interleave(config.width, 1)
-        # S S numbers follow; renders are numbered so far apart that near places are in one render.
-        place = (recalled.places + _NEAR * (recalled.places // config.width)).to(torch.int32)
-        near = (place[:, None] - place).abs_() < _NEAR
-        prices.masked_fill_(near, _SAME_PLACE)
-        return prices
-
-    def _drawn(self, band: _Band, shift: Tensor, factor: int, loop: bool) -> Tensor:
-        """3 p*h p*W: a band's stretches, their cells' colours shifted by 3 h W, sewn together."""
-        strips = self._strips(band, shift, factor, loop)
-        quilt = sewn(strips, 2 * REACH * factor, ring=loop)
-        if not loop:
-            return quilt
-        # It begins where the first stretch can be seen first.
-        return quilt.roll((band.stretches[0].place - REACH) * factor, -1)
-
-    def _strips(self, band: _Band, shift: Tensor, factor: int, loop: bool) -> Iterator[Tensor]:
-        """3 p*h n: every stretch, and a little of what is left and right of it in its render."""
-        last = len(band.stretches) - 1
-        for index, stretch in enumerate(band.stretches):
-            before = REACH if loop or index > 0 else 0
-            after = REACH if loop or index < last else 0
-            render, mirrored = band.renders[stretch.picture]
-            picture = self.pictures.picture(render)
-            if mirrored:
-                picture = picture.flip(-1)
-            start = (stretch.first - before) * factor
-            end = (stretch.first + stretch.length + after) * factor
-            places = torch.arange(stretch.place, stretch.place + stretch.length)
-            own = F.pad(shift[..., places % shift.shape[-1]], (before, after), mode="replicate")
-            # In place: fresh memory for every product would cost more than the arithmetic.
-            strip = picture[..., start:end].to(shift).div_(127.5).sub_(1)
-            yield strip.add_(smooth(own, factor)).clamp_(-1, 1)
-
-
-@dataclass(frozen=True)
-class _Recalled:
-    """Recalled renders and their mirror images.
-
-    Attributes:
-        renders: M, which render, and whether it is mirrored.
-        keys: M D h w, what is compared.
-        colours: M 3 h w, of the cells.
-        prices: W M, nats of each at every column of the panorama, up to a constant.
-        places: S, the column of a render that is seen; mirrored or not it is the same.
-        suns: S, whether a column shows the sun or the moon.
-        classes: M attributes, in the order of the readers.
-    """
-
-    renders: list[tuple[int, bool]]
-    keys: Tensor
-    colours: Tensor
-    prices: Tensor
-    places: Tensor
-    suns: Tensor
-    classes: Tensor
-
-
-@dataclass(frozen=True)
-class _Band:
-    """What a band of a panorama is drawn from.
-
-    Attributes:
-        stretches: from left to right.
-        renders: what their pictures are: which render, and whether it is mirrored.
-        cells: 15 h W, the stretches' colours and their differences to neighbours in the render.
-    """
-
-    stretches: list[Stretch]
-    renders: list[tuple[int, bool]]
-    cells: Tensor
