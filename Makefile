@@ -52,8 +52,7 @@ build: setup  ## build the wheel and the source archive into dist/
 pocket: setup  ## train the embedded model for BUDGET minutes (resumes) and embed it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[pocket]"
 	$(BIN)/python scripts/pocket/train.py --budget-minutes $(BUDGET) --device $(DEVICE)
-	$(BIN)/python scripts/pocket/export.py --loss-scales pocket=0.12 style=0.03 \
-		--guidance-scale 3 --guided-share 0.3 --temperature 0.8
+	$(BIN)/python scripts/pocket/export.py
 
 reproduction: setup  ## tables S2 and S3 on the embedded model; VGG=FILE is VGG-16's trunk
 	@test -n "$(VGG)" || { echo "error: VGG=FILE is missing (docs/metrics.md)" >&2; exit 2; }

@@ -1,6 +1,6 @@
 """Write a run's weights as the embedded model: fp16 safetensors in the diffusers layout.
 
-python scripts/pocket/export.py --folder runs/pocket --loss-scales pocket=0.12 style=0.03
+python scripts/pocket/export.py --folder runs/pocket
 """
 
 from __future__ import annotations
@@ -9,9 +9,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
+import yaml
 from captions import class_words, known_words
 from safetensors.torch import load_file, save_file
+
+HERE = Path(__file__).resolve().parent
 
 MODEL_INDEX = {
     "_class_name": "StableDiffusionPipeline",
@@ -38,8 +42,12 @@ PARTS = (
 )
 
 
-def export(run: Path, target: Path, facts: dict[str, object]) -> None:
-    """Copy every part of a run, weights in float16, and write the model's index and card."""
+def export(run: Path, target: Path, facts: dict[str, Any]) -> None:
+    """Copy every part of a run, weights in float16, and write the model's index and card.
+
+    Args:
+        facts: what the recipe's section `card` says.
+    """
     for part in PARTS:
         (target / part).mkdir(parents=True, exist_ok=True)
         for file in sorted((run / part).iterdir()):
@@ -70,28 +78,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/pocket"))
     parser.add_argument("--out", type=Path, default=Path("src/syncpano/pocket"))
-    parser.add_argument(
-        "--loss-scales", type=_factor, nargs="+", metavar="LOSS=FACTOR", required=True
-    )
-    parser.add_argument("--guidance-scale", type=float, required=True)
-    parser.add_argument("--guided-share", type=float, required=True)
-    parser.add_argument("--temperature", type=float, required=True)
+    parser.add_argument("--recipe", type=Path, default=HERE / "recipe.yaml")
     arguments = parser.parse_args()
-    facts = {
-        "loss_scales": dict(arguments.loss_scales),
-        "guidance_scale": arguments.guidance_scale,
-        "guided_share": arguments.guided_share,
-        "temperature": arguments.temperature,
-    }
-    export(arguments.folder, arguments.out, facts)
+    recipe = yaml.safe_load(arguments.recipe.read_text())
+    export(arguments.folder, arguments.out, recipe["card"])
     size = sum(file.stat().st_size for file in arguments.out.rglob("*") if file.is_file())
     print(f"{size / 1e6:.1f} MB in {arguments.out}", file=sys.stderr)
-
-
-def _factor(text: str) -> tuple[str, float]:
-    """`pocket=0.12` -> ("pocket", 0.12)."""
-    name, _, factor = text.partition("=")
-    return name, float(factor)
 
 
 if __name__ == "__main__":
