@@ -29,11 +29,11 @@ import diffusion  # noqa: E402
 import fidelity_curve  # noqa: E402
 from autoencoder import fit_closed_forms, image_tensor  # noqa: E402
 from data import Render, render_all  # noqa: E402
+from judges import RegressionJudge, style_of  # noqa: E402
 from refiner import balanced, suns_of  # noqa: E402
 from scenes import attributes_of, render, suns, terrain  # noqa: E402
 from scenes.attributes import CLASSES, sample_attributes  # noqa: E402
 from scenes.sky import paint_sky  # noqa: E402
-from style_judge import StyleJudge  # noqa: E402
 from text import CaptionReader, tokenize, train_text_encoder, train_tokenizer  # noqa: E402
 from training import Stage  # noqa: E402
 from transform import CellTransform, LeastSquares, fit_transform  # noqa: E402
@@ -313,7 +313,7 @@ def test_the_judge_of_styles_learns_textures_whatever_their_colours_and_numbers(
         return list(flat.astype(np.uint8))
 
     styles = ["cartoon"] * 6 + ["photo"] * 30
-    judge = StyleJudge(Raw(), windows(True, 6) + windows(False, 30), styles)
+    judge = RegressionJudge(style_of(Raw()), windows(True, 6) + windows(False, 30), styles)
     assert judge.votes(windows(True, 5)) == ["cartoon"] * 5
     assert judge.votes(windows(False, 5)) == ["photo"] * 5
 

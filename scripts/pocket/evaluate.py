@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -22,8 +23,8 @@ import torch
 from autoencoder import image_tensor, load_autoencoder
 from captions import PAPER_PROMPTS, attribute_prompts, evaluation_prompts
 from data import Render, render_all
+from judges import RegressionJudge, style_of
 from scenes import SUBJECTS
-from style_judge import StyleJudge
 from torch import Tensor
 from torch.nn import functional as F
 from transform import cells, fit_transform
@@ -42,7 +43,8 @@ from syncpano.pipeline import Studio
 
 SIDE = 512
 WEIGHTS = (0.0, 5.0, 10.0, 15.0, 20.0)
-_STYLE_SEEDS = 60  # renders a subject that the judge of styles learns from
+_SUBJECT_SEEDS = 20  # renders a subject that the judge of subjects learns from
+_STYLE_SEEDS = 60  # the same for the judge of styles
 _PHOTO_SEEDS = 15  # of them those whose photos it looks at, which are seven of ten renders
 _PCA_RENDERS = 12  # a subject, as in the recipe
 _COMPONENTS = (64, 128, 192, 224)
@@ -75,7 +77,7 @@ class Bench:
 
     @cached_property
     def judge(self) -> PocketFeatureNet:
-        """The classifier that guidance does not use."""
+        """The shipped classifier, which guidance does not use."""
         return PocketFeatureNet.from_pretrained(
             self.folder / "features", torch_dtype=torch.float32, low_cpu_mem_usage=False
         ).eval()
@@ -86,7 +88,22 @@ class Bench:
         return LPIPS("vgg", device=torch.device("cpu"), weights=self.weights)
 
     @cached_property
-    def style_judge(self) -> StyleJudge:
+    def vgg(self) -> Vgg16Features:
+        """Features that were taught on photos."""
+        return Vgg16Features("cpu", self.weights)
+
+    @cached_property
+    def subject_judge(self) -> RegressionJudge:
+        """Who names subjects, taught on renders of training."""
+        renders = list(render_all(self.renders, list(SUBJECTS), _SUBJECT_SEEDS, 1024))
+        return RegressionJudge(
+            lambda image: self.vgg(image)[0],
+            [render.load()[:, :SIDE] for render in renders],
+            [render.attributes.subject for render in renders],
+        )
+
+    @cached_property
+    def style_judge(self) -> RegressionJudge:
         """Who names styles, taught on renders of training."""
         renders = render_all(self.renders, list(SUBJECTS), _STYLE_SEEDS, 1024)
         taught = [
@@ -96,7 +113,7 @@ class Bench:
         ]
         windows, styles = zip(*taught, strict=True)
         vgg = StyleLoss(device=torch.device("cpu"), weights=self.weights)
-        return StyleJudge(vgg, windows, styles)
+        return RegressionJudge(style_of(vgg), windows, styles)
 
     def paint(self, prompt: str, **settings: Any) -> np.ndarray:
         """A panorama, uint8 H W 3."""
@@ -109,11 +126,17 @@ class Bench:
         image = self.paint(prompt, **settings)
         return crops(image)
 
-    @torch.no_grad()
     def votes(self, images: Sequence[np.ndarray], head: str) -> list[str]:
-        """What each window is taken for: by the judge of styles, or by the judge's head."""
+        """What each window is taken for, by the best judge that there is for this head."""
+        if head == "subject":
+            return self.subject_judge.votes(images)
         if head == "style":
             return self.style_judge.votes(images)
+        return self.shipped_votes(images, head)
+
+    @torch.no_grad()
+    def shipped_votes(self, images: Sequence[np.ndarray], head: str) -> list[str]:
+        """What the shipped judge takes each window for, which sees it at 96 pixels."""
         logits = self.judge(torch.cat([image_tensor(image) for image in images]))[head]
         return [self.judge.config.heads[head][int(i)] for i in logits.argmax(1)]
 
@@ -128,16 +151,35 @@ def crops(image: np.ndarray) -> list[np.ndarray]:
 
 
 def recognition(bench: Bench) -> dict[str, Any]:
-    """Share of 16 windows a subject that the judge names rightly, in phrasings never trained."""
-    shares = {}
+    """Share of 16 windows a subject that the judge names rightly, in phrasings never trained.
+
+    Beside it: by the shipped judge; of windows that no refiner drew, four a subject; and of
+    held-out renders, which is what the judge itself can tell.
+    """
+    shares, shipped, unrefined = {}, [], []
     for number, subject in enumerate(SUBJECTS):
+        prompts = list(evaluation_prompts(subject))
         images = [
             window
-            for i, prompt in enumerate(evaluation_prompts(subject))
+            for i, prompt in enumerate(prompts)
             for window in bench.windows(prompt, 4, seed=100 * number + i)
         ]
         shares[subject] = mean(vote == subject for vote in bench.votes(images, "subject"))
-    return {"mean": mean(shares.values()), "worst": min(shares.values()), **shares}
+        shipped += [vote == subject for vote in bench.shipped_votes(images, "subject")]
+        bare = bench.windows(prompts[0], 4, seed=100 * number, refine=False)
+        unrefined += [vote == subject for vote in bench.votes(bare, "subject")]
+    return {
+        "mean": mean(shares.values()),
+        "worst": min(shares.values()),
+        "by_shipped_judge": mean(shipped),
+        "unrefined": mean(unrefined),
+        "renders": mean(
+            vote == render.attributes.subject
+            for render in bench.held_out(6)
+            for vote in bench.votes([render.load()[:, :SIDE]], "subject")
+        ),
+        **shares,
+    }
 
 
 def attributes(bench: Bench) -> dict[str, Any]:
@@ -196,13 +238,13 @@ def _first_six() -> list[tuple[str, str]]:
 
 def _seen(bench: Bench, panoramas: Iterable[tuple[np.ndarray, str]]) -> dict[str, float]:
     """Means over panoramas, uint8 H W 3, each with the subject that its windows should show."""
-    rows: dict[str, list[float]] = {"intra_lpips": [], "recognised": [], "edges": []}
+    rows: dict[str, list[float]] = defaultdict(list)
     for image, subject in panoramas:
         windows = crops(image)
         tensors = torch.cat([image_tensor(window) for window in windows])
         rows["intra_lpips"].append(float(pair_distances(bench.lpips, tensors).mean()))
-        votes = bench.votes(windows, "subject")
-        rows["recognised"].append(mean(vote == subject for vote in votes))
+        for name, judge in (("recognised", bench.votes), ("by_shipped_judge", bench.shipped_votes)):
+            rows[name].append(mean(vote == subject for vote in judge(windows, "subject")))
         rows["edges"].append(edge_energy(image))
     return {name: mean(values) for name, values in rows.items()}
 
@@ -265,12 +307,11 @@ def fidelity(bench: Bench) -> dict[str, Any]:
     As many of each, of every subject: the distance depends on how many there are. Beside it those
     of other held-out renders, the least to hope for, and of samples that no refiner drew.
     """
-    extractor = Vgg16Features("cpu", bench.weights)
     renders = bench.held_out(2 * _FIDELITY_RENDERS)
     half = len(renders) // 2
 
     def drawn(some: Sequence[Render]) -> Gaussian:
-        return _gaussian(extractor, (window for r in some for window in crops(r.load())))
+        return _gaussian(bench.vgg, (window for r in some for window in crops(r.load())))
 
     def painted(**settings: Any) -> Gaussian:
         windows = (
@@ -281,7 +322,7 @@ def fidelity(bench: Bench) -> dict[str, Any]:
             )
             for window in bench.windows(prompt, 4, 1000 + seed, **settings)
         )
-        return _gaussian(extractor, windows)
+        return _gaussian(bench.vgg, windows)
 
     truth = drawn(renders[:half])
     others = {
@@ -292,7 +333,7 @@ def fidelity(bench: Bench) -> dict[str, Any]:
     return {
         **{name: frechet_distance(gaussian, truth) for name, gaussian in others.items()},
         "windows": 2 * half,
-        "features": extractor.name,
+        "features": bench.vgg.name,
     }
 
 

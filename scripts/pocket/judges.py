@@ -1,0 +1,90 @@
+"""Who names subjects and styles in evaluation: logistic regression on features of VGG-16.
+
+# N images, c channels of a convolution, D numbers of a picture
+
+The shipped judge sees pictures at 96 pixels, where skiers are dots and the outlines and flat tones
+that make a cartoon are gone. VGG-16 has seen photos only, the regressions renders only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from autoencoder import image_tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Look = Callable[[Tensor], Tensor]  # 1 3 H W in [-1, 1] -> D
+
+_SIDE = 256  # pixels: outlines and skiers are still seen, at a quarter of the price
+_LAYERS = 3  # convolutions that tell styles: more of them tell no more
+_DECAY = 1e-3
+_STEPS = 150  # of L-BFGS
+
+
+class Grams(Protocol):
+    """Such as `StyleLoss`."""
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """1 3 H W in [-1, 1] -> Gram matrices 1 c c, one a convolution."""
+        ...
+
+
+def style_of(grams: Grams) -> Look:
+    """The first Gram matrices' upper halves: what style means in the field (Gatys, CVPR 2016)."""
+
+    def look(image: Tensor) -> Tensor:
+        matrices = grams.features(image)[:_LAYERS]
+        halves = [gram[0][tuple(torch.triu_indices(*gram.shape[1:]))] for gram in matrices]
+        values = torch.cat(halves)
+        return values.sign() * values.abs().sqrt()
+
+    return look
+
+
+class RegressionJudge:
+    """Names what windows show."""
+
+    def __init__(self, look: Look, windows: Sequence[np.ndarray], labels: Sequence[str]) -> None:
+        """Learn from windows, uint8 H W 3, and what they were rendered to show."""
+        self._look, self._names = look, sorted(set(labels))
+        features = self._features(windows)
+        self._mean, self._std = features.mean(0), features.std(0) + 1e-6
+        self._line = nn.Linear(features.shape[1], len(self._names))
+        nn.init.zeros_(self._line.weight)
+        self._fit(features, torch.tensor([self._names.index(label) for label in labels]))
+
+    @torch.no_grad()
+    def votes(self, windows: Sequence[np.ndarray]) -> list[str]:
+        """What each window is taken for."""
+        logits = self._logits(self._features(windows))
+        return [self._names[int(i)] for i in logits.argmax(1)]
+
+    def _logits(self, features: Tensor) -> Tensor:
+        logits: Tensor = self._line((features - self._mean) / self._std)
+        return logits
+
+    def _fit(self, features: Tensor, labels: Tensor) -> None:
+        rarity = len(labels) / labels.bincount()  # every label counts the same
+        optimiser = torch.optim.LBFGS(
+            self._line.parameters(), max_iter=_STEPS, line_search_fn="strong_wolfe"
+        )
+
+        def loss() -> Tensor:
+            optimiser.zero_grad()
+            value = F.cross_entropy(self._logits(features), labels, rarity)
+            value = value + _DECAY * self._line.weight.square().sum()
+            value.backward()
+            return value
+
+        optimiser.step(loss)
+
+    @torch.no_grad()
+    def _features(self, windows: Sequence[np.ndarray]) -> Tensor:
+        """N D."""
+        smaller = (cv2.resize(w, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) for w in windows)
+        return torch.stack([self._look(image_tensor(window)) for window in smaller])
