@@ -35,7 +35,7 @@ class Grams(Protocol):
 
 
 def style_of(grams: Grams) -> Look:
-    """The first Gram matrices' upper halves: what style means in the field (Gatys, CVPR 2016)."""
+    """Upper halves of the first Gram matrices: style as Gatys et al. (CVPR 2016) measure it."""
 
     def look(image: Tensor) -> Tensor:
         matrices = grams.features(image)[:_LAYERS]
@@ -85,6 +85,6 @@ class RegressionJudge:
 
     @torch.no_grad()
     def _features(self, windows: Sequence[np.ndarray]) -> Tensor:
-        """N D."""
+        """N D: what the network sees in each window."""
         smaller = (cv2.resize(w, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) for w in windows)
         return torch.stack([self._look(image_tensor(window)) for window in smaller])
