@@ -38,6 +38,7 @@ from syncpano.experiments import (
     parse_experiment,
 )
 from syncpano.gallery import identity, model_identity
+from syncpano.models.folder import JUDGE
 from syncpano.models.source import resolve_source
 from syncpano.plan import plan
 
@@ -193,6 +194,16 @@ def test_retrained_networks_beside_the_model_make_other_panoramas(
         (folder / name).write_text("{}")
         found.add(model_identity(source))
     assert len(found) == 3
+
+
+def test_another_judge_leaves_the_panoramas_as_they_are(tiny_model: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "copy")
+    source = replace(resolve_source(str(folder), download=False), family="pocket")
+    before = model_identity(source)
+    (folder / JUDGE).mkdir()
+    for name in ("config.json", "diffusion_pytorch_model.safetensors"):
+        (folder / JUDGE / name).write_text("{}")
+    assert model_identity(source) == before
 
 
 def test_changed_numerics_make_other_panoramas_and_the_changelog_says_so(

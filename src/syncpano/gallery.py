@@ -19,7 +19,7 @@ from syncpano.config import SYNC as SYNC_PANEL
 from syncpano.config import PanoramaConfig, Value, settings
 from syncpano.errors import SyncPanoError
 from syncpano.experiments import FIRST_REFERENCE_SEED, Experiment, Layout, Row, config_of
-from syncpano.models.folder import PARTS, content_hash
+from syncpano.models.folder import JUDGE, PARTS, content_hash
 from syncpano.models.source import ModelSource
 from syncpano.plan import count_calls, plan
 
@@ -141,10 +141,11 @@ class Curator:
 
 
 def model_identity(source: ModelSource) -> str:
-    """A hash of the model's weights and configs, and of the networks that the pocket model adds."""
+    """A hash of the model's weights and configs, and of what else the pocket model paints with."""
     assert source.folder is not None, "the source was resolved without a download"
     if source.family == "pocket":  # its perceptual loss and small decoder lie in the folder too
         extra = [*source.folder.rglob("*.json"), *source.folder.rglob("*.safetensors")]
+        extra = [path for path in extra if path.parent.name != JUDGE]
     else:  # what other programs keep in the same snapshot does not matter
         extra = [path for part in PARTS for path in (source.folder / part).glob("*.json")]
         extra += (source.folder / "vae_tiny").glob("*")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from syncpano.errors import SyncPanoError
 from syncpano.metrics.fingerprint import fingerprint
-from syncpano.models.folder import read_json, require_weights
+from syncpano.models.folder import JUDGE, read_json, require_weights
 from syncpano.models.parts import load_part
 from syncpano.models.pocket_features import PocketFeatureNet
 from syncpano.models.source import resolve_source
@@ -47,12 +47,12 @@ class PocketFeatures:
             SyncPanoError: the model has no such folder.
         """
         source = resolve_source(model, download=False)
-        if source.folder is None or not (source.folder / "features" / "config.json").is_file():
+        if source.folder is None or not (source.folder / JUDGE / "config.json").is_file():
             raise SyncPanoError(
-                f"{model} has no features/ folder with a network that judges pictures",
+                f"{model} has no {JUDGE}/ folder with a network that judges pictures",
                 hint="the pocket model has one: `--judge pocket`",
             )
-        return cls.from_folder(source.folder / "features", device)
+        return cls.from_folder(source.folder / JUDGE, device)
 
     @classmethod
     def from_folder(cls, folder: Path, device: str) -> PocketFeatures:

@@ -19,6 +19,7 @@ PARTS = {
     "tokenizer": "tokenizer_config.json",
     "scheduler": "scheduler_config.json",
 }
+JUDGE = "features"  # of the pocket model: a network for the metrics, which paints nothing
 WEIGHT_STEMS = ("diffusion_pytorch_model", "model")
 _HEADER_LIMIT = 100 * 2**20  # safetensors' own limit
 _SHA256 = re.compile(r"[0-9a-f]{64}")
