@@ -77,7 +77,8 @@ def test_every_number_says_which_features_made_it(cli: Cli, judge: Path, picture
 
 def test_order_batch_and_cache_change_nothing(cli: Cli, judge: Path, pictures: Path) -> None:
     files = [pictures / "a.png", pictures / "b.png"]
-    metrics = ("--metrics", "intra-pocket,fid,giqa", "--features", "pocket", "--crop", 32)
+    metrics = ("--metrics", "intra-pocket,pocket-fit,fid,giqa", "--features", "pocket")
+    metrics += ("--crop", 32, "--prompt", "a waterfall")
     reference = ("--reference", pictures)
     first = measured(cli, judge, *files, *metrics, *reference, "--no-cache", "--batch", 1)
     again = measured(cli, judge, *files, *metrics, *reference, "--no-cache", "--batch", 3)
@@ -85,7 +86,7 @@ def test_order_batch_and_cache_change_nothing(cli: Cli, judge: Path, pictures: P
     from_cache = measured(cli, judge, *files[::-1], *metrics, *reference)
     assert kept["metrics"] == from_cache["metrics"]
     assert kept["images"] == from_cache["images"]
-    for name in ("intra_pocket", "fid", "giqa"):
+    for name in ("intra_pocket", "pocket_fit", "fid", "giqa"):
         means = [result["metrics"][name]["mean"] for result in (first, again, kept)]
         assert means == pytest.approx([means[0]] * 3, rel=1e-3, abs=ROUNDING)
 
@@ -186,6 +187,21 @@ def test_prompts_and_windows_come_from_the_run_log(
     result = measured(cli, judge, moved, "--metrics", "pocket-fit")
     assert result["images"][0]["prompt"] == "a waterfall"
     assert 0 <= result["images"][0]["pocket_fit"] <= 100
+
+
+def test_pocket_fit_is_the_mean_over_all_native_crops(
+    cli: Cli, judge: Path, tmp_path: Path
+) -> None:
+    for name, pixels in {"one": scene(1, 1), "other": scene(2, 1), "both": montage(1, 2)}.items():
+        save(pixels, tmp_path / f"{name}.png")
+    fits = {
+        Path(image["path"]).stem: image["pocket_fit"]
+        for image in measured(
+            cli, judge, tmp_path, "--metrics", "pocket-fit", "--prompt", "a waterfall"
+        )["images"]
+    }
+    assert fits["one"] != pytest.approx(fits["other"], rel=1e-4)
+    assert fits["both"] == pytest.approx((fits["one"] + fits["other"]) / 2, rel=1e-5)
 
 
 def test_prompt_metrics_without_a_prompt_say_what_to_do(

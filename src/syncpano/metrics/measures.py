@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -67,16 +67,16 @@ def measure(metric: str, picture: Picture, settings: Settings, tools: Instrument
     prompt = prompt_of(picture, settings)
     if metric == "clip":
         return np.array(tools.clip(crop, prompt))
-    return np.array(tools.judge.prompt_fit(crop, prompt) or [])
+    batches = _batches(picture, boxes, settings)
+    fits = [fit for batch in batches for fit in tools.judge.prompt_fit(batch, prompt) or []]
+    return np.array([np.mean(fits)] if fits else [])
 
 
 def reference_features(picture: Picture, settings: Settings, tools: Instruments) -> Array:
     """N d: the features of all native crops of a reference picture."""
     boxes, _ = boxes_of(picture, settings)
-    crops = to_tensor([_cut(picture, box) for box in boxes])
-    starts = range(0, len(crops), settings.batch)
-    batches = [tools.extractor(crops[start : start + settings.batch]) for start in starts]
-    return torch.cat(batches).double().numpy()
+    features = [tools.extractor(batch) for batch in _batches(picture, boxes, settings)]
+    return torch.cat(features).double().numpy()
 
 
 def what_decides(metric: str, picture: Picture, settings: Settings, tools: Instruments) -> str:
@@ -89,10 +89,11 @@ def what_decides(metric: str, picture: Picture, settings: Settings, tools: Instr
         return f"{metric} by {made_by} of {picture.digest} at {boxes}"
     if metric in OF_SETS:  # they share their features
         return f"features by {made_by} of {picture.digest} at {random_crop}"
-    if metric == "pocket-fit":
-        made_by += f" and its words {tools.judge.vocabulary}"
     prompt = prompt_of(picture, settings)
-    return f"{metric} by {made_by} of {picture.digest} at {random_crop} for {prompt!r}"
+    if metric == "clip":
+        return f"clip by {made_by} of {picture.digest} at {random_crop} for {prompt!r}"
+    made_by += f" and its words {tools.judge.vocabulary}"
+    return f"pocket-fit by {made_by} of {picture.digest} at {boxes} for {prompt!r}"
 
 
 def prompt_of(picture: Picture, settings: Settings) -> str:
@@ -140,3 +141,8 @@ def to_tensor(crops: Sequence[NDArray[np.uint8]]) -> Tensor:
 
 def _cut(picture: Picture, box: Box) -> NDArray[np.uint8]:
     return picture.pixels[box.top : box.top + box.size, box.left : box.left + box.size]
+
+
+def _batches(picture: Picture, boxes: Sequence[Box], settings: Settings) -> Iterator[Tensor]:
+    for start in range(0, len(boxes), settings.batch):
+        yield to_tensor([_cut(picture, box) for box in boxes[start : start + settings.batch]])
