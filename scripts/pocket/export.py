@@ -45,6 +45,8 @@ PARTS = (
 def export(run: Path, target: Path, facts: dict[str, Any]) -> None:
     """Copy every part of a run, weights in float16, and write the model's index and card.
 
+    The refiner keeps its own formats: its heads are small, and which render is laid hangs on them.
+
     Args:
         facts: what the recipe's section `card` says.
     """
@@ -52,11 +54,10 @@ def export(run: Path, target: Path, facts: dict[str, Any]) -> None:
         (target / part).mkdir(parents=True, exist_ok=True)
         for file in sorted((run / part).iterdir()):
             if file.suffix == ".safetensors":
-                halves = {
-                    name: tensor.half() if tensor.is_floating_point() else tensor
-                    for name, tensor in load_file(file).items()
-                }
-                save_file(halves, target / part / file.name, metadata={"format": "pt"})
+                tensors = load_file(file)
+                if part != "refiner":
+                    tensors = {name: tensor.half() for name, tensor in tensors.items()}
+                save_file(tensors, target / part / file.name, metadata={"format": "pt"})
             elif file.suffix == ".json":
                 content = json.loads(file.read_text())
                 content.pop("_name_or_path", None)  # where it was trained
