@@ -136,7 +136,7 @@ class Bench:
 
     @torch.no_grad()
     def shipped_votes(self, images: Sequence[np.ndarray], head: str) -> list[str]:
-        """What the shipped judge takes each window for, which sees it at 160 pixels."""
+        """What the shipped judge takes each window for; it sees it smaller than the others do."""
         logits = self.judge(torch.cat([image_tensor(image) for image in images]))[head]
         return [self.judge.config.heads[head][int(i)] for i in logits.argmax(1)]
 
