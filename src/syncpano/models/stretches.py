@@ -92,20 +92,22 @@ def _cheapest(
     if after is not None:
         total += _NEVER * (len(prices) + 1)
         total[after] = 0.0
-    steps = []
+    # The totals are kept, not the way that each was reached by: one path alone asks for its ways.
+    sources, totals = ways.sources.flatten(), []
     for place, price in enumerate(prices):
         if place > 0 or after is not None:
-            total, way = (total[ways.sources] + ways.prices).min(1)
-            steps.append(way)
+            totals.append(total)
+            reached = total.index_select(0, sources).view_as(ways.prices)
+            total = reached.add_(ways.prices).amin(1)
         total = total + price
-    if before is not None:
-        into = ways.sources[before]
-        last = int(into[(total[into] + ways.prices[before]).argmin()])
-    else:
-        last = int(total.argmin())
-    path = [last]
-    for way in reversed(steps):
-        path.append(int(ways.sources[path[-1], way[path[-1]]]))
+
+    def source(total: Tensor, column: int) -> int:
+        into = ways.sources[column]
+        return int(into[(total[into] + ways.prices[column]).argmin()])
+
+    path = [int(total.argmin()) if before is None else source(total, before)]
+    for total in reversed(totals):
+        path.append(source(total, path[-1]))
     if after is not None:
         path.pop()
     return torch.tensor(path[::-1], device=prices.device)
