@@ -59,6 +59,11 @@ class Ways:
         cheapest = prices.topk(min(_WAYS, len(prices)), dim=0, largest=False)
         return cls(cheapest.indices.T.contiguous(), cheapest.values.T.contiguous())
 
+    def into(self, column: int, total: Tensor) -> int:
+        """The column to come from into another, where a path to each of all costs `total`, S."""
+        sources = self.sources[column]
+        return int(sources[(total[sources] + self.prices[column]).argmin()])
+
 
 def _surroundings(columns: Tensor, shift: int) -> Tensor:
     """M w D -> S D': around the edge to the left of every column, or `shift` columns further."""
@@ -100,14 +105,9 @@ def _cheapest(
             reached = total.index_select(0, sources).view_as(ways.prices)
             total = reached.add_(ways.prices).amin(1)
         total = total + price
-
-    def source(total: Tensor, column: int) -> int:
-        into = ways.sources[column]
-        return int(into[(total[into] + ways.prices[column]).argmin()])
-
-    path = [int(total.argmin()) if before is None else source(total, before)]
+    path = [int(total.argmin()) if before is None else ways.into(before, total)]
     for total in reversed(totals):
-        path.append(source(total, path[-1]))
+        path.append(ways.into(path[-1], total))
     if after is not None:
         path.pop()
     return torch.tensor(path[::-1], device=prices.device)
