@@ -279,6 +279,8 @@ def initial_noise(seed: int, channels: int, height: int, width: int) -> Tensor:
 
 def to_image(pixels: Tensor) -> Image.Image:
     """1 3 H W in [-1, 1] -> RGB, rounded to 8 bits once."""
-    # One copy, then in place: a wide picture is what a run's memory grows by.
-    levels = pixels[0].clamp(-1, 1).add_(1).mul_(127.5).round_().to(torch.uint8)  # 3 H W
-    return Image.fromarray(levels.permute(1, 2, 0).contiguous().cpu().numpy(), "RGB")
+    # Channel by channel: copies of a wide picture are what a run's memory grows by.
+    levels = [
+        channel.clamp(-1, 1).add_(1).mul_(127.5).round_().to(torch.uint8) for channel in pixels[0]
+    ]
+    return Image.fromarray(torch.stack(levels, -1).cpu().numpy(), "RGB")
