@@ -46,6 +46,8 @@ ROWS: dict[str, tuple[str | None, dict[str, Any]]] = {
     ),
     "fast, even steps": ("fast", {"initial_span": None}),
     "fast, predicting twice": ("fast", {"predict_once": False}),
+    "fast, eight windows": ("fast", {"stride": 384}),
+    "fast, colder": ("fast", {"temperature": 0.5}),
     "draft": ("draft", {}),
 }
 # Shown on the plot's vertical axes: coherence by networks that guidance never sees, fidelity, fit.
