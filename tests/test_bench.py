@@ -54,6 +54,13 @@ def test_every_preset_is_a_valid_plan(cli: Cli, name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("model", ["pocket", "sd2"])
+@pytest.mark.parametrize("name", SPEED_PRESETS)
+def test_every_preset_closes_a_loop_of_the_default_width(cli: Cli, name: str, model: str) -> None:
+    done = cli("generate", "a", "--config", name, "--model", model, "--loop", "--dry-run")
+    assert done.code == 0, done.err
+
+
 def test_presets_cost_less_and_less(cli: Cli) -> None:
     def passes(name: str) -> int:
         done = cli("generate", "a", "--config", name, "--model", "sd2", "--dry-run", "--json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -138,3 +139,15 @@ def test_what_does_not_fit_is_refused_with_a_hint(
 def test_a_stride_that_does_not_close_the_loop_is_refused() -> None:
     with pytest.raises(SyncPanoError, match="cannot close a loop"):
         plan_grid(64, 375, 64, 16, loop=True)
+
+
+@given(st.integers(2, 9), st.integers(1, 9), st.integers(0, 30))
+def test_a_stride_that_divides_no_window_closes_every_loop(
+    size: int, stride: int, more: int
+) -> None:
+    assume(stride < size and size % stride)
+    width = size + more
+    lefts = [window.left for window in plan_grid(size, width, size, stride, loop=True).windows]
+    gaps = {after - before for before, after in pairwise([*lefts, lefts[0] + width])}
+    assert max(gaps) <= stride
+    assert max(gaps) - min(gaps) <= 1

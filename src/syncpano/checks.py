@@ -11,6 +11,7 @@ from syncpano.errors import SyncPanoError
 from syncpano.layers import check_types
 from syncpano.models.source import ModelSource
 from syncpano.schedule import sync_steps
+from syncpano.windows import closes_ring
 
 MAX_PIXELS = 2**28  # 512 x 524,288: ten times the longest panorama anybody has shown
 MAX_STEPS = 1000  # the length of the noise schedules that these models were trained on
@@ -206,7 +207,7 @@ def _check_stride(config: PanoramaConfig, source: ModelSource) -> None:
             hint=f"use `--stride {max(stride // factor, 1) * factor}`",
         )
     ring = config.method != "bld" and config.windows == "overlapping"  # the others need no fit
-    if config.loop and ring and config.width % stride:
+    if config.loop and ring and not closes_ring(config.width, window, stride):
         below = config.width // stride * stride
         widths = [below + stride] if below < window else [below, below + stride]
         raise SyncPanoError(

@@ -1,9 +1,10 @@
 """Where the windows of a panorama lie. Pure Python; every length is in latent cells.
 
 A window is a square of the model's native `sample_size`. An open axis is covered from border to
-border, its last window flush with the far border. A closed axis (`loop`) is a ring: one window
-starts at every stride, so that no place on it is special; where the stride divides the window,
-every column is covered by equally many windows.
+border, its last window flush with the far border. A closed axis (`loop`) is a ring, on which no
+place is special: where the stride divides the window, one starts at every stride, and every column
+is covered by equally many; by other strides they cannot be, and windows are spread as evenly as
+whole cells allow.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def plan_grid(height: int, width: int, size: int, stride: int, *, loop: bool = F
 
     Raises:
         SyncPanoError: a side is shorter than a window, the stride is not in 1..size, or the
-            stride does not close the loop.
+            stride divides the window and not the loop.
     """
     if min(height, width) < size:
         raise SyncPanoError(
@@ -64,7 +65,7 @@ def plan_grid(height: int, width: int, size: int, stride: int, *, loop: bool = F
             f"stride {stride} is not between 1 and the window of {size} cells",
             hint=f"use a quarter of the window: {size // 4}",
         )
-    lefts = ring_offsets(width, stride) if loop else open_offsets(width, size, stride)
+    lefts = ring_offsets(width, size, stride) if loop else open_offsets(width, size, stride)
     tops = open_offsets(height, size, stride)
     return _grid(height, width, size, tops, lefts)
 
@@ -95,14 +96,24 @@ def open_offsets(length: int, size: int, stride: int) -> tuple[int, ...]:
     return tuple(offsets)
 
 
-def ring_offsets(length: int, stride: int) -> tuple[int, ...]:
-    """First cells of the windows along a closed axis, which the stride must divide."""
-    if length % stride:
+def closes_ring(length: int, size: int, stride: int) -> bool:
+    """Whether every column of a ring is covered as evenly as the stride can cover it."""
+    return length % stride == 0 or size % stride != 0
+
+
+def ring_offsets(length: int, size: int, stride: int) -> tuple[int, ...]:
+    """First cells of the fewest windows along a closed axis, at most a stride apart.
+
+    Raises:
+        SyncPanoError: the stride divides the window and not the axis.
+    """
+    if not closes_ring(length, size, stride):
         raise SyncPanoError(
             f"windows every {stride} cells cannot close a loop of {length} cells evenly",
             hint="choose a width that is a multiple of the stride",
         )
-    return tuple(range(0, length, stride))
+    count = -(-length // stride)
+    return tuple(i * length // count for i in range(count))
 
 
 def _shifted_open_offsets(length: int, size: int, offset: int) -> tuple[int, ...]:
