@@ -66,8 +66,13 @@ def test_the_score_is_a_hundred_times_the_cosine_of_transformers_own_pipeline(
 
 def test_a_clip_that_is_not_there_says_what_works_offline() -> None:
     with pytest.raises(SyncPanoError) as caught:
-        ClipScore("cpu")
+        ClipScore("cpu", "syncpano/nothing-of-this-name")
     assert "pocket-fit" in caught.value.hint
+
+
+def test_a_folder_that_holds_no_clip_is_not_looked_for_on_the_hub(tmp_path: Path) -> None:
+    with pytest.raises(SyncPanoError, match="cannot be loaded as CLIP"):
+        ClipScore("cpu", str(tmp_path))
 
 
 def test_inception_that_cannot_be_had_says_what_works_offline(

@@ -117,13 +117,31 @@ def test_what_was_found_for_a_model_is_left_behind_after_any_number_of_runs(
     assert planned["source"]["guidance_scale"] == "default"
 
 
-def test_another_method_starts_without_the_stride_of_the_first(
-    cli: Cli, tiny_flags: list[str]
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("--method", "independent"), ("--method", "multi")),
+        (("--windows", "shifted"), ("--windows", "overlapping")),
+    ],
+)
+def test_windows_side_by_side_pass_their_stride_on_to_no_others(
+    cli: Cli, tiny_flags: list[str], first: tuple[str, str], second: tuple[str, str]
 ) -> None:
     flags = [*tiny_flags, "--width", "128"]
-    cli("generate", "A waterfall", *flags, "--method", "independent", "-o", "first.png")
-    again = ("--from", "first.png", "--method", "multi", "--dry-run", "--json")
+    cli("generate", "A waterfall", *flags, *first, "-o", "first.png")
+    assert runlog.read(Path("first.png"))["windows"]["stride"] == 64
+    again = ("--from", "first.png", *second, "--dry-run", "--json")
     assert json.loads(cli("generate", *again).out)["windows"]["stride"] == 16
+
+
+def test_a_stride_without_effect_is_logged_as_asked_and_resumed(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    flags = [*tiny_flags, "--windows", "shifted", "--stride", "32"]
+    cli("generate", "A waterfall", *flags)
+    log = runlog.read(Path("out/a-waterfall-0.png"))
+    assert (log["config"]["stride"], log["windows"]["stride"]) == (32, 64)
+    assert cli("generate", "A waterfall", *flags, "--resume").code == 0
 
 
 def test_a_log_says_what_auto_came_to_wherever_model_and_machine_decide() -> None:

@@ -57,7 +57,7 @@ def loss_of(config: PanoramaConfig, source: ModelSource) -> str:
 def stride_of(config: PanoramaConfig, source: ModelSource) -> int:
     """Pixels from window to window: as asked, or a quarter of the window, or side by side."""
     window = source.window * source.vae_factor
-    if config.method == "independent":
+    if config.method == "independent" or config.windows == "shifted":
         return window
     if config.stride is not None:
         return config.stride

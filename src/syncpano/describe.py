@@ -27,7 +27,8 @@ def resolved(
     source = model.source
     found: dict[str, Any] = {
         "revision": source.revision,
-        "stride": stride_of(config, source),
+        # What was asked for stays, also where it has no effect: `--resume` compares it.
+        "stride": stride_of(config, source) if config.stride is None else config.stride,
         **sampling_of(config, model),
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
@@ -51,7 +52,11 @@ def describe(log: runlog.Log, config: PanoramaConfig, layout: Plan, model: Laten
         "vae_factor": source.vae_factor,
         "licence": source.licence,
     }
-    log["windows"] = {"count": len(grid.windows), "anchor": grid.anchor, "stride": config.stride}
+    log["windows"] = {
+        "count": len(grid.windows),
+        "anchor": grid.anchor,
+        "stride": layout.stride * source.vae_factor,
+    }
     log["sync"] = {"steps": list(layout.weights), "weights": list(layout.weights.values())}
     log["environment"] = machine.environment(model.device, model.dtype)
 

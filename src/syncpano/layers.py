@@ -121,13 +121,13 @@ def log_layer(path: Path, given: Collection[str] = ()) -> Layer:
     Args:
         given: names that stronger layers give. What the earlier run found for its own model
             (stride, loss, ...) is left out where they name a model, and the stride, which follows
-            from the method too, where they name a method.
+            from the method and the kind of windows too, where they name one.
     """
     log = runlog.read(path)
     values = _checked(log["config"], str(path))
     found = frozenset(name for name in values if was_auto(log, name))
     left_out = found if "model" in given else frozenset()
-    if "method" in given:
+    if not {"method", "windows"}.isdisjoint(given):
         left_out |= found & {"stride"}
     kept = {name: value for name, value in values.items() if name not in left_out}
     return Layer(f"{FROM}{path.name}", kept, found)

@@ -176,16 +176,17 @@ def _measure(
 ) -> tuple[Evaluation, dict[str, Any]]:
     if not settings.metrics:
         raise SyncPanoError("no metric was asked for", hint=f"metrics: {', '.join(METRICS)}")
-    quiet_libraries()
     from dataclasses import asdict, replace
 
-    from syncpano.metrics.cache import MeasurementCache, default_folder
-    from syncpano.metrics.evaluation import Evaluator, check_sets
     from syncpano.metrics.pictures import find_pictures
-    from syncpano.models.precision import resolve_device
 
     pictures = find_pictures(paths)
     others = find_pictures([reference]) if reference else []
+    quiet_libraries()
+    from syncpano.metrics.cache import MeasurementCache, default_folder
+    from syncpano.metrics.evaluation import Evaluator, check_sets
+    from syncpano.models.precision import resolve_device
+
     check_sets(settings.metrics, pictures, others)
     settings = replace(settings, device=str(resolve_device(settings.device)))
     folder = None if no_cache else cache or default_folder()

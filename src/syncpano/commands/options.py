@@ -58,7 +58,7 @@ def _option(item: Setting) -> Any:
 def shown_default(item: Setting) -> str:
     """The default as help and tables show it."""
     assert item.default is not MISSING
-    return shown(item.default) or "empty"
+    return shown(item.default)
 
 
 def shown(value: object) -> str:
@@ -67,6 +67,8 @@ def shown(value: object) -> str:
         return "auto"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value == "":
+        return "empty"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -120,7 +120,7 @@ def _download(trunk: Trunk, path: Path) -> None:
         raise SyncPanoError(
             f"{trunk.name} ({trunk.download}) is not cached and cannot be fetched from "
             f"{urlparse(url).hostname}: {reason}",
-            hint="give its trunk by `--loss-weights FILE`, or use `--model pocket`, whose loss "
-            "is embedded",
+            hint="give its trunk by `--loss-weights FILE`; embedded are `--model pocket` with "
+            "its loss, and `intra-pocket` among the metrics",
             exit_code=RUN_FAILED,
         ) from error

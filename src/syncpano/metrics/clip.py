@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
 from syncpano.metrics.fingerprint import fingerprint
 from syncpano.metrics.settings import CLIP_MODEL
+from syncpano.models.hub import check_reachable
 
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
@@ -31,14 +33,12 @@ class ClipScore:
         Raises:
             SyncPanoError: it is not cached and cannot be fetched, or is no CLIP.
         """
-        from transformers import AutoTokenizer, CLIPModel
-
         try:
-            self._network: Any = CLIPModel.from_pretrained(model, use_safetensors=True)
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(model)
-        except (OSError, ValueError, KeyError) as error:
+            self._network, self._tokenizer = _cached_or_fetched(model)
+        except (OSError, ValueError, KeyError, SyncPanoError) as error:
+            reason = f"{model} cannot be loaded as CLIP: {first_line(error)}"
             raise SyncPanoError(
-                f"{model} cannot be loaded as CLIP: {first_line(error)}",
+                error.message if isinstance(error, SyncPanoError) else reason,
                 hint="give a folder by `--clip-model`, or use the metric `pocket-fit` offline",
                 exit_code=RUN_FAILED,
             ) from error
@@ -58,3 +58,23 @@ class ClipScore:
         output = self._network(pixel_values=pixels, **tokens)
         cosine = F.cosine_similarity(output.image_embeds, output.text_embeds)
         return [100 * float(value) for value in cosine.cpu()]
+
+
+def _cached_or_fetched(model: str) -> tuple[Any, Any]:
+    try:
+        return _load(model, local_files_only=True)
+    except OSError:
+        if Path(model).exists():
+            raise
+    check_reachable(model)
+    return _load(model, local_files_only=False)
+
+
+def _load(model: str, *, local_files_only: bool) -> tuple[Any, Any]:
+    """Network and tokenizer."""
+    from transformers import AutoTokenizer, CLIPModel
+
+    network = CLIPModel.from_pretrained(
+        model, use_safetensors=True, local_files_only=local_files_only
+    )
+    return network, AutoTokenizer.from_pretrained(model, local_files_only=local_files_only)

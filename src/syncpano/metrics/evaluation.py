@@ -211,7 +211,7 @@ def check_sets(metrics: Sequence[str], paths: Sequence[Path], reference: Sequenc
     of_sets = [metric for metric in metrics if metric in OF_SETS]
     if of_sets and not reference:
         raise SyncPanoError(
-            f"{', '.join(of_sets)} compare with reference pictures, and there are none",
+            f"there are no reference pictures to compare with, for {', '.join(of_sets)}",
             hint="give a folder by `--reference DIR`",
         )
     if len(paths) < 2 and set(of_sets) - {"giqa"}:

@@ -50,6 +50,18 @@ def download_component(repo: str, *, progress: bool = True) -> Path:
     return _download(repo, None, wanted, progress=progress)
 
 
+def check_reachable(repo: str) -> None:
+    """Ask the Hub for a repository, once and briefly, where its client would try for half a minute.
+
+    Raises:
+        SyncPanoError: the Hub cannot be reached, or has no such repository.
+    """
+    from huggingface_hub import HfApi
+
+    with _hub_errors(repo, None):
+        HfApi().model_info(repo, timeout=TIMEOUT_SECONDS)
+
+
 def _download(
     repo: str, revision: str | None, wanted: Callable[[list[str]], list[str]], *, progress: bool
 ) -> Path:
