@@ -13,11 +13,10 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,8 @@ from torch import Tensor
 
 import repeat
 from syncpano import files, machine, pipeline
+from syncpano.comparison import paired
+from syncpano.config import PanoramaConfig
 from syncpano.experiments import paper_prompts
 from syncpano.layers import config_layer, resolve, values_layer
 from syncpano.metrics.colour import colour_distance
@@ -38,17 +39,11 @@ from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.pipeline import Studio, initial_noise
 
 Patch = Callable[[], Any]  # a context manager under which panoramas are painted
+Numbers = tuple[float, ...]
+Columns = list[tuple[float, ...]]
 
 
-@dataclass(frozen=True)
-class Found:
-    """Means over panoramas."""
-
-    seconds: float
-    cpu_seconds: float
-    coherence: float
-    colour: float
-    fit: float
+MEASURED = ("Intra-Pocket", "colour distance", "prompt fit %")  # after both times
 
 
 @contextmanager
@@ -129,29 +124,32 @@ def shallow(unet: Any, views: Tensor, t: Tensor, deep: Tensor) -> Tensor:
     return result
 
 
-def measure(
-    preset: str, model: str, patch: Patch, prompts: Sequence[str], seeds: int, judge: PocketFeatures
-) -> Found:
-    """Paint every prompt and seed under a patch."""
-    studio, numbers = Studio(), []
-    for prompt in prompts:
-        for seed in range(seeds):
-            layers = [values_layer("script", {"model": model, "seed": seed}), config_layer(preset)]
-            config = resolve(layers).config(prompt=prompt)
-            studio.loaded(config)
-            started, cpu_started = time.perf_counter(), time.process_time()
-            with patch():
-                image = studio.generate(config).image
-            taken = time.perf_counter() - started, time.process_time() - cpu_started
-            pixels = np.asarray(image)
-            boxes = native_boxes(*pixels.shape[:2], pixels.shape[0])
-            crops = [pixels[b.top : b.top + b.size, b.left : b.left + b.size] for b in boxes]
-            tensors = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 127.5 - 1
-            fits = judge.prompt_fit(tensors, prompt) or [math.nan]
-            with torch.no_grad():
-                distance = float(pair_distances(judge, tensors, 4).double().mean())
-            numbers.append((*taken, distance, fmean(colour_distance(crops)), fmean(fits)))
-    return Found(*(fmean(column) for column in zip(*numbers, strict=True)))
+def painted(config: PanoramaConfig, patch: Patch, studio: Studio, judge: PocketFeatures) -> Numbers:
+    """Seconds, processor seconds and what is `MEASURED` of one panorama under a patch."""
+    studio.loaded(config)
+    started, cpu_started = time.perf_counter(), time.process_time()
+    with patch():
+        image = studio.generate(config).image
+    taken = time.perf_counter() - started, time.process_time() - cpu_started
+    pixels = np.asarray(image)
+    boxes = native_boxes(*pixels.shape[:2], pixels.shape[0])
+    crops = [pixels[b.top : b.top + b.size, b.left : b.left + b.size] for b in boxes]
+    tensors = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    fits = judge.prompt_fit(tensors, config.prompt) or [math.nan]
+    with torch.no_grad():
+        distance = float(pair_distances(judge, tensors, 4).double().mean())
+    return *taken, distance, fmean(colour_distance(crops)), fmean(fits)
+
+
+def line(name: str, columns: Columns, others: Columns) -> str:
+    """A row: medians of the times, means of the rest and, beside them, paired with the preset's."""
+    cells = [name, *(f"{median(column):.2f}" for column in columns[:2])]
+    for column, other in zip(columns[2:], others[2:], strict=True):
+        cells.append(f"{fmean(column):.4g}")
+        difference = paired(column, other)
+        if columns is not others and difference and difference.error is not None:
+            cells[-1] += f" ({difference.mean:+.2g} ± {difference.error:.2g})"
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -175,27 +173,29 @@ def main() -> None:
         patch = style_noise(share, source.window)
         trials[f"shared style noise, {share:.0%}"] = arguments.preset, patch
     trials["deep features reused"] = arguments.preset, deep_features_reused(2, 8)
-    found = {
-        name: measure(preset, arguments.model, patch, prompts, arguments.seeds, judge)
-        for name, (preset, patch) in trials.items()
-    }
+    found: dict[str, list[Numbers]] = {name: [] for name in trials}
+    studio = Studio()
+    for prompt in prompts:
+        for seed in range(arguments.seeds):
+            for name, (preset, patch) in trials.items():  # in turns: machines have slow minutes
+                own = values_layer("script", {"model": arguments.model, "seed": seed})
+                config = resolve([own, config_layer(preset)]).config(prompt=prompt)
+                found[name].append(painted(config, patch, studio, judge))
+    columns = {name: list(zip(*numbers, strict=True)) for name, numbers in found.items()}
     rows = [
-        "| setting | seconds | processor seconds | Intra-Pocket | colour distance | prompt fit % |",
+        f"| setting | seconds | processor seconds | {' | '.join(MEASURED)} |",
         "| --- | --- | --- | --- | --- | --- |",
+        *(line(name, mine, columns[arguments.preset]) for name, mine in columns.items()),
     ]
-    for name, f in found.items():
-        rows.append(
-            f"| {name} | {f.seconds:.2f} | {f.cpu_seconds:.2f} | {f.coherence:.3f} "
-            f"| {f.colour:.2f} | {f.fit:.1f} |"
-        )
     environment = machine.environment(torch.device("cpu"), torch.float32)
     text = (
         "# Levers beside the presets\n\n"
         f"Made by `{repeat.command(__file__, parser, arguments)}`: {len(prompts)} prompts x "
         f"{arguments.seeds} seeds, the same noise in every row but the style noise's own, model "
         f"{source.id} (weights {content_hash(source.folder)[:12]}), judged by {judge.name}. "
-        f"{environment['device_name']}, {environment['threads']} threads. Lower is better but for "
-        "prompt fit.\n\n" + "\n".join(rows) + "\n"
+        f"{environment['device_name']}, {environment['threads']} threads. In turns; medians of the "
+        f"times, means of the rest, and the paired difference from {arguments.preset} with its "
+        "standard error. Lower is better but for prompt fit.\n\n" + "\n".join(rows) + "\n"
     )
     files.write_atomic(arguments.markdown, text.encode(), overwrite=True)
     print(text)
