@@ -42,7 +42,6 @@ Patch = Callable[[], Any]  # a context manager under which panoramas are painted
 Numbers = tuple[float, ...]
 Columns = list[tuple[float, ...]]
 
-
 MEASURED = ("Intra-Pocket", "colour distance", "prompt fit %")  # after both times
 
 

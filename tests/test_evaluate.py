@@ -127,10 +127,7 @@ def test_a_picture_too_small_for_the_networks_is_skipped(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (
-            ("--metrics", "fid"),
-            "there are no reference pictures",
-        ),  # not: Inception cannot be fetched
+        (("--metrics", "fid"), "no reference pictures"),  # not: Inception cannot be fetched
         (("--crop", "0"), "--crop"),
         (("--cache", "a-file"), "a-file cannot be written"),
     ],
