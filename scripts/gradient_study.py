@@ -33,6 +33,7 @@ from syncpano.models.source import resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.montage import average, crop
 from syncpano.pipeline import Studio, initial_noise
+from syncpano.plan import plan
 from syncpano.plots import as_png
 from syncpano.sampler import Batches, Synchronization, synchronize
 from syncpano.windows import Grid, plan_grid
@@ -84,7 +85,8 @@ class Setting:
 
     def bound(self, decoder: GradientDecoder = "full") -> BoundDiffusion:
         """The model under the config's prompt."""
-        return bound(replace(self.config, gradient_decoder=decoder), self.model)
+        config = replace(self.config, gradient_decoder=decoder)
+        return bound(plan(config, self.model.source), self.model)
 
 
 @torch.no_grad()

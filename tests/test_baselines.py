@@ -125,7 +125,16 @@ def test_a_latent_that_is_not_finite_names_the_step(denoiser: NoisingDenoiser) -
         bld(latent, denoiser, growing(8, 8))
 
 
-def test_ring_windows_close_without_a_gap() -> None:
-    windows = extension_windows(8, 22, 8, 4, loop=True)
-    assert windows[0] == Window(0, 7, 8)
-    assert len(windows) == 5
+@pytest.mark.parametrize("length", [12, 22, 24, 96])
+@pytest.mark.parametrize("stride", range(1, 8))
+def test_the_last_window_joins_both_ends_of_a_ring(length: int, stride: int) -> None:
+    windows = extension_windows(8, length, 8, stride, loop=True)
+    assert windows[0] == Window(0, (length - 8) // 2, 8)
+    known: set[int] = set()
+    inner = set()  # columns that lie in one window together with the column before
+    for window in windows:
+        columns = [(window.left + offset) % length for offset in range(8)]
+        assert not known.issuperset(columns)  # something is left to paint
+        known.update(columns)
+        inner.update(columns[1:])
+    assert inner == set(range(length))

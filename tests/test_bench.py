@@ -140,6 +140,16 @@ def test_the_embedded_models_operations_are_those_of_what_draws_its_picture() ->
         assert count_flops(studio, config, painted) == pytest.approx(counted.total, rel=0.02)
 
 
+def test_fused_attention_costs_what_its_products_do() -> None:
+    query, key, value = (torch.randn(1, 2, 32, 16, requires_grad=True) for _ in range(3))
+    with OperationCounter() as fused:
+        torch.nn.functional.scaled_dot_product_attention(query, key, value).sum().backward()
+    with OperationCounter() as plain:
+        (((query @ key.mT) / 4).softmax(-1) @ value).sum().backward()
+    # Backwards the fused one makes the attention map again: a fifth product beside four.
+    assert fused.total == plain.total * 7 / 6
+
+
 def test_a_failing_case_fails_with_its_own_words(tiny_model: Path) -> None:
     wanted = PanoramaConfig("A waterfall", model=str(tiny_model), width=40)
     with pytest.raises(SyncPanoError, match="width 40"):
@@ -154,6 +164,7 @@ def test_a_failing_case_fails_with_its_own_words(tiny_model: Path) -> None:
         (["--widths", "wide"], "widths 'wide'"),
         (["--widths", "96", "--width", "96"], "`--width` and `--widths`"),
         (["--presets", "exact", "--widths", "8"], "width 8"),
+        (["--presets", "exact,tiny"], "exact and tiny differ in device"),
     ],
 )
 def test_bad_input_ends_before_anything_is_timed(
@@ -170,6 +181,37 @@ def test_a_page_that_exists_is_kept(cli: Cli, tiny_flags: list[str]) -> None:
     assert done.code == 2
     assert "--overwrite" in done.err
     assert Path("page.md").read_text() == "mine"
+
+
+@pytest.fixture
+def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process is started: every case has taken a second."""
+    run = {
+        "seconds": 1.0,
+        "cpu_seconds": 1.0,
+        "load_seconds": 1.0,
+        "flops": 1,
+        "matmul_flops_per_second": 1.0,
+    }
+    run |= {"process_bytes": 1, "device_bytes": None, "model": {"id": "x", "hash": "0" * 64}}
+    versions = dict.fromkeys(("python", "syncpano", "torch", "diffusers"), "1")
+    where = dict.fromkeys(("dtype", "device", "device_name", "threads", "platform"), "x")
+    run |= {"environment": where | {"versions": versions}}
+    monkeypatch.setattr(bench, "run_case", lambda _: run)
+
+
+def test_a_page_repeats_what_the_environment_set(
+    cli: Cli, tiny_flags: list[str], untimed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNCPANO_GUIDANCE_SCALE", "3")
+    done = cli("bench", "--presets", "first3", "--json", *tiny_flags)
+    assert "--guidance-scale 3" in json.loads(done.out)["command"]
+
+
+def test_a_flag_without_effect_is_named(cli: Cli, tiny_flags: list[str], untimed: None) -> None:
+    done = cli("bench", "--presets", "multidiffusion,first3", "--gradient", "x0", *tiny_flags)
+    assert "multidiffusion: `--gradient` has no effect" in done.err
+    assert "first3: `--gradient`" not in done.err
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from syncpano.checks import too_strong, validate, without_effect
+from syncpano.checks import validate
 from syncpano.config import PanoramaConfig
 from syncpano.errors import BAD_INPUT, SyncPanoError
 from syncpano.models.source import ModelSource
@@ -23,7 +23,9 @@ SD = ModelSource(
     vae_factor=8,
     latent_channels=4,
     licence="test",
-    prediction_type="epsilon",
+    trained_steps=1000,
+    clips=False,
+    has_refiner=False,
 )
 GOOD = PanoramaConfig(prompt="A waterfall")
 
@@ -59,6 +61,7 @@ GOOD = PanoramaConfig(prompt="A waterfall")
          "`--initial-span 0.2` is out of range", "between 0.01 and 0.16"),
         ({"sync_every": 0}, "`--sync-every 0`", "at least 1"),
         ({"steps": 0}, "`--steps 0`", "between 1 and 1000"),
+        ({"steps": 1001}, "`--steps 1001`", "between 1 and 1000"),
         ({"guidance_scale": math.nan}, "`--guidance-scale nan`", "give a number"),
         ({"guided_share": 1.5}, "`--guided-share 1.5` is out of range", "between 0 and 1"),
         ({"temperature": 0.0}, "`--temperature 0.0` is out of range", "between 0.01 and 1"),
@@ -91,40 +94,12 @@ def test_the_hint_of_a_loop_that_does_not_close_gives_widths_that_do() -> None:
         validate(replace(GOOD, loop=True, width=width), SD)
 
 
-@pytest.mark.parametrize(
-    ("change", "explicit", "said"),
-    [
-        ({"sync_weight": 0.0}, {"sync_freq"}, ["`--sync-freq` has no effect with `--w 0`"]),
-        ({"method": "multi"}, {"loss", "seed"}, ["`--loss` has no effect with `--method multi`"]),
-        ({"method": "independent"}, {"stride"}, ["`--stride` has no effect"]),
-        ({"method": "independent"}, {"loop"}, ["`--loop` has no effect"]),
-        ({"windows": "shifted"}, {"stride"}, ["`--stride` has no effect"]),
-        ({"method": "bld"}, {"blend"}, ["`--blend` has no effect with `--method bld`"]),
-        ({"compare": "noisy"}, {"gradient"}, ["`--gradient` has no effect"]),
-        ({"compare": "noisy"}, {"predict_once"}, ["`--predict-once` has no effect"]),
-        ({"sync_weight": 0.0}, {"initial_span"}, ["`--initial-span` has no effect with `--w 0`"]),
-        ({"guidance_scale": 1.0}, {"negative_prompt"}, ["`--negative-prompt` has no effect"]),
-        ({}, {"sync_freq", "stride", "loss"}, []),
-        ({"sync_weight": 0.0}, set(), []),
-    ],
-)
-def test_a_setting_without_effect_is_named_if_somebody_asked_for_it(
-    change: dict[str, object], explicit: set[str], said: list[str]
-) -> None:
-    found = without_effect(replace(GOOD, **change), explicit)  # type: ignore[arg-type]
-    assert len(found) == len(said)
-    assert all(sentence.startswith(start) for sentence, start in zip(found, said, strict=True))
-
-
-def test_the_style_loss_with_the_default_weight_is_doubted() -> None:
-    style = replace(GOOD, loss="style")
-    (sentence,) = too_strong(style, {"loss"})
-    assert "w = 20" in sentence
-    assert "`--w 0.1`" in sentence
-    assert too_strong(style, {"loss", "sync_weight"}) == []
-    assert too_strong(replace(style, method="multi"), {"loss"}) == []
-    assert too_strong(replace(style, sync_weight=0.1), set()) == []  # of an earlier run
-    assert too_strong(GOOD, set()) == []
+def test_a_schedule_that_clips_wants_the_solver_that_can() -> None:
+    clipping = replace(SD, clips=True)
+    validate(GOOD, clipping)
+    with pytest.raises(SyncPanoError, match="unipc cannot clip") as caught:
+        validate(replace(GOOD, scheduler="unipc"), clipping)
+    assert "`--scheduler ddim`" in caught.value.hint
 
 
 def test_the_paper_has_21_windows_and_its_weights() -> None:

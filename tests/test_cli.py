@@ -267,24 +267,29 @@ def test_debug_shows_the_traceback_that_others_do_not_see(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "code", "unwanted"),
     [
-        ["--help"],
-        ["generate", "--help"],
-        ["generate", "A waterfall", "--model", "sd2", "--dry-run"],
+        (["--help"], 0, {"torch", "diffusers", "transformers", "numpy"}),
+        (["generate", "--help"], 0, {"torch", "diffusers", "transformers", "numpy"}),
+        (["generate", "A waterfall", "--model", "sd2", "--dry-run"], 0, {"torch", "numpy"}),
+        (["generate", "A waterfall", "--width", "100"], 2, {"torch", "numpy"}),
+        (["evaluate", "missing.png"], 2, {"torch", "transformers", "PIL"}),
+        (["reproduce", "table-s9"], 2, {"torch", "numpy"}),
     ],
-    ids=" ".join,
+    ids=str,
 )
-def test_help_and_dry_run_load_no_heavy_library(arguments: list[str]) -> None:
-    code = (
+def test_help_and_refusals_load_no_heavy_library(
+    arguments: list[str], code: int, unwanted: set[str]
+) -> None:
+    script = (
         "import sys; from syncpano.cli import run; code = run(sys.argv[1:]); "
-        "assert not {'torch', 'diffusers', 'transformers', 'numpy'} & set(sys.modules); "
-        "sys.exit(code)"
+        "print(*sys.modules, file=sys.stderr); sys.exit(code)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
+    assert not unwanted & set(done.stderr.split())
 
 
 def test_the_module_is_the_command() -> None:

@@ -115,6 +115,28 @@ def test_a_bad_file_is_named_skipped_and_makes_exit_1(
     assert "Traceback" not in outcome.err
 
 
+def test_a_set_that_cannot_be_compared_is_no_success(
+    cli: Cli, judge: Path, pictures: Path, tmp_path: Path
+) -> None:
+    save(scene(3, 1), tmp_path / "one" / "a.png")
+    flags = ("--features", "pocket", "--judge", judge, "--device", "cpu")
+    outcome = cli("evaluate", pictures, "--metrics", "fid", "--reference", tmp_path / "one", *flags)
+    assert outcome.code == 1
+    assert "fid leave pictures out: there are fewer than two crops" in outcome.err
+
+
+def test_a_crop_of_a_montage_is_one_of_its_windows(
+    cli: Cli, judge: Path, tiny_flags: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "apart.png"
+    flags = [*tiny_flags, "--width", 128, "--method", "independent", "--output", path]
+    assert cli("generate", "A waterfall", *flags).code == 0
+    measured(cli, judge, path, "--metrics", "colour")
+    outcome = cli("evaluate", path, "--metrics", "colour", "--crop", 32, "--judge", judge)
+    assert outcome.code == 2
+    assert "crops of 32 would cut through them" in outcome.err
+
+
 def test_a_picture_too_small_for_the_networks_is_skipped(
     cli: Cli, judge: Path, pictures: Path
 ) -> None:
@@ -212,8 +234,11 @@ def test_prompt_metrics_without_a_prompt_say_what_to_do(
     assert "--prompt" in outcome.err
     given = measured(cli, judge, pictures, "--metrics", "pocket-fit", "--prompt", "a waterfall")
     assert given["metrics"]["pocket_fit"]["n"] == 3
-    stranger = measured(cli, judge, pictures, "--metrics", "pocket-fit", "--prompt", "a spaceship")
-    assert stranger["metrics"]["pocket_fit"]["mean"] is None
+    stranger = cli(
+        "evaluate", pictures, "--metrics", "pocket-fit", "--prompt", "a spaceship", "--judge", judge
+    )
+    assert stranger.code == 0
+    assert "knows no word of their prompts" in stranger.err
 
 
 def test_by_prompt_compares_only_the_same_prompt(

@@ -106,6 +106,14 @@ def test_the_prompts_and_numbers_are_the_papers() -> None:
         ({"bars": [bar("stays", "fid", "a", "a")]}, "intra-lpips"),
         ({"bars": [bar("falls", "fud", "a", "a")]}, "fid"),
         ({"rows": [{"name": "a", "paper": {"lpips": [1, 2]}}]}, "intra_lpips"),
+        ({"rows": [{"name": "a", "paper": {"fid": 28.3}}]}, "a mean and its standard deviation"),
+        ({"rows": [{"name": "a", "paper": 3}]}, "a mapping"),
+        ({"rows": [{"name": "a", "config": 3}]}, "a mapping"),
+        ({"rows": [{"name": 3}]}, "a text"),
+        ({"rows": [{"name": "a", "x": "w"}]}, "a number"),
+        ({"layouts": [{"name": "wide", "config": [1]}]}, "a mapping"),
+        ({"base": "steps"}, "a mapping"),
+        ({"bars": [{**bar("drops", "fid", "a", "a"), "least": "half"}]}, "a number"),
     ],
 )
 def test_a_wrong_experiment_says_what_to_do(change: dict[str, object], message: str) -> None:

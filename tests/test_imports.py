@@ -27,6 +27,7 @@ LAYERS = [
             "runlog",
             "interrupts",
             "checks",
+            "advice",
             "plan",
         ),
         *("models.__init__", "models.source", "models.layout", "models.aliases", "models.folder"),

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.metrics import pairs
@@ -17,9 +18,10 @@ from syncpano.metrics.colour import colour_distance, palette_distance, to_lab
 from syncpano.metrics.crops import native_boxes, random_box
 from syncpano.metrics.measures import to_tensor
 from syncpano.metrics.pairs import pair_distances, reduce_pairs
+from syncpano.metrics.pictures import read_picture
 from syncpano.metrics.pocket_features import PocketFeatures
 from syncpano.metrics.structure import edge_energy, seam_score
-from tests.pictures import SHARED_VGG, SIDE, montage, scene, tiny_judge
+from tests.pictures import SHARED_VGG, SIDE, montage, save, scene, tiny_judge
 
 needs_vgg = pytest.mark.skipif(not SHARED_VGG.exists(), reason="no ../shared/weights with VGG-16")
 ROUNDING = 1e-6  # float32 networks, convolutions grouped differently
@@ -88,6 +90,21 @@ def test_identical_crops_have_perceptual_distance_zero(
 ) -> None:
     loss = request.getfixturevalue(name)
     assert intra(loss, np.tile(scene(1, 1), (1, 3, 1))) == pytest.approx(0, abs=ROUNDING)
+
+
+def test_grey_of_16_bits_is_the_grey_of_8(tmp_path: Path) -> None:
+    grey = scene(1)[..., 0]
+    save(grey, tmp_path / "8.png")
+    save((grey.astype(np.uint16) * 257), tmp_path / "16.png")
+    eight, sixteen = (read_picture(tmp_path / f"{bits}.png").pixels for bits in (8, 16))
+    assert np.array_equal(eight, sixteen)
+
+
+def test_a_photo_is_read_as_it_is_shown(tmp_path: Path) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6  # the camera stood on its side
+    Image.fromarray(scene(1)).save(tmp_path / "a.jpg", exif=turned)
+    assert read_picture(tmp_path / "a.jpg").pixels.shape == (3 * SIDE, SIDE, 3)
 
 
 @needs_vgg

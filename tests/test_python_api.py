@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,16 @@ def test_a_studio_keeps_its_model(tiny: dict[str, Any], monkeypatch: pytest.Monk
         config = PanoramaConfig(prompt="A waterfall", seed=seed, **tiny)
         studio.generate(config, on_step=seen.append)
     assert (len(loaded), [report.step for report in seen]) == (1, [0, 1, 0, 1])
+
+
+def test_a_studio_says_which_settings_were_asked_for(tiny: dict[str, Any], cli: Any) -> None:
+    config = PanoramaConfig(prompt="A waterfall", guidance_scale=3.0, stride=16, **tiny)
+    log = Studio().generate(config).save("a.png")
+    assert (log["source"]["guidance_scale"], log["source"]["seed"]) == ("python", "default")
+    assert "guidance-scale 3," in cli("info", "a.png").out
+    # Of the model's own would have been found anew.
+    again = ("generate", "--from", "a.png", "--dry-run", "--json", "--model", tiny["model"])
+    assert json.loads(cli(*again).out)["config"]["guidance_scale"] == 3.0
 
 
 def test_saving_writes_the_pair_and_does_not_overwrite(tiny: dict[str, Any]) -> None:

@@ -229,7 +229,7 @@ def test_lines_are_drawn_over_x(run: Callable[..., Outcome]) -> None:
 
 
 def test_a_figure_is_a_grid_for_each_shape(run: Callable[..., Outcome]) -> None:
-    outcome = run(GRID)
+    outcome = run(GRID, "--metrics", "none")
     assert outcome.code == 0, outcome.err
     names = sorted(Path(line).name for line in outcome.out.splitlines())
     assert len(names) == 3
@@ -265,6 +265,8 @@ def test_an_experiment_without_samples_is_refused(run: Callable[..., Outcome]) -
         (("--metrics", "colr"), "did you mean"),
         (("--prompts", "nowhere.txt"), "nowhere.txt"),
         (("--set", "width=100"), "multiple of"),
+        (("--set", "sync_weight=3"), "choose other `--rows`"),
+        (("--metrics", "fid,colour", "--references", 0), "`--references 8`"),
     ],
 )
 def test_bad_requests_say_what_to_do(

@@ -35,7 +35,7 @@ def edit(path: Path, **changes: object) -> None:
 def test_a_folder_says_its_own_geometry(tiny_model: Path) -> None:
     source = resolve_source(str(tiny_model), download=False)
     assert (source.family, source.window, source.vae_factor) == ("sd", 8, 8)
-    assert (source.latent_channels, source.prediction_type) == (4, "epsilon")
+    assert (source.latent_channels, source.trained_steps, source.clips) == (4, 1000, False)
     assert (source.folder, source.revision) == (tiny_model, None)
 
 
@@ -115,6 +115,11 @@ SPOILED: list[tuple[Callable[[Path], None], str]] = [
     (
         lambda f: edit(f / "scheduler/scheduler_config.json", _class_name="FlowMatchEuler"),
         "a FlowMatchEuler schedule",
+    ),
+    (lambda f: edit(f / "scheduler/scheduler_config.json", thresholding=True), "thresholds"),
+    (
+        lambda f: edit(f / "scheduler/scheduler_config.json", rescale_betas_zero_snr=True),
+        "ends in pure noise",
     ),
     (lambda f: edit(f / "model_index.json", text_encoder_2=["a", "b"]), "not supported yet"),
     (lambda f: edit(f / "model_index.json", transformer=["a", "b"]), "not supported yet"),

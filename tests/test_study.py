@@ -95,6 +95,27 @@ def test_the_same_seed_builds_the_same_study(cli: Cli, runs: tuple[Path, Path]) 
     assert first != built(cli, runs, "-o", "three", "--seed", "1")
 
 
+def test_montages_are_of_other_panoramas(cli: Cli, runs: tuple[Path, Path]) -> None:
+    _, key = built(cli, runs, "--vigilance", 9)
+    for question in key["questions"]:
+        if question["vigilance"]:
+            (montage_,) = (name for name in question["pictures"] if name.startswith("windows of "))
+            (shown,) = set(question["pictures"]) - {montage_}
+            sources = montage_.removeprefix("windows of ").split(", ")
+            names = {Path(source).name for source in sources}
+            assert len(names) == len(sources) == 5  # each of the other pairs once
+            assert Path(shown).name not in names
+
+
+def test_a_picture_that_is_no_montage_is_refused_as_one(
+    cli: Cli, runs: tuple[Path, Path], tiny_flags: list[str]
+) -> None:
+    assert cli("generate", "A waterfall", *tiny_flags, "--output", "whole/a.png").code == 0
+    outcome = cli("study", "build", *runs, "--questions", 4, "--montages", "whole")
+    assert outcome.code == 2
+    assert "a.png is no montage" in outcome.err
+
+
 def test_montages_can_be_given(cli: Cli, runs: tuple[Path, Path], tmp_path: Path) -> None:
     save(montage(7, 8, 9), tmp_path / "wrong" / "x.png")
     _, key = built(cli, runs, "--montages", tmp_path / "wrong")
@@ -182,6 +203,7 @@ def test_two_pictures_of_one_prompt_and_seed_are_not_one_run(
         (("build", "a", "empty"), "no panorama of the same prompt"),
         (("score", "a.json"), "--key"),
         (("score", "a.json", "--key", "other.json"), "no key"),
+        (("score", "other.json", "--key", "empty.json"), "none of the files can be used"),
     ],
 )
 def test_bad_requests_say_what_to_do(
@@ -189,6 +211,8 @@ def test_bad_requests_say_what_to_do(
 ) -> None:
     Path("empty").mkdir()
     Path("other.json").write_text("{}")
+    key = {"schema": "syncpano.study-key/1", "study": "x", "questions": []}
+    Path("empty.json").write_text(json.dumps(key))
     outcome = cli("study", *arguments)
     assert outcome.code == 2
     assert outcome.err.startswith("error:")

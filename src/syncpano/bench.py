@@ -19,6 +19,7 @@ from syncpano.config import PanoramaConfig
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.models.source import ModelSource
 from syncpano.plan import count_calls, plan
+from syncpano.request import short_name
 
 SCHEMA = "syncpano.bench/1"
 
@@ -172,7 +173,7 @@ def to_markdown(report: Mapping[str, Any], title: str = "Speed") -> str:
         "case once a round in its own process, after a warm-up; loading and saving are not "
         "counted. The ratio to the first case is the median of the rounds' ratios.\n\n"
         f"{table}\n\n"
-        f"Model {report['model']['id']} (weights {report['model']['hash'][:12]}), "
+        f"Model {short_name(report['model']['id'])} (weights {report['model']['hash'][:12]}), "
         f"{environment['dtype']} on {environment['device']} ({environment['device_name']}, "
         f"{environment['threads']} threads), {environment['platform']}; Python "
         f"{versions['python']}, {made}. The matmul peak is measured in every process with square "

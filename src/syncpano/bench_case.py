@@ -8,13 +8,18 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import (
+    flop_registry,
+    sdpa_backward_flop_count,
+    sdpa_flop_count,
+)
 
 from syncpano.batching import Batcher
 from syncpano.binding import bound
@@ -77,7 +82,7 @@ def count_flops(studio: Studio, config: PanoramaConfig, panorama: Panorama) -> i
     """Operations of the whole run: one window of each kind and the picture, counted, multiplied."""
     source, model, loss = studio.loaded(config)
     layout = plan(config, source)
-    denoiser = bound(config, model)
+    denoiser = bound(layout, model)
     view = torch.randn(
         1, model.latent_channels, model.window, model.window, device=model.device
     )  # 1 C h w
@@ -129,6 +134,24 @@ def _window_flops(
     return predicting.total, leading, descending.total
 
 
+def _fused_forward(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> int:
+    return int(sdpa_flop_count(query.shape, key.shape, value.shape))  # type: ignore[no-untyped-call]
+
+
+def _fused_backward(
+    gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any
+) -> int:
+    shapes = (tensor.shape for tensor in (gradient, query, key, value))
+    return int(sdpa_backward_flop_count(*shapes))  # type: ignore[no-untyped-call]
+
+
+# torch registers formulas for fused attention on GPUs only.
+_ON_CPU: dict[Any, Callable[..., int]] = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _fused_forward,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _fused_backward,
+}
+
+
 class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the operations of matrix products and convolutions, forward and backward.
 
@@ -142,7 +165,7 @@ class OperationCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        formula = flop_registry.get(func._overloadpacket)
+        formula: Any = _ON_CPU.get(func._overloadpacket) or flop_registry.get(func._overloadpacket)
         if formula is not None:
             self.total += formula(*args, **kwargs, out_val=result)
         return result

@@ -6,6 +6,7 @@ from syncpano.config import PanoramaConfig
 from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.tiny_decoder import resolve_gradient_decoder
+from syncpano.plan import Plan
 from syncpano.schedule import step_places
 
 _OF_THE_CARD = ("guidance_scale", "guided_share", "temperature")
@@ -19,10 +20,10 @@ def sampling_of(config: PanoramaConfig, model: LatentDiffusion) -> dict[str, flo
     }
 
 
-def bound(config: PanoramaConfig, model: LatentDiffusion) -> BoundDiffusion:
+def bound(layout: Plan, model: LatentDiffusion) -> BoundDiffusion:
     """The model under a config's prompt and settings."""
-    places, decoder = None, "full"
-    if config.synchronises:
+    config, places, decoder = layout.config, None, "full"
+    if layout.weights:
         places = step_places(config.steps, config.initial_steps, config.initial_span)
         decoder = resolve_gradient_decoder(config.gradient_decoder, model.source)
     return model.bind(

@@ -1,9 +1,8 @@
-"""Refuse what cannot work before a weight is read, and name what has no effect. No torch."""
+"""Refuse what cannot work before a weight is read. No torch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from pathlib import Path
 
 from syncpano.config import PanoramaConfig
@@ -14,7 +13,6 @@ from syncpano.schedule import sync_steps
 from syncpano.windows import closes_ring
 
 MAX_PIXELS = 2**28  # 512 x 524,288: ten times the longest panorama anybody has shown
-MAX_STEPS = 1000  # the length of the noise schedules that these models were trained on
 MIN_LOSS_SIZE = 32  # AlexNet's three poolings leave nothing of a smaller image
 
 
@@ -29,6 +27,7 @@ def validate(config: PanoramaConfig, source: ModelSource) -> None:
         raise SyncPanoError("the prompt is empty", hint='say what to paint: "A waterfall"')
     _check_text(config.prompt)
     _check_text(config.negative_prompt)
+    _in_range("--steps", config.steps, 1, source.trained_steps)
     _check_ranges(config)
     for name, length in (("width", config.width), ("height", config.height)):
         _check_side(name, length, source)
@@ -37,13 +36,18 @@ def validate(config: PanoramaConfig, source: ModelSource) -> None:
             f"{config.width} x {config.height} is more than {MAX_PIXELS} pixels",
             hint="paint a smaller panorama",
         )
+    if source.clips and config.scheduler != "ddim":
+        raise SyncPanoError(
+            f"{config.scheduler} cannot clip samples as {source.id} asks for",
+            hint="use `--scheduler ddim`",
+        )
     _check_stride(config, source)
     _check_method(config, source)
     if config.loss_weights is not None and not Path(config.loss_weights).is_file():
         raise SyncPanoError(
             f"{config.loss_weights} is no file", hint="`--loss-weights` takes a safetensors file"
         )
-    if config.synchronises and loss_of(config, source) == "pocket":
+    if config.wants_sync and loss_of(config, source) == "pocket":
         _check_pocket_loss(config, source)
 
 
@@ -64,59 +68,6 @@ def stride_of(config: PanoramaConfig, source: ModelSource) -> int:
     return max(1, source.window // 4) * source.vae_factor
 
 
-def without_effect(config: PanoramaConfig, explicit: Collection[str]) -> list[str]:
-    """One sentence for each setting that somebody asked for and that changes nothing.
-
-    Args:
-        explicit: names of the settings that are not defaults.
-    """
-    found: list[str] = []
-
-    def note(names: str, reason: str) -> None:
-        found.extend(
-            f"`--{name.replace('_', '-')}` has no effect {reason}"
-            for name in names.split()
-            if name in explicit
-        )
-
-    of_sync = (
-        "initial_steps initial_span sync_every compare gradient predict_once gradient_decoder "
-        "loss loss_weights loss_size"
-    )
-    if config.method != "sync":
-        note(f"sync_weight sync_decay sync_freq {of_sync}", f"with `--method {config.method}`")
-    elif config.sync_weight == 0:
-        note(f"sync_decay sync_freq {of_sync}", "with `--w 0`, which is MultiDiffusion")
-    elif config.compare == "noisy":
-        note(
-            "gradient predict_once", "with `--compare noisy`, whose gradient does not pass the UNet"
-        )
-    if config.method == "independent":
-        note("stride blend loop", "with `--method independent`: windows stand side by side")
-    elif config.windows == "shifted":
-        note("stride", "with `--windows shifted`: windows stand side by side")
-    elif config.method == "bld":
-        note("blend", "with `--method bld`, which extends the picture window by window")
-    if config.guidance_scale == 1:
-        note("negative_prompt guided_share", "with `--guidance-scale 1`, which is no guidance")
-    if config.initial_steps is not None and config.initial_steps >= config.steps:
-        note("initial_steps initial_span", f"with {config.steps} steps")
-    return found
-
-
-def too_strong(config: PanoramaConfig, explicit: Collection[str]) -> list[str]:
-    """A sentence where the style loss would descend with the default w, the perceptual losses'.
-
-    Args:
-        explicit: names of the settings that are not defaults.
-    """
-    left_out = config.sync_weight == PanoramaConfig.sync_weight and "sync_weight" not in explicit
-    if config.method != "sync" or config.loss != "style" or not left_out:
-        return []
-    weight = f"{config.sync_weight:g}"
-    return [f"the paper descends the style loss with w = 0.1, not w = {weight}: add `--w 0.1`"]
-
-
 def _check_text(prompt: str) -> None:
     try:
         prompt.encode()
@@ -128,7 +79,6 @@ def _check_text(prompt: str) -> None:
 
 def _check_ranges(config: PanoramaConfig) -> None:
     _in_range("--seed", config.seed, 0, 2**63 - 1)
-    _in_range("--steps", config.steps, 1, MAX_STEPS)
     _in_range("--w", config.sync_weight, 0, math.inf)
     _in_range("--sync-decay", config.sync_decay, 0, 1)
     _in_range("--guidance-scale", config.guidance_scale, 0, math.inf)

@@ -106,7 +106,7 @@ class PanoramaConfig:
     temperature: float | None = setting(None, SAMPLING, found=True)
     """Share of the noise that sampling keeps: less than 1 is smoother; auto is the model's own."""
     scheduler: SchedulerName = setting("ddim", SAMPLING)
-    """Solver; ddim with eta 0 is the paper's."""
+    """Solver; ddim with eta 0 is the paper's; unipc goes without its corrector."""
     refine: bool = setting(True, SAMPLING)
     """Let the model's refiner draw the details after sampling; only pocket has one."""
 
@@ -120,8 +120,11 @@ class PanoramaConfig:
     """Compile the model with torch.compile: a slow start, then faster steps."""
 
     @property
-    def synchronises(self) -> bool:
-        """Whether any gradient is descended; without one it is MultiDiffusion or a baseline."""
+    def wants_sync(self) -> bool:
+        """Whether gradients are to be descended; `Plan.weights` says where any are.
+
+        Without them it is MultiDiffusion, or a baseline.
+        """
         return self.method == "sync" and self.sync_weight > 0
 
 

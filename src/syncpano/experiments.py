@@ -145,11 +145,20 @@ def parse_experiment(content: Mapping[str, Any], name: str) -> Experiment:
     names = [row.name for row in experiment.rows]
     if not names or len(set(names)) < len(names):
         raise _wrong(f"rows of {name}", "rows with different names")
+    parts: list[Experiment | Row | Layout | Bar] = [experiment, *experiment.rows]
+    for part in (*parts, *experiment.layouts, *experiment.bars):
+        _check_types(part, name)
     _check_references(experiment, names)
     bars = tuple(
         replace(bar, rows=tuple(bar.rows), metric=key_of(bar.metric)) for bar in experiment.bars
     )
     return replace(experiment, bars=bars)
+
+
+def varied(experiment: Experiment) -> frozenset[str]:
+    """The settings that rows or layouts say something about, each in its own way."""
+    configs = [row.config for row in experiment.rows]
+    return frozenset().union(*configs, *(layout.config for layout in experiment.layouts))
 
 
 def only(experiment: Experiment, names: Sequence[str]) -> Experiment:
@@ -194,6 +203,22 @@ def config_of(
         values_layer(f"base of {experiment.name}", experiment.base),
     ]
     return resolve(layers).config(prompt=prompt, seed=seed)
+
+
+def _check_types(part: Experiment | Row | Layout | Bar, where: str) -> None:
+    """Of what YAML may have got wrong, all that would only be found after hours of painting."""
+    texts = ("name", "title", "x_label", "against")
+    for key, value in vars(part).items():
+        if key in texts and not isinstance(value, str | None):
+            raise _wrong(f"{key} {value!r} of {where}", "a text")
+        if key in ("base", "config", "paper") and not isinstance(value, Mapping):
+            raise _wrong(f"{key} {value!r} of {where}", "a mapping")
+        if key in ("x", "least") and not isinstance(value, int | float | None):
+            raise _wrong(f"{key} {value!r} of {where}", "a number")
+    for metric, value in getattr(part, "paper", {}).items():
+        pair = value if isinstance(value, list) and len(value) == 2 else [None, None]
+        if not isinstance(pair[0], int | float | str) or not isinstance(pair[1], int | float):
+            raise _wrong(f"{metric} {value!r} of {where}", "a mean and its standard deviation")
 
 
 def _check_references(experiment: Experiment, names: Sequence[str]) -> None:

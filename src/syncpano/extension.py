@@ -12,7 +12,8 @@ def extension_windows(
 
     Each window after the first shares at least `size - stride` cells with what is there already;
     the last one towards a border is flush with it. Rows grow in the same way: the centre row whole,
-    then the rows above and below. In a loop columns wrap, and the last window closes the ring.
+    then the rows above and below. In a loop columns wrap, and the last window lies over the middle
+    of what is missing: it joins both ends.
     """
     assert size <= min(height, width)
     assert 1 <= stride <= size
@@ -35,14 +36,17 @@ def _open_order(length: int, size: int, stride: int) -> tuple[int, ...]:
 
 
 def _ring_order(length: int, size: int, stride: int) -> tuple[int, ...]:
-    centre = (length - size) // 2
-    order, covered, left, right = [centre % length], size, centre, centre
-    while covered < length:
+    left = right = (length - size) // 2
+    order, missing = [left], length - size
+    while missing > min(stride, size - 2):  # the last window reaches one cell into either end
+        step = min(stride, missing - 1)
         if len(order) % 2:
-            left -= stride
+            left -= step
             order.append(left % length)
         else:
-            right += stride
+            right += step
             order.append(right % length)
-        covered += stride
+        missing -= step
+    if missing:
+        order.append((right + size - (size - missing + 1) // 2) % length)
     return tuple(order)

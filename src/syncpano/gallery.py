@@ -163,7 +163,7 @@ def identity(config: PanoramaConfig, model: str) -> str:
     known = settings()
     for name, item in known.items():
         without_effect = not item.decides_pixels
-        if not config.synchronises:
+        if not config.wants_sync:
             without_effect |= item.panel == SYNC_PANEL
         if without_effect:
             values[name] = item.default

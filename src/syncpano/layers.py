@@ -15,10 +15,10 @@ from syncpano.errors import SyncPanoError, suggestion
 from syncpano.presets import find_config, read_yaml
 from syncpano.values import coerce
 
-DEFAULT = "default"
+DEFAULT, PYTHON = "default", "python"
 CONFIG, FROM = "config ", "from "
 FOUND = " (auto)"  # ends the origin of what an earlier run had found for `auto`
-TYPED = ("flag", "environment", "python")
+TYPED = ("flag", "environment", PYTHON)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def log_layer(path: Path, given: Collection[str] = ()) -> Layer:
 
 def was_auto(log: runlog.Log, name: str) -> bool:
     """Whether a log's value is what the run, or the one that it started from, found for `auto`."""
-    origin = log["source"].get(name, DEFAULT)
+    origin = log["source"].get(name, DEFAULT)  # a younger setting was at its default
     return settings()[name].found and (origin == DEFAULT or origin.endswith(FOUND))
 
 

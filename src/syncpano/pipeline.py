@@ -20,7 +20,7 @@ from syncpano.binding import bound
 from syncpano.checks import loss_of
 from syncpano.config import PanoramaConfig, Value
 from syncpano.errors import RUN_FAILED, SyncPanoError
-from syncpano.layers import changed_values, resolve, values_layer
+from syncpano.layers import PYTHON, changed_values, resolve, values_layer
 from syncpano.losses.load import load_loss
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models.load import load_model
@@ -91,14 +91,18 @@ class Studio:
         """Paint one panorama.
 
         Args:
-            on_step: called after every denoising step; short for a `watcher` with only that.
+            on_step: called after every denoising step; short for a `watcher` with only that, and
+                not to be given beside one.
             log: a begun run log to fill on the way, so that a run that fails has one too.
 
         Raises:
             SyncPanoError: the config cannot work, or the run failed.
         """
+        assert on_step is None or watcher is None
         watcher = watcher or Watcher(on_step=on_step or (lambda _: None))
-        log = runlog.begin(asdict(config), {}) if log is None else log
+        if log is None:
+            origins = resolve([values_layer(PYTHON, changed_values(config))]).origins
+            log = runlog.begin(asdict(config), origins)
         clock = runlog.Clock(log)
         try:
             return self._generate(config, watcher, log, clock)
@@ -123,8 +127,9 @@ class Studio:
             SyncPanoError: the config cannot work, or something cannot be loaded.
         """
         source = resolve_source(config.model, config.revision, download=True)
-        model = self._model(config, source)
-        return source, model, self._loss(config, model) if plan(config, source).weights else None
+        layout = plan(config, source)
+        model = self._model(layout, source)
+        return source, model, self._loss(config, model) if layout.weights else None
 
     def _generate(
         self, config: PanoramaConfig, watcher: Watcher, log: runlog.Log, clock: runlog.Clock
@@ -134,14 +139,14 @@ class Studio:
             source = resolve_source(config.model, config.revision, download=True)
             layout = plan(config, source)
             watcher.on_planned(layout)
-            model = self._model(config, source)
+            model = self._model(layout, source)
             loss = self._loss(config, model) if layout.weights else None
         config = describe.resolved(config, model, synchronises=loss is not None)
         describe.describe(log, config, layout, model)
         describe.notice_words(log, config, model)
         with clock("encode"):
             watcher.on_stage("reading the prompt")
-            denoiser = bound(config, model)
+            denoiser = bound(layout, model)
         watcher.on_stage("painting")
 
         def report(step: StepReport) -> None:
@@ -169,10 +174,11 @@ class Studio:
         log["status"], log["error"] = "done", None
         return Panorama(image, log, latent.cpu())
 
-    def _model(self, config: PanoramaConfig, source: ModelSource) -> LatentDiffusion:
+    def _model(self, layout: Plan, source: ModelSource) -> LatentDiffusion:
+        config = layout.config
         key = (source.id, source.revision, config.device, config.dtype, config.compile)
         if key not in self._models:
-            if config.synchronises and config.gradient_decoder == "tiny":
+            if layout.weights and config.gradient_decoder == "tiny":
                 tiny_decoder_folder(source, download=True)  # fails before the weights load
             self._models.clear()  # two models at once seldom fit, and a batch uses one at a time
             self._losses.clear()
@@ -204,7 +210,7 @@ def generate(config: PanoramaConfig | str, **overrides: Value) -> Panorama:
         SyncPanoError: a field is unknown or cannot work, or the run failed.
     """
     base = {"prompt": config} if isinstance(config, str) else changed_values(config)
-    resolved = resolve([values_layer("python", {**base, **overrides})])
+    resolved = resolve([values_layer(PYTHON, {**base, **overrides})])
     painted = resolved.config()
     log = runlog.begin(asdict(painted), resolved.origins)
     return Studio().generate(painted, log=log)

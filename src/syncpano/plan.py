@@ -87,7 +87,7 @@ def plan(config: PanoramaConfig, source: ModelSource) -> Plan:
     validate(config, source)
     factor = source.vae_factor
     steps = sync_steps(config.steps, config.sync_freq, config.initial_steps)
-    weight = config.sync_weight if config.synchronises else 0.0
+    weight = config.sync_weight if config.wants_sync else 0.0
     made = Plan(
         config=config,
         height=config.height // factor,

@@ -28,6 +28,7 @@ ASPECTS = {
     "quality": "Which picture looks better?",
     "prompt_fit": "Which picture fits the words better?",
 }
+LEAST_OTHERS = 2  # pairs besides the one that a montage is shown with
 SHOWN_LENGTH = 1536  # pixels of the longer side in the form
 
 
@@ -94,13 +95,15 @@ def build(
             windows of different panoramas.
 
     Raises:
-        SyncPanoError: there are fewer pairs than questions, or a file is there already.
+        SyncPanoError: there are fewer pairs than questions, a file is there already, or there is
+            too little for montages that nobody who looks takes for one scene.
     """
     if not 1 <= questions <= len(pairs):
         raise SyncPanoError(
             f"{questions} questions cannot be made of {len(pairs)} pairs",
             hint=f"use `--questions {len(pairs)}`, or paint more seeds",
         )
+    _check_montages(pairs, montages, vigilance)
     rng = random.Random(f"study {seed}")
     shown = [_compare(pair, rng) for pair in rng.sample(list(pairs), questions)]
     shown += [_vigilance(pairs, montages, rng) for _ in range(vigilance)]
@@ -140,6 +143,22 @@ def _compare(pair: Pair, rng: random.Random) -> _Shown:
     return pair.prompt, (first, second), (str(first_path), str(second_path)), images
 
 
+def _check_montages(pairs: Sequence[Pair], montages: Sequence[Path], vigilance: int) -> None:
+    for path in montages:
+        log = runlog.of_picture(path)
+        if log is not None and log["config"].get("method") != "independent":
+            raise SyncPanoError(
+                f"{path} is no montage: its windows were not sampled on their own",
+                hint="paint montages with `--method independent`",
+            )
+    if vigilance and not montages and len(pairs) <= LEAST_OTHERS:
+        raise SyncPanoError(
+            f"montages cannot be made of {len(pairs)} pairs: their windows come from "
+            f"{LEAST_OTHERS} others at least",
+            hint="paint more prompts, give `--montages DIR`, or `--vigilance 0`",
+        )
+
+
 def _vigilance(pairs: Sequence[Pair], montages: Sequence[Path], rng: random.Random) -> _Shown:
     pair = rng.choice(list(pairs))
     side = rng.choice(["a", "b"])
@@ -149,7 +168,9 @@ def _vigilance(pairs: Sequence[Pair], montages: Sequence[Path], rng: random.Rand
         chosen = rng.choice(list(montages))
         wrong, origin = _open(chosen).resize(panorama.size), str(chosen)
     else:
-        wrong, origin = _montage(panorama, pairs, rng), "windows of different panoramas"
+        others = _others(pair, pairs, rng)
+        wrong = _montage(panorama, others, rng)
+        origin = f"windows of {', '.join(map(str, others))}"
     sides = [(side, str(path), panorama), ("montage", origin, wrong)]
     rng.shuffle(sides)
     (first, first_name, one), (second, second_name, other) = sides
@@ -157,21 +178,28 @@ def _vigilance(pairs: Sequence[Pair], montages: Sequence[Path], rng: random.Rand
     return pair.prompt, (first, second), (first_name, second_name), images
 
 
-def _montage(like: Image.Image, pairs: Sequence[Pair], rng: random.Random) -> Image.Image:
-    """Squares cut from other panoramas, side by side along the longer side of `like`."""
+def _others(pair: Pair, pairs: Sequence[Pair], rng: random.Random) -> list[Path]:
+    """One panorama of every other pair, in random order, those of other prompts first.
+
+    Two of one prompt and seed may look alike: they are painted from the same noise.
+    """
+    others = rng.sample([other for other in pairs if other != pair], len(pairs) - 1)
+    others.sort(key=lambda other: other.prompt == pair.prompt)
+    return [rng.choice([other.a, other.b]) for other in others]
+
+
+def _montage(like: Image.Image, others: Sequence[Path], rng: random.Random) -> Image.Image:
+    """A square of one panorama after the other, along the longer side of `like`."""
     side = min(like.size)
     count = max(2, max(like.size) // side)
-    others = [path for pair in pairs for path in (pair.a, pair.b)]
     joined = Image.new("RGB", like.size)
     horizontal = like.width >= like.height
     length = max(like.size) / count
     for index in range(count):
-        other = _open(rng.choice(others))
+        other = _open(others[index % len(others)])
         square = min(other.size)
         left, top = rng.randint(0, other.width - square), rng.randint(0, other.height - square)
         cut = other.crop((left, top, left + square, top + square))
-        # Mirrored at random, so that a run of a single picture makes a montage too.
-        cut = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else cut
         start, end = round(index * length), round((index + 1) * length)
         size = (end - start, like.height) if horizontal else (like.width, end - start)
         joined.paste(cut.resize(size), (start, 0) if horizontal else (0, start))

@@ -67,6 +67,9 @@ def score(answers: Sequence[Path], key: Mapping[str, Any]) -> Score:
 
     A participant who takes a montage for the more coherent picture, or leaves that question out,
     is dropped whole. A file that cannot be used is listed with the reason.
+
+    Raises:
+        SyncPanoError: none can be used.
     """
     result = Score()
     questions = {question["number"]: question for question in key["questions"]}
@@ -94,6 +97,12 @@ def score(answers: Sequence[Path], key: Mapping[str, Any]) -> Score:
         for number, question in questions.items():
             if not question["vigilance"]:
                 _count(question, given.get(number, {}), votes)
+    if len(result.skipped) == len(answers):
+        first, reason = next(iter(result.skipped.items()))
+        raise SyncPanoError(
+            f"none of the files can be used; {first}: {reason}",
+            hint="give the files that the form's participants downloaded",
+        )
     result.preferences = {aspect: _preference(cast) for aspect, cast in votes.items()}
     return result
 
@@ -140,15 +149,18 @@ def _read_answers(path: Path, study: str) -> dict[str, Any]:
     return content
 
 
+_FILES = "`study build` writes key.json, and its form the answers"
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SyncPanoError(f"{path} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
-        raise SyncPanoError(f"{path} is no JSON") from error
+        raise SyncPanoError(f"{path} is no JSON", hint=_FILES) from error
     if not isinstance(content, dict):
-        raise SyncPanoError(f"{path} holds no JSON object")
+        raise SyncPanoError(f"{path} holds no JSON object", hint=_FILES)
     return content
 
 

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from syncpano import layers
-from syncpano.commands.options import given_flags, takes_settings
+from syncpano.advice import without_effect
+from syncpano.commands.options import given_flags, shown, takes_settings
+from syncpano.config import Value
 from syncpano.console import Voice, print_result
 from syncpano.counting import counting
 from syncpano.errors import SyncPanoError
+from syncpano.plan import plan
 from syncpano.request import short_name
 
 if TYPE_CHECKING:
@@ -52,42 +55,58 @@ def bench(
     from syncpano import files
     from syncpano.models.source import resolve_source
 
-    cases = _cases(presets, widths, prompt, flags)
+    voice = Voice(quiet=quiet)
+    environment = layers.environment_layer(os.environ).values
+    given = {**environment, **layers.flag_layer(given_flags(flags)).values}
+    given.pop("prompt", None)
+    cases = _cases(presets, widths, prompt, given)
     first = cases[0].config
     source = resolve_source(first.model, first.revision, download=True, progress=not quiet)
     timed = benchmark.lay_out(cases, source)
+    for sentence in dict.fromkeys(
+        f"{case.preset}: {sentence}"
+        for case in cases
+        for sentence in without_effect(plan(case.config, source), source, given)
+    ):
+        voice.warn(sentence)
     if markdown is not None:
         files.check_writable(markdown.parent)
         if files.exists(markdown) and not overwrite:
             raise files.exists_error(markdown)
     with counting("timing", repeats * len(timed), quiet=quiet) as advance:
         benchmark.time_in_turns(timed, repeats, on_run=lambda _: advance(1))
-    command = _command(presets, widths, prompt, repeats, flags)
+    command = _command(presets, widths, prompt, repeats, given)
     report = benchmark.summarise(timed, command)
     page = benchmark.to_markdown(report, title)
     if markdown is not None:
         files.write_atomic(markdown, page.encode(), overwrite=overwrite)
-        Voice(quiet=quiet).say(f"{markdown} written")
+        voice.say(f"{markdown} written")
     print_result(json.dumps(report, indent=2) if as_json else page)
 
 
-def _cases(presets: str, widths: str | None, prompt: str, flags: Mapping[str, Any]) -> list[Case]:
-    """Every preset at every width, widths outermost."""
+def _cases(presets: str, widths: str | None, prompt: str, given: Mapping[str, Value]) -> list[Case]:
+    """Every preset at every width, widths outermost; `given` holds for all."""
     from syncpano.bench import Case
 
     names = list(dict.fromkeys(name.strip() for name in presets.split(",") if name.strip()))
     if not names:
         raise SyncPanoError("there is no preset to time", hint=f"use `--presets {PRESETS}`")
-    if widths is not None and flags.get("width") is not None:
+    if widths is not None and "width" in given:
         raise SyncPanoError("there is `--width` and `--widths`", hint="give one of them")
-    given = layers.flag_layer(given_flags(flags))
-    environment = layers.environment_layer(os.environ)
     cases = []
     for width in [None] if widths is None else _numbers(widths):
         for name in names:
-            resolved = layers.resolve([given, environment, layers.config_layer(name)])
+            resolved = layers.resolve([layers.Layer("flag", given), layers.config_layer(name)])
             overrides = {} if width is None else {"width": width}
             cases.append(Case(name, resolved.config(prompt=prompt, **overrides)))
+    first = cases[0]
+    for case in cases:
+        for setting in ("model", "revision", "device", "dtype"):
+            if getattr(case.config, setting) != getattr(first.config, setting):
+                raise SyncPanoError(
+                    f"{first.preset} and {case.preset} differ in {setting}: a table has one",
+                    hint=f"give `--{setting}`, which holds for all",
+                )
     return cases
 
 
@@ -101,17 +120,17 @@ def _numbers(widths: str) -> list[int]:
 
 
 def _command(
-    presets: str, widths: str | None, prompt: str, repeats: int, flags: Mapping[str, Any]
+    presets: str, widths: str | None, prompt: str, repeats: int, given: Mapping[str, Value]
 ) -> str:
     """The command line that repeats the run, folders by their names alone."""
     words = ["syncpano", "bench", "--presets", presets]
     words += ["--widths", widths] if widths else []
     words += ["--prompt", prompt] if prompt != PROMPT else []
     words += ["--repeats", str(repeats)]
-    for name, value in given_flags(flags).items():
+    for name, value in given.items():
         flag = name.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{flag}" if value else f"--no-{flag}")
         else:
-            words += [f"--{flag}", short_name(value)]
+            words += [f"--{flag}", short_name(shown(value))]
     return shlex.join(words)

@@ -18,6 +18,7 @@ from syncpano.metrics.settings import (
     LEAST_SIDE,
     METRICS,
     OF_PAIRS,
+    OF_SETS,
     PACKAGES,
     Settings,
     key_of,
@@ -96,8 +97,8 @@ def evaluate(
 ) -> None:
     """Measure coherence, fidelity and prompt fit of pictures.
 
-    A picture that cannot be read or measured is named and skipped, and the exit code is 1; 2 where
-    none is left.
+    A picture that cannot be read or measured is named and skipped, and the exit code is 1, as where
+    nothing could be compared with the reference; 2 where no picture is left.
     """
     _one_of("--reduction", reduction, ("mean", "sum"))
     _one_of("--giqa-form", giqa_form, ("code", "paper"))
@@ -125,7 +126,8 @@ def evaluate(
         if as_json
         else to_text(evaluation)
     )
-    if evaluation.skipped:
+    compared = (evaluation.results[key_of(name)] for name in settings.metrics if name in OF_SETS)
+    if evaluation.skipped or any(result.n == 0 for result in compared):
         raise typer.Exit(RUN_FAILED)
 
 
@@ -201,16 +203,30 @@ def _measure(
             on_picture=lambda _: advance(1),
             on_skip=lambda path, reason: voice.warn(f"{path} was skipped: {reason}"),
         )
-    alone = [
-        name
-        for name in settings.metrics
-        if name in OF_PAIRS and evaluation.results[key_of(name)].n < len(evaluation.scores)
-    ]
-    if alone:
-        voice.warn(f"pictures of a single crop have no pairs: {', '.join(alone)} leave them out")
+    _warn_of_gaps(settings, evaluation, voice)
     described = asdict(settings) | {"reference": reference, "features_by": evaluator.features}
     described = {k: str(v) if isinstance(v, Path) else v for k, v in described.items()}
     return evaluation, described | {"versions": versions_of(PACKAGES)}
+
+
+def _warn_of_gaps(settings: Settings, evaluation: Evaluation, voice: Voice) -> None:
+    """Say why pictures have no number of some metric, or why there is none at all."""
+    missing = {
+        name: len(evaluation.scores) - evaluation.results[key_of(name)].n
+        for name in settings.metrics
+    }
+    alone = [name for name, count in missing.items() if name in OF_PAIRS and count]
+    if alone:
+        voice.warn(f"pictures of a single crop have no pairs: {', '.join(alone)} leave them out")
+    unmatched = [name for name, count in missing.items() if name in OF_SETS and count]
+    if unmatched:
+        what = "two crops of one prompt" if settings.by_prompt else "two crops"
+        voice.warn(
+            f"{', '.join(unmatched)} leave pictures out: there are fewer than {what}, of the "
+            "pictures or of the reference"
+        )
+    if missing.get("pocket-fit"):
+        voice.warn("pocket-fit leaves pictures out: the judge knows no word of their prompts")
 
 
 def _one_of(flag: str, value: str, choices: tuple[str, ...]) -> None:

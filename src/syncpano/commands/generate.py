@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from syncpano import batch, layers, runlog
-from syncpano.checks import too_strong, without_effect
+from syncpano.advice import too_strong, without_effect
 from syncpano.commands.dry_run import print_dry_run
 from syncpano.commands.options import takes_settings
 from syncpano.commands.request import (
@@ -90,12 +90,11 @@ def generate(
     configs = name_configs(resolved, texts, numbers)
     request = Request(resolved, place_jobs(configs, output, output_dir), options)
     _warn_unknown_variables(voice)
+    _check(request, voice, fetch=not dry_run)
     if dry_run:
         for job in request.jobs:
             print_dry_run(job, resolved, as_json=as_json)
-        _warn_of_settings(request, voice)
         return
-    _check(request, voice)
     earlier = runlog.read(from_log) if from_log else None
     with voice.logging():
         _paint(request, voice, earlier, as_json=as_json)
@@ -106,21 +105,19 @@ def _warn_unknown_variables(voice: Voice) -> None:
         voice.warn(f"{name} is no setting" + (f"; did you mean {near}?" if near else ""))
 
 
-def _check(request: Request, voice: Voice) -> None:
-    """Everything that can be refused before a weight is read."""
+def _check(request: Request, voice: Voice, *, fetch: bool) -> None:
+    """Refuse what can be refused before a weight is read, and warn of what has no effect."""
     first = request.jobs[0].config
     # Only of an alias is the geometry known before the download.
     source = resolve_source(
-        first.model, first.revision, download=first.model not in ALIASES, progress=not voice.quiet
+        first.model,
+        first.revision,
+        download=fetch and first.model not in ALIASES,
+        progress=not voice.quiet,
     )
-    for job in request.jobs:
-        plan(job.config, source)
-    _warn_of_settings(request, voice)
-
-
-def _warn_of_settings(request: Request, voice: Voice) -> None:
-    first, explicit = request.jobs[0].config, request.resolved.explicit()
-    for sentence in without_effect(first, explicit) + too_strong(first, explicit):
+    layouts = [plan(job.config, source) for job in request.jobs]
+    explicit = request.resolved.explicit()
+    for sentence in without_effect(layouts[0], source, explicit) + too_strong(first, explicit):
         voice.warn(sentence)
 
 

@@ -13,7 +13,7 @@ from syncpano.config import Value
 from syncpano.console import Voice, print_result, quiet_libraries
 from syncpano.counting import counting
 from syncpano.errors import SyncPanoError
-from syncpano.experiments import Experiment, find_experiment, only, paper_prompts
+from syncpano.experiments import Experiment, find_experiment, only, paper_prompts, varied
 from syncpano.metrics.settings import CLIP_MODEL, OF_SETS, Settings
 from syncpano.request import COMMAND_FILE, Request, describe
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from syncpano.gallery import Exhibition
     from syncpano.metrics.evaluation import Evaluator
 
-# Settings that `--set` may not touch: they have flags, or are what rows differ by.
+# Settings that `--set` may not touch: they have flags, or are the rows' own.
 OF_ROWS = ("prompt", "seed", "model", "revision", "device", "method")
 # What is measured unless one says otherwise. The pocket model paints no photographs, so its own
 # judge stands for CLIP and Inception.
@@ -108,7 +108,11 @@ def reproduce(
         found = replace(found, references=references)
     if pictures is not None:
         found = replace(found, pictures=pictures)
-    overrides: dict[str, Value] = {**_settings(settings), "model": model, "device": device}
+    overrides: dict[str, Value] = {
+        **_settings(settings, varied(found)),
+        "model": model,
+        "device": device,
+    }
     source = resolve_source(model, download=True, progress=not quiet)
     texts = paper_prompts()
     if prompts is not None:
@@ -124,7 +128,7 @@ def reproduce(
         samples=samples or found.samples,
         folder=out,
         settings=Settings(
-            metrics=_metrics(found, of_family if metrics is None else metrics),
+            metrics=_metrics(found, metrics, of_family),
             features=features or of_features,
             loss_weights=loss_weights,
             feature_weights=feature_weights,
@@ -218,18 +222,32 @@ def _measure_and_write(
     )
 
 
-def _metrics(experiment: Experiment, listed: str) -> tuple[str, ...]:
+def _metrics(experiment: Experiment, asked: str | None, usual: str) -> tuple[str, ...]:
     """The metrics of a table; a grid shows pictures only."""
+    listed = usual if asked is None else asked
     names = tuple(dict.fromkeys(name.strip() for name in listed.split(",") if name.strip()))
-    if experiment.kind == "grid" or names == ("none",):
+    if names == ("none",):
+        return ()
+    if experiment.kind == "grid":
+        if asked is not None:
+            raise SyncPanoError(
+                f"{experiment.name} shows pictures and measures nothing",
+                hint="leave `--metrics` out",
+            )
         return ()
     if experiment.references == 0:
+        unfounded = [name for name in names if name in OF_SETS]
+        if asked is not None and unfounded:
+            raise SyncPanoError(
+                f"there are no references that {', '.join(unfounded)} could compare with",
+                hint="give `--references 8`, or other `--metrics`",
+            )
         names = tuple(name for name in names if name not in OF_SETS)
     return names
 
 
-def _settings(given: Sequence[str]) -> dict[str, Value]:
-    """NAME=VALUE as settings of a panorama."""
+def _settings(given: Sequence[str], of_rows: frozenset[str]) -> dict[str, Value]:
+    """NAME=VALUE as settings of a panorama; `of_rows` are those that rows differ by."""
     from syncpano.config import settings
     from syncpano.values import coerce
 
@@ -241,6 +259,11 @@ def _settings(given: Sequence[str]) -> dict[str, Value]:
             raise SyncPanoError(
                 f"`--set {text}` is no setting that all panoramas could share",
                 hint="write NAME=VALUE, for example `--set steps=25`",
+            )
+        if name in of_rows:
+            raise SyncPanoError(
+                f"`--set {text}` would paint rows that differ by {name} alike",
+                hint="choose other `--rows`, or write an experiment of your own as YAML",
             )
         found[name] = coerce(settings()[name], value, f"--set {name}")
     return found

@@ -22,6 +22,7 @@ from syncpano.errors import RUN_FAILED, SyncPanoError
 
 TIMEOUT_SECONDS = 5.0
 _UNREADABLE = (OSError, EOFError, RuntimeError, ValueError)
+_KINDS = "a .safetensors file, or a .pth that holds nothing but tensors"
 _BASE_URL = "https://download.pytorch.org/models/"
 
 
@@ -53,7 +54,7 @@ def trunk_features(net: str, weights: Path | None) -> dict[str, Tensor]:
         SyncPanoError: the file cannot be read or holds no such trunk; there is no cached file and
             the download fails.
     """
-    path = weights or _cached(TRUNKS[net])
+    path = trunk_path(net, weights)
     try:
         if path.suffix == ".safetensors":
             tensors = load_file(path)
@@ -64,7 +65,7 @@ def trunk_features(net: str, weights: Path | None) -> dict[str, Tensor]:
     except (*_UNREADABLE, SafetensorError, pickle.UnpicklingError) as error:
         raise SyncPanoError(
             f"{path} cannot be read as weights",
-            hint="give a .safetensors file, or a .pth that holds nothing but tensors",
+            hint=f"give {_KINDS}",
         ) from error
     prefix = "features."
     features = {
@@ -99,10 +100,19 @@ def fill(layer: nn.Module, index: int, features: dict[str, Tensor], net: str) ->
     )
 
 
-def _cached(trunk: Trunk) -> Path:
-    path = Path(torch.hub.get_dir()) / "checkpoints" / trunk.file
+def trunk_path(net: str, weights: Path | None) -> Path:
+    """The file that `trunk_features` reads, downloaded where it is torch's and missing.
+
+    Raises:
+        SyncPanoError: there is no such file, and the download fails.
+    """
+    if weights is not None:
+        if not weights.is_file():
+            raise SyncPanoError(f"{weights} is no file", hint=f"give a file with {_KINDS}")
+        return weights
+    path = Path(torch.hub.get_dir()) / "checkpoints" / TRUNKS[net].file
     if not path.is_file():
-        _download(trunk, path)
+        _download(TRUNKS[net], path)
     return path
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from syncpano.errors import SyncPanoError
 
 Array = NDArray[np.float64]
+MEASURES = 1  # goes up when a picture is read, cut or measured in another way
 
 
 def default_folder() -> Path:
@@ -25,7 +26,7 @@ class MeasurementCache:
     """Arrays by key; one file each, written whole, so that several processes can share it.
 
     Keys name everything a number depends on: the file's digest, the network and its weights, the
-    crop. A damaged file counts as absent.
+    crop; `MEASURES` stands for our own code. A damaged file counts as absent.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -36,7 +37,7 @@ class MeasurementCache:
         """The array of a key, measured now if it is not known."""
         if self._folder is None:
             return measure()
-        digest = hashlib.sha256(key.encode()).hexdigest()
+        digest = hashlib.sha256(f"{MEASURES} {key}".encode()).hexdigest()
         path = self._folder / digest[:2] / f"{digest}.npy"
         try:
             return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
-from syncpano.errors import SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
+from syncpano.losses.trunks import trunk_path
 from syncpano.metrics.clip import ClipScore
 from syncpano.metrics.features import FeatureExtractor, load_extractor
 from syncpano.metrics.pocket_features import PocketFeatures
 from syncpano.metrics.settings import OF_SETS, Settings
+
+if TYPE_CHECKING:
+    from syncpano.losses.style import StyleLoss
 
 WITHOUT_NETWORK = "no network"
 
@@ -54,7 +57,7 @@ class Instruments:
         return LPIPS("vgg", device=device, weights=self.settings.loss_weights)
 
     @cached_property
-    def style(self) -> PerceptualLoss:
+    def style(self) -> StyleLoss:
         """Gatys' style distance."""
         from syncpano.losses.style import StyleLoss
 
@@ -70,21 +73,13 @@ class Instruments:
         if metric == "clip":
             return self.clip.name
         if metric == "intra-lpips":
-            assert self.lpips is not None  # loaded
-            return f"lpips-vgg16 ({self._weights_name})"
+            _ = self.lpips
+            return f"lpips-vgg16 ({self._weights_name('vgg')})"
         if metric == "intra-style":
-            return f"{getattr(self.style, 'label', 'style')} ({self._weights_name})"
+            return f"{self.style.label} ({self._weights_name('vgg19')})"
         return WITHOUT_NETWORK
 
-    @cached_property
-    def _weights_name(self) -> str:
-        path = self.settings.loss_weights
-        return "torchvision" if path is None else f"{path.name} {_file_digest(path)}"
-
-
-def _file_digest(path: Path) -> str:
-    try:
+    def _weights_name(self, net: str) -> str:
+        path = trunk_path(net, self.settings.loss_weights)
         with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()[:8]
-    except OSError as error:
-        raise SyncPanoError(f"{path} cannot be read: {error.strerror or error}") from error
+            return f"{path.name} {hashlib.file_digest(stream, 'sha256').hexdigest()[:8]}"

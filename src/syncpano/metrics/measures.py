@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from syncpano.errors import SyncPanoError
+from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.metrics import colour, structure
 from syncpano.metrics.crops import Box, native_boxes, random_box, random_choice
 from syncpano.metrics.instruments import Instruments
@@ -27,7 +28,8 @@ def boxes_of(picture: Picture, settings: Settings) -> tuple[tuple[Box, ...], Box
     """The native crops of a picture and its random one.
 
     Raises:
-        SyncPanoError: the picture is smaller than a crop, or too small for the networks.
+        SyncPanoError: the picture is smaller than a crop, or too small for the networks, or it is
+            a montage and its crops are not to be its windows.
     """
     height, width = picture.pixels.shape[:2]
     side = settings.crop or picture.window or min(height, width)
@@ -39,6 +41,12 @@ def boxes_of(picture: Picture, settings: Settings) -> tuple[tuple[Box, ...], Box
     if side < LEAST_SIDE:
         raise SyncPanoError(
             f"{picture.path} has {width} x {height} pixels: too small to be measured"
+        )
+    if picture.montage and picture.window not in (None, side):
+        raise SyncPanoError(
+            f"{picture.path} consists of windows of {picture.window} pixels that were sampled on "
+            f"their own: crops of {side} would cut through them",
+            hint="leave `--crop` out",
         )
     boxes = native_boxes(height, width, side)
     if picture.montage:
@@ -123,12 +131,11 @@ def _of_pairs(
     if len(crops) < 2:
         return np.array([])
     unit = 1.0
+    loss: PerceptualLoss = tools.lpips if metric == "intra-lpips" else tools.judge
     if metric == "intra-style":
         from syncpano.losses.style import WEIGHT
 
         loss, unit = tools.style, WEIGHT
-    else:
-        loss = tools.lpips if metric == "intra-lpips" else tools.judge
     tensors = to_tensor(crops).to(settings.device)
     return pair_distances(loss, tensors, settings.batch).double().numpy() / unit
 

@@ -70,12 +70,16 @@ def read_picture(path: Path) -> Picture:
     Raises:
         SyncPanoError: the file cannot be read or is no whole picture.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         content = path.read_bytes()
         with Image.open(io.BytesIO(content)) as image:
-            pixels = np.asarray(image.convert("RGB"))
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):  # 16 bits of grey, which `convert` would clip
+                levels = np.asarray(upright, dtype=np.float64) / 257
+                upright = Image.fromarray(levels.round().astype(np.uint8))
+            pixels = np.asarray(upright.convert("RGB"))
     except UnidentifiedImageError as error:
         raise _unreadable(path, "it is no picture") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -14,7 +14,7 @@ class Alias:
         repo: the Hub id; None for the model inside the package.
         licence: of the weights.
         download_bytes: safetensors in the precision that the repository keeps.
-        window, vae_factor, latent_channels, prediction_type: as in `ModelSource`.
+        window, vae_factor, latent_channels, trained_steps: as in `ModelSource`.
         about: one phrase for the list of models.
     """
 
@@ -26,7 +26,7 @@ class Alias:
     window: int = 64
     vae_factor: int = 8
     latent_channels: int = 4
-    prediction_type: str = "epsilon"
+    trained_steps: int = 1000
 
 
 # Sizes follow from the parameter counts (UNet + VAE + text encoder) at 4 bytes each.

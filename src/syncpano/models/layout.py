@@ -9,7 +9,7 @@ from typing import Literal
 from syncpano.errors import SyncPanoError
 from syncpano.models.folder import PARTS, read_json, require_weights
 
-PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
+_PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 Family = Literal["sd", "pocket"]
 _SUPPORTED = "Stable Diffusion 1.x and 2.x and fine-tunes of them work"
 
@@ -22,7 +22,9 @@ class Layout:
     window: int
     vae_factor: int
     latent_channels: int
-    prediction_type: str
+    trained_steps: int
+    clips: bool
+    has_refiner: bool
 
 
 def read_layout(folder: Path, model: str) -> Layout:
@@ -36,30 +38,19 @@ def read_layout(folder: Path, model: str) -> Layout:
     latent_channels = _integer(vae, "latent_channels", f"{model}/vae", default=4)
     _check_unet(unet, latent_channels, model)
     scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
-    prediction_type = str(scheduler.get("prediction_type") or "epsilon")
-    if prediction_type not in PREDICTION_TYPES:
-        raise SyncPanoError(
-            f"{model} predicts {prediction_type!r}, which is not supported",
-            hint=f"supported: {', '.join(PREDICTION_TYPES)}",
-        )
-    kind = str(scheduler.get("_class_name", ""))
-    # Flow matching and EDM add noise by other rules than the abar_t that phi is made of.
-    if "Flow" in kind or "EDM" in kind or scheduler.get("use_flow_sigmas"):
-        raise SyncPanoError(
-            f"{model} has a {kind or 'flow'} schedule, which is not supported", hint=_SUPPORTED
-        )
+    _check_schedule(scheduler, model)
     family: Family = "pocket" if vae.get("_class_name") == "PocketAutoencoder" else "sd"
-    parts = ["unet", "vae", "text_encoder"]
-    if family == "pocket" and (folder / "refiner").is_dir():
-        parts.append("refiner")
-    for part in parts:
+    has_refiner = family == "pocket" and (folder / "refiner").is_dir()
+    for part in ("unet", "vae", "text_encoder", *(["refiner"] if has_refiner else [])):
         require_weights(folder / part, model)
     return Layout(
         family=family,
         window=_integer(unet, "sample_size", f"{model}/unet"),
         vae_factor=_vae_factor(vae, model),
         latent_channels=latent_channels,
-        prediction_type=prediction_type,
+        trained_steps=_integer(scheduler, "num_train_timesteps", f"{model}/scheduler", 1000),
+        clips=_clips(scheduler),
+        has_refiner=has_refiner,
     )
 
 
@@ -103,6 +94,36 @@ def _check_unet(unet: dict[str, object], latent_channels: int, model: str) -> No
         )
 
 
+def _check_schedule(scheduler: dict[str, object], model: str) -> None:
+    prediction_type = scheduler.get("prediction_type") or "epsilon"
+    if prediction_type not in _PREDICTION_TYPES:
+        raise SyncPanoError(
+            f"{model} predicts {prediction_type!r}, which is not supported",
+            hint=f"supported: {', '.join(_PREDICTION_TYPES)}",
+        )
+    kind = str(scheduler.get("_class_name", ""))
+    # Flow matching and EDM add noise by other rules than the abar_t that phi is made of.
+    if "Flow" in kind or "EDM" in kind or scheduler.get("use_flow_sigmas"):
+        raise SyncPanoError(
+            f"{model} has a {kind or 'flow'} schedule, which is not supported", hint=_SUPPORTED
+        )
+    if scheduler.get("thresholding"):
+        raise SyncPanoError(
+            f"{model} thresholds its samples, which latent models cannot do",
+            hint="set `thresholding` to false in its scheduler_config.json",
+        )
+    if prediction_type == "epsilon" and scheduler.get("rescale_betas_zero_snr"):
+        raise SyncPanoError(
+            f"{model} has a schedule that ends in pure noise, of which noise cannot be predicted",
+            hint="`rescale_betas_zero_snr` needs `prediction_type` v_prediction",
+        )
+
+
+def _clips(scheduler: dict[str, object]) -> bool:
+    """Whether foreseen latents are clipped: DDIM's default, and no other schedule's."""
+    return bool(scheduler.get("clip_sample", scheduler.get("_class_name") == "DDIMScheduler"))
+
+
 def _vae_factor(vae: dict[str, object], model: str) -> int:
     if vae.get("_class_name") == "PocketAutoencoder":
         return _integer(vae, "factor", f"{model}/vae", default=32)
@@ -119,6 +140,7 @@ def _integer(config: dict[str, object], key: str, where: str, default: int | Non
     number = config.get(key, default)
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         raise SyncPanoError(
-            f"{where}/config.json says {key} = {number!r}", hint="it must be a positive integer"
+            f"{where} says {key} = {number!r} in its configuration",
+            hint="it must be a positive integer",
         )
     return number

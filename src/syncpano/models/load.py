@@ -68,7 +68,7 @@ def _load_parts(
         tokenizer=_load_tokenizer(CLIPTokenizer, folder / "tokenizer", source.id),
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
         card=read_card(folder),
-        refiner=load_refiner(source, device) if source.family == "pocket" else None,
+        refiner=load_refiner(source, device) if source.has_refiner else None,
     )
 
 

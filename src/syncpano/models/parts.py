@@ -85,16 +85,13 @@ def load_autoencoder(
     return part.to(memory_format=torch.channels_last)
 
 
-def load_refiner(source: ModelSource, device: torch.device) -> nn.Module | None:
-    """A pocket model's refiner, in float32; None where it has none.
+def load_refiner(source: ModelSource, device: torch.device) -> nn.Module:
+    """A pocket model's refiner, in float32.
 
     Raises:
         SyncPanoError: Pillow was built without AVIF.
     """
     assert source.folder is not None
-    folder = source.folder / "refiner"
-    if not folder.is_dir():
-        return None
     if not features.check("avif"):
         raise SyncPanoError(
             "this Pillow cannot read AVIF, in which the refiner's pictures are kept",
@@ -103,7 +100,9 @@ def load_refiner(source: ModelSource, device: torch.device) -> nn.Module | None:
     from syncpano.models.pocket_refiner import PocketRefiner
 
     # Beside whole numbers diffusers leaves the others in the format that was stored.
-    return load_part(PocketRefiner, folder, source.id, device, torch.float32).float()
+    return load_part(
+        PocketRefiner, source.folder / "refiner", source.id, device, torch.float32
+    ).float()
 
 
 def load_tiny_decoder(source: ModelSource, device: torch.device, dtype: torch.dtype) -> nn.Module:

@@ -36,22 +36,22 @@ def make_scheduler(
     """A fresh solver with its timesteps set.
 
     Args:
-        config: the checkpoint's scheduler_config.json.
+        config: the checkpoint's scheduler_config.json, which `read_layout` has checked.
+        name: one of `SOLVERS`.
         places: where every step begins, in even steps from the first one; dpmsolver++ only.
 
     Raises:
-        SyncPanoError: the solver is unknown, or does not fit the checkpoint or the steps.
+        SyncPanoError: the solver finds fewer timesteps in the schedule.
     """
-    if name not in SOLVERS:
-        raise SyncPanoError(f"unknown scheduler {name!r}", hint=f"use {', '.join(SOLVERS)}")
     trained = int(config.get("num_train_timesteps", 1000))
-    if not 1 <= num_steps <= trained:
-        raise _misfit(num_steps, trained)
-    _check(config, name)
     # DDIM would clip by default; a schedule of another class that does not say so never clipped.
     unsaid = {} if config.get("_class_name") == "DDIMScheduler" else {"clip_sample": False}
     said = {key: value for key, value in config.items() if key not in _SPACINGS}
     solver_class, further = SOLVERS[name]
+    if name == "unipc":
+        # Its corrector puts a sample of its own in the place of the canvas that it is given, and so
+        # takes back what moved the canvas between two steps.
+        further = {**further, "disable_corrector": list(range(num_steps))}
     solver = getattr(diffusers, solver_class).from_config({**unsaid, **said, **further})
     solver.set_timesteps(num_steps)
     if places is not None:
@@ -60,39 +60,11 @@ def make_scheduler(
     steps = solver.timesteps
     # Near as many steps as were trained, an offset of 1 leads beyond the table, or steps coincide.
     if len(steps) != num_steps or int(steps[0]) >= trained or not (steps[1:] < steps[:-1]).all():
-        raise _misfit(num_steps, trained)
+        raise SyncPanoError(
+            f"{name} finds no {num_steps} timesteps in a schedule of {trained}",
+            hint=f"`--steps {trained // 2}` and fewer fit",
+        )
     return solver
-
-
-def _misfit(num_steps: int, trained: int) -> SyncPanoError:
-    return SyncPanoError(
-        f"{num_steps} steps do not fit a schedule of {trained}",
-        hint=f"use between 1 and {max(trained // 2, 1)} steps",
-    )
-
-
-def _check(config: dict[str, Any], name: str) -> None:
-    prediction_type = config.get("prediction_type", "epsilon")
-    if prediction_type not in ("epsilon", "v_prediction", "sample"):
-        raise SyncPanoError(
-            f"the checkpoint predicts {prediction_type!r}, which is not supported",
-            hint="epsilon, v_prediction and sample are",
-        )
-    if config.get("thresholding"):
-        raise SyncPanoError(
-            "the checkpoint thresholds its samples, which latent models cannot do",
-            hint="set `thresholding` to false in its scheduler_config.json",
-        )
-    if name != "ddim" and config.get("clip_sample"):
-        raise SyncPanoError(
-            f"{name} cannot clip samples as the checkpoint's `clip_sample` asks",
-            hint="use `--scheduler ddim`",
-        )
-    if prediction_type == "epsilon" and config.get("rescale_betas_zero_snr"):
-        raise SyncPanoError(
-            "a schedule that ends in pure noise cannot be used with noise prediction",
-            hint="`rescale_betas_zero_snr` needs `prediction_type` v_prediction",
-        )
 
 
 def foresee(solver: Solver, latent: Tensor, prediction: Tensor, t: Tensor) -> Tensor:

@@ -32,7 +32,9 @@ class ModelSource:
         vae_factor: image pixels per latent cell.
         latent_channels: channels of the latent.
         licence: of the weights, as far as it is known.
-        prediction_type: what the UNet predicts: "epsilon", "v_prediction" or "sample".
+        trained_steps: timesteps of the noise schedule that it was trained on.
+        clips: whether its schedule clips foreseen latents, which only DDIM can.
+        has_refiner: whether a network of its own can draw the details after sampling.
     """
 
     id: str
@@ -43,7 +45,9 @@ class ModelSource:
     vae_factor: int
     latent_channels: int
     licence: str
-    prediction_type: str
+    trained_steps: int
+    clips: bool
+    has_refiner: bool
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,13 @@ def _unfetched(model: str, alias: Alias | None) -> ModelSource:
             hint=f"run `syncpano models pull {model}` first",
         )
     layout = Layout(
-        "sd", alias.window, alias.vae_factor, alias.latent_channels, alias.prediction_type
+        "sd",
+        alias.window,
+        alias.vae_factor,
+        alias.latent_channels,
+        alias.trained_steps,
+        clips=False,
+        has_refiner=False,
     )
     return ModelSource(
         id=model, folder=None, revision=None, licence=alias.licence, **asdict(layout)

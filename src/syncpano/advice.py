@@ -1,0 +1,72 @@
+"""Sentences about settings that work and that nobody may have meant. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from syncpano.config import PanoramaConfig
+from syncpano.models.source import ModelSource
+from syncpano.plan import Plan
+
+
+def without_effect(layout: Plan, source: ModelSource, explicit: Collection[str]) -> list[str]:
+    """One sentence for each setting that somebody asked for and that changes nothing.
+
+    Args:
+        explicit: names of the settings that are not defaults.
+    """
+    config = layout.config
+    found: list[str] = []
+
+    def note(names: str, reason: str) -> None:
+        found.extend(
+            f"`--{'no-' * (getattr(config, name) is False)}{name.replace('_', '-')}` "
+            f"has no effect {reason}"
+            for name in names.split()
+            if name in explicit
+        )
+
+    of_sync = (
+        "initial_steps initial_span sync_every compare gradient predict_once gradient_decoder "
+        "loss loss_weights loss_size"
+    )
+    if config.method != "sync":
+        note(f"sync_weight sync_decay sync_freq {of_sync}", f"with `--method {config.method}`")
+    elif config.sync_weight == 0:
+        note(f"sync_decay sync_freq {of_sync}", "with `--w 0`, which is MultiDiffusion")
+    elif not layout.weights:
+        note(f"sync_weight sync_decay sync_freq {of_sync}", "with one window, which has no other")
+    elif config.compare == "noisy":
+        note(
+            "gradient predict_once", "with `--compare noisy`, whose gradient does not pass the UNet"
+        )
+    if config.method == "independent":
+        note("stride blend loop", "with `--method independent`: windows stand side by side")
+    elif config.windows == "shifted":
+        note("stride", "with `--windows shifted`: windows stand side by side")
+    elif config.method == "bld":
+        note(
+            "blend window_batch", "with `--method bld`, which extends the picture window by window"
+        )
+    if config.guidance_scale == 1:
+        note("negative_prompt guided_share", "with `--guidance-scale 1`, which is no guidance")
+    elif config.guided_share == 0:
+        note("negative_prompt guidance_scale", "with `--guided-share 0`, which is no guidance")
+    if not config.refine and not source.has_refiner:
+        note("refine", f"with {source.id}, which has no refiner")
+    if config.initial_steps is not None and config.initial_steps >= config.steps:
+        note("initial_steps initial_span", f"with {config.steps} steps")
+    return found
+
+
+def too_strong(config: PanoramaConfig, explicit: Collection[str]) -> list[str]:
+    """A sentence where the style loss would descend with the default w, the perceptual losses'.
+
+    Args:
+        explicit: names of the settings that are not defaults.
+    """
+    left_out = config.sync_weight == PanoramaConfig.sync_weight and "sync_weight" not in explicit
+    if config.method != "sync" or config.loss != "style" or not left_out:
+        return []
+    weight = f"{config.sync_weight:g}"
+    return [f"the paper descends the style loss with w = 0.1, not w = {weight}: add `--w 0.1`"]

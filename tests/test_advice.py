@@ -1,0 +1,55 @@
+"""Settings that change nothing, or more than was meant, are named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from syncpano.advice import too_strong, without_effect
+from syncpano.plan import plan
+from tests.test_checks import GOOD, SD
+
+
+@pytest.mark.parametrize(
+    ("change", "explicit", "said"),
+    [
+        ({"sync_weight": 0.0}, {"sync_freq"}, ["`--sync-freq` has no effect with `--w 0`"]),
+        ({"method": "multi"}, {"loss", "seed"}, ["`--loss` has no effect with `--method multi`"]),
+        ({"method": "independent"}, {"stride"}, ["`--stride` has no effect"]),
+        ({"method": "independent", "loop": True}, {"loop"}, ["`--loop` has no effect"]),
+        ({"windows": "shifted"}, {"stride"}, ["`--stride` has no effect"]),
+        ({"method": "bld"}, {"blend"}, ["`--blend` has no effect with `--method bld`"]),
+        ({"compare": "noisy"}, {"gradient"}, ["`--gradient` has no effect"]),
+        (
+            {"compare": "noisy", "predict_once": True},
+            {"predict_once"},
+            ["`--predict-once` has no effect"],
+        ),
+        ({"sync_weight": 0.0}, {"initial_span"}, ["`--initial-span` has no effect with `--w 0`"]),
+        ({"method": "bld"}, {"window_batch"}, ["`--window-batch` has no effect"]),
+        ({"guidance_scale": 1.0}, {"negative_prompt"}, ["`--negative-prompt` has no effect"]),
+        ({"guided_share": 0.0}, {"guidance_scale"}, ["`--guidance-scale` has no effect"]),
+        ({"width": 512}, {"sync_weight"}, ["`--sync-weight` has no effect with one window"]),
+        ({"refine": False}, {"refine"}, ["`--no-refine` has no effect with sd2"]),
+        ({}, {"sync_freq", "stride", "loss"}, []),
+        ({"sync_weight": 0.0}, set(), []),
+    ],
+)
+def test_a_setting_without_effect_is_named_if_somebody_asked_for_it(
+    change: dict[str, object], explicit: set[str], said: list[str]
+) -> None:
+    found = without_effect(plan(replace(GOOD, **change), SD), SD, explicit)  # type: ignore[arg-type]
+    assert len(found) == len(said)
+    assert all(sentence.startswith(start) for sentence, start in zip(found, said, strict=True))
+
+
+def test_the_style_loss_with_the_default_weight_is_doubted() -> None:
+    style = replace(GOOD, loss="style")
+    (sentence,) = too_strong(style, {"loss"})
+    assert "w = 20" in sentence
+    assert "`--w 0.1`" in sentence
+    assert too_strong(style, {"loss", "sync_weight"}) == []
+    assert too_strong(replace(style, method="multi"), {"loss"}) == []
+    assert too_strong(replace(style, sync_weight=0.1), set()) == []  # of an earlier run
+    assert too_strong(GOOD, set()) == []
