@@ -136,9 +136,7 @@ def generate(folder: Path, trunk: Path, arguments: argparse.Namespace) -> dict[s
     if done.returncode != 0:
         raise SystemExit(f"the run failed with exit code {done.returncode}")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024  # Linux counts in KiB
-    written = json.loads(done.stdout)
-    log = written[0] if isinstance(written, list) else written
-    return {"log": log, "seconds": seconds, "peak_bytes": peak}
+    return {"log": json.loads(done.stdout), "seconds": seconds, "peak_bytes": peak}
 
 
 def report(result: dict[str, Any], counts: dict[str, int], title: str, command: str) -> str:

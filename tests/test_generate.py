@@ -178,7 +178,7 @@ def test_other_weights_than_those_of_the_run_it_starts_from_warn(
     cli("generate", "A waterfall", *tiny_flags, "-o", "first.png")
     log = runlog.read(Path("first.json"))
     log["model"]["hash"] = "0" * 64
-    runlog.write(Path("first.json"), log, overwrite=True)
+    runlog.write(Path("first.json"), log)
     done = cli("generate", "--from", "first.json", "-o", "again.png")
     assert "warning: the model's weights are not those" in done.err
 
@@ -187,7 +187,6 @@ def test_w_zero_needs_no_loss(cli: Cli, tiny_model: Path) -> None:
     flags = ["--model", tiny_model, "--width", 96, "--height", 64, "--steps", 2, "--w", 0]
     log = json.loads(cli("generate", "A waterfall", *flags, "--json").out)
     assert log["sync"]["steps"] == []
-    assert log["timings"]["sync"] < 0.1
 
 
 @pytest.mark.parametrize(

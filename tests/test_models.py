@@ -379,12 +379,8 @@ def test_words_that_a_pocket_model_never_saw_are_named(tiny_model: Path, tmp_pat
     assert load(tiny_model).unknown_words("anything goes") == []
 
 
-def test_encode_inverts_the_scaling_of_decode(tiny: LatentDiffusion) -> None:
-    vae = tiny._parts.vae
-    image = torch.rand(1, 3, 64, 128) * 2 - 1
-    expected = vae.encode(image).latent_dist.mode() * vae.config.scaling_factor
-    torch.testing.assert_close(tiny.encode(image), expected)
-    latent = tiny.encode(image)
+def test_decode_takes_the_latents_scale_off(tiny: LatentDiffusion) -> None:
+    vae, latent = tiny._parts.vae, noise()
     torch.testing.assert_close(
         tiny.decode(latent, vae), vae.decode(latent / vae.config.scaling_factor).sample
     )

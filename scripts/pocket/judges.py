@@ -2,8 +2,8 @@
 
 # N images, c channels of a convolution, D numbers of a picture
 
-The shipped judge sees pictures at 96 pixels, where skiers are dots and the outlines and flat tones
-that make a cartoon are gone. VGG-16 has seen photos only, the regressions renders only.
+The shipped judge sees pictures at 160 pixels, where the outlines and flat tones that make a cartoon
+are faint. VGG-16 has seen photos only, the regressions renders only.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from training import Stage
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, PreTrainedTokenizerFast
 
 START, END = "<|startoftext|>", "<|endoftext|>"
-# CLIP's own split: words, single digits, runs of other signs; blanks vanish.
 _WRONG_TOKENS = 0.05  # share of tokens that training replaces: words it will not know
+# CLIP's own split: words, single digits, runs of other signs; blanks vanish.
 _PIECES = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 

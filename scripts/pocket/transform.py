@@ -21,14 +21,11 @@ class CellTransform:
     Attributes:
         mean: D, the mean cell.
         basis: C D, rows of unit length; each is even or odd under mirroring.
-        signs: C, +1 for even rows and -1 for odd: mirroring an image flips the latent's columns
-            and multiplies its channels by these.
         scale: C, latent channel = scale * (basis @ (cell - mean)).
     """
 
     mean: Tensor
     basis: Tensor
-    signs: Tensor
     scale: Tensor
 
 
@@ -65,24 +62,23 @@ def fit_transform(
     covariance = (outer + outer[mirror][:, mirror]) / (2 * count) - torch.outer(mean, mean)
     first = torch.zeros(0, 3 * p * p) if known is None else known
     rest = torch.eye(3 * p * p) - first.T @ first
-    values, basis, signs = _even_and_odd_eigenvectors(rest @ covariance @ rest, p)
+    values, basis = _even_and_odd_eigenvectors(rest @ covariance @ rest, p)
     order = values.argsort(descending=True)[: channels - len(first)]
     values = torch.cat([(first @ covariance * first).sum(1), values[order]])
-    signs = torch.cat([(first * first[:, mirror]).sum(1).sign(), signs[order]])
     scale = values.clamp(min=1e-9) ** (-whitening / 2)
     variance = (values * scale**2)[:context].mean()
-    return CellTransform(mean, torch.cat([first, basis[order]]), signs, scale / variance.sqrt())
+    return CellTransform(mean, torch.cat([first, basis[order]]), scale / variance.sqrt())
 
 
-def _even_and_odd_eigenvectors(covariance: Tensor, p: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Eigenvalues, eigenvectors (rows) and parities, solved apart in the two mirror subspaces."""
+def _even_and_odd_eigenvectors(covariance: Tensor, p: int) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors (rows), solved apart in the two mirror subspaces."""
     identity = torch.eye(3 * p * p).view(-1, 3, p, p)
     left = identity.view(3, p, p, 3, p, p)[:, :, : p // 2].flatten(0, 2)
     results = []
     for sign in (1.0, -1.0):
         subspace = ((left + sign * left.flip(3)) / 2**0.5).flatten(1)  # D/2 D
         values, vectors = torch.linalg.eigh(subspace @ covariance @ subspace.T)
-        results.append((values, vectors.T @ subspace, torch.full_like(values, sign)))
+        results.append((values, vectors.T @ subspace))
     first, second = results
     return tuple(torch.cat(pair) for pair in zip(first, second, strict=True))  # type: ignore[return-value]
 

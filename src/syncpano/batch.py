@@ -182,7 +182,7 @@ def _write_unfinished(job: Job, log: runlog.Log, status: runlog.Status, error: s
     if job.path.exists():
         return
     log["status"], log["error"], log["image"] = status, error, None
-    runlog.write(log_path(job.path), log, overwrite=True)
+    runlog.write(log_path(job.path), log)
 
 
 def _with_previews(watcher: Watcher, job: Job, options: Options) -> Watcher:

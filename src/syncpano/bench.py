@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib import resources
 from statistics import median
 from typing import Any
 
@@ -115,13 +114,6 @@ def summarise(timed: Sequence[Timed], command: str) -> dict[str, Any]:
         "rounds": len(timed[0].runs),
         "cases": [_case(item, timed[0]) for item in timed],
     }
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON schema of `summarise`."""
-    text = resources.files("syncpano").joinpath("bench.schema.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
 
 
 def _case(item: Timed, first: Timed) -> dict[str, Any]:

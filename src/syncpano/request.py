@@ -59,7 +59,7 @@ class Request:
             "feature-weights": found.feature_weights and found.feature_weights.name,
             "clip-model": None if found.clip_model == CLIP_MODEL else short_name(found.clip_model),
             "judge": None if found.judge == Settings.judge else short_name(found.judge),
-            "model": self.overrides["model"],
+            "model": short_name(str(self.overrides["model"])),
             "device": self.overrides["device"],
         }
         words = ["syncpano", "reproduce", Path(self.name).name]

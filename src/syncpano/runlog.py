@@ -173,9 +173,9 @@ def validate(log: Log) -> None:
         raise ValueError(f"{place[:80]}: {worst.message[:120]}")
 
 
-def write(path: Path, log: Log, *, overwrite: bool = False) -> None:
-    """Write the log as JSON, whole or not at all."""
-    files.write_atomic(path, to_json(log), overwrite=overwrite)
+def write(path: Path, log: Log) -> None:
+    """Write the log as JSON, whole or not at all, in the place of one that is there."""
+    files.write_atomic(path, to_json(log), overwrite=True)
 
 
 def pixel_hash(image: Image) -> str:

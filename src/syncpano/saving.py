@@ -40,7 +40,7 @@ def save(image: Image, log: runlog.Log, path: Path, *, overwrite: bool = False) 
         # Beside the log: the pair can move, and tells no folder names.
         log["image"]["path"] = path.name
         # Without its picture a log is the left-over of a run that did not end.
-        runlog.write(log_path(path), log, overwrite=True)
+        runlog.write(log_path(path), log)
         files.write_atomic(path, runlog.embed(encoded, log), overwrite=overwrite)
     return log
 

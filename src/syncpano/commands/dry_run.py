@@ -16,7 +16,7 @@ from syncpano.plan import Plan, count_calls, plan
 
 # Interpreter, torch and diffusers with nothing loaded: a round estimate.
 LIBRARY_BYTES = 500 * 2**20
-IMAGE_COPIES = 4 * 4 * 3  # decoded float32 panorama, weights and blend of the tiles, 3 channels
+PIXEL_BYTES = 4 * 4 * 3  # float32 of 3 channels: the panorama, weights and blend of the tiles
 
 
 def print_dry_run(job: Job, resolved: layers.Resolved, *, as_json: bool) -> None:
@@ -64,7 +64,7 @@ def estimate_bytes(layout: Plan, source: ModelSource) -> int:
     sync = min(config.window_batch or sync, windows) if layout.weights else 0
     pulled = sync * estimate.sync_window + min(decode, sync) * estimate.decode_window
     activations = max(denoise * estimate.denoise_window, pulled)
-    picture = config.width * config.height * IMAGE_COPIES
+    picture = config.width * config.height * PIXEL_BYTES
     return LIBRARY_BYTES + estimate.weights + activations + picture
 
 

@@ -31,14 +31,6 @@ class Gaussian:
         factor = np.linalg.qr(features - mean, mode="r") / np.sqrt(len(features) - 1)
         return cls(mean, factor)
 
-    @classmethod
-    def of_moments(cls, mean: Array, covariance: Array) -> Gaussian:
-        """Mean (d) and covariance (d d, positive semi-definite)."""
-        values, vectors = np.linalg.eigh(np.asarray(covariance, dtype=np.float64))
-        return cls(
-            np.asarray(mean, dtype=np.float64), np.sqrt(values.clip(min=0))[:, None] * vectors.T
-        )
-
 
 def frechet_distance(one: Gaussian, other: Gaussian) -> float:
     """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), at least 0.

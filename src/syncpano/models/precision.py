@@ -27,13 +27,12 @@ def resolve_device(name: str) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    kind = name.split(":")[0]
     present = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
-    if not present.get(kind, False):
+    if not present.get(name, False):
         raise SyncPanoError(
             f"device {name!r} is not available here", hint="use `--device auto` or `--device cpu`"
         )

@@ -151,16 +151,6 @@ class LatentDiffusion:
         units = latent / config.scaling_factor + shift
         return run_in(self.dtype, lambda z: decoder.decode(_compact(z)).sample, units)  # type: ignore[operator]
 
-    @torch.no_grad()
-    def encode(self, images: Tensor) -> Tensor:
-        """N 3 H W in [-1, 1] -> N C H/f W/f float32, the mode of the encoder's distribution."""
-        vae: Any = self._parts.vae
-        encoded = vae.encode(_compact(images.to(self.device, self.dtype)))
-        latent = encoded.latent if hasattr(encoded, "latent") else encoded.latent_dist.mode()
-        shift = getattr(vae.config, "shift_factor", None) or 0.0
-        scaled: Tensor = (latent.float() - shift) * vae.config.scaling_factor
-        return scaled
-
     def predict_once(self, views: Tensor, t: Tensor, embeds: Tensor) -> Tensor:
         """N C h w, N L d -> N C h w: the UNet's raw output under one text each, in float32."""
         unet = self._parts.unet
