@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 BUDGET ?= 180
 DEVICE ?= cpu
 
-.PHONY: help setup demo test test-slow test-gpu check format docs build pocket reproduction ci clean
+.PHONY: help setup demo test test-slow test-gpu lint check format docs build pocket reproduction ci clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,12 +32,13 @@ test-slow: setup  ## run the slow tests too (builds and installs a wheel, full-s
 test-gpu: setup  ## run the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu
 
-check: setup  ## format, lint, types, tests, generated docs up to date
+lint: setup  ## format, lint, types, generated docs up to date
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/cli_docs.py --check
-	$(BIN)/python -m pytest
+
+check: lint test  ## all that a commit has to pass
 
 format: setup  ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -103,6 +103,18 @@ def test_a_run_with_another_model_starts_without_what_was_found_for_the_first(
     assert planned["source"]["steps"] == "from first.png"
 
 
+def test_a_dry_run_says_what_would_be_downloaded(cli: Cli) -> None:
+    flags = ("generate", "A waterfall", "--model", "sd2", "--dry-run")
+    assert cli(*flags).out.count("not downloaded yet") == 1
+    lines = cli(*flags, "--gradient-decoder", "tiny").out.splitlines()
+    assert lines[-2:] == [
+        "model             sd2 is not downloaded yet",
+        "model             madebyollin/taesd is not downloaded yet",
+    ]
+    missing = cli(*flags, "--gradient-decoder", "tiny", "--w", 0).out
+    assert "taesd" not in missing  # nothing descends
+
+
 def test_what_was_found_for_a_model_is_left_behind_after_any_number_of_runs(
     cli: Cli, tiny_flags: list[str]
 ) -> None:

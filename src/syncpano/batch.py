@@ -82,6 +82,21 @@ def parse_seeds(text: str) -> list[int]:
     return list(dict.fromkeys(seeds))
 
 
+def read_prompt_file(path: Path) -> list[str]:
+    """The prompts in a text file.
+
+    Raises:
+        SyncPanoError: it cannot be read, or holds none.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SyncPanoError(
+            f"{path} cannot be read: {error}", hint="`--prompts` takes a UTF-8 text file"
+        ) from error
+    return parse_prompts(text, str(path))
+
+
 def parse_prompts(text: str, where: str) -> list[str]:
     """One prompt a line; blank lines and lines that start with # are skipped."""
     lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]

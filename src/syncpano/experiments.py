@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
-from syncpano.batch import parse_prompts
+from syncpano.batch import read_prompt_file
 from syncpano.config import PanoramaConfig, Value, preset_folder
 from syncpano.errors import SyncPanoError, suggestion
 from syncpano.layers import resolve, values_layer
@@ -104,7 +104,7 @@ def experiments() -> dict[str, Path]:
 def paper_prompts() -> list[str]:
     """The paper's 18 prompts; the first six are those of its tables."""
     path = preset_folder() / "experiments" / "prompts.txt"
-    return parse_prompts(path.read_text(encoding="utf-8"), str(path))
+    return read_prompt_file(path)
 
 
 def find_experiment(name: str) -> Experiment:

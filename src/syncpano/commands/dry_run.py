@@ -12,6 +12,7 @@ from syncpano.commands.options import shown
 from syncpano.console import print_result
 from syncpano.models.memory import default_batches, estimate_memory, total_host_bytes
 from syncpano.models.source import ModelSource, resolve_source
+from syncpano.models.tiny_decoder import TAESD, resolve_gradient_decoder, tiny_decoder_folder
 from syncpano.plan import Plan, count_calls, plan
 
 # Interpreter, torch and diffusers with nothing loaded: a round estimate.
@@ -38,7 +39,7 @@ def describe(
         "model": {
             "id": source.id,
             "family": source.family,
-            "downloaded": source.folder is not None,
+            "missing": _missing(layout, source),
             "window": source.window,
             "vae_factor": source.vae_factor,
         },
@@ -52,6 +53,19 @@ def describe(
         "calls": asdict(calls),
         "memory": {"estimate_bytes": estimate_bytes(layout, source)},
     }
+
+
+def _missing(layout: Plan, source: ModelSource) -> list[str]:
+    """What the run would download first.
+
+    Raises:
+        SyncPanoError: the model has no decoder of the kind that is asked for.
+    """
+    missing = [] if source.folder is not None else [source.id]
+    decoder = resolve_gradient_decoder(layout.config.gradient_decoder, source)
+    if layout.weights and decoder == "tiny" and tiny_decoder_folder(source, download=False) is None:
+        missing.append(TAESD)
+    return missing
 
 
 def estimate_bytes(layout: Plan, source: ModelSource) -> int:
@@ -86,8 +100,9 @@ def _as_text(facts: dict[str, Any]) -> str:
         f"{'memory':{wide}}  about {facts['memory']['estimate_bytes'] / 2**30:.1f} GiB on a CPU",
         f"{'output':{wide}}  {facts['output']}",
     ]
-    if not facts["model"]["downloaded"]:
-        lines.append(f"{'model':{wide}}  {facts['model']['id']} is not downloaded yet")
+    lines += [
+        f"{'model':{wide}}  {name} is not downloaded yet" for name in facts["model"]["missing"]
+    ]
     return "\n".join(lines)
 
 

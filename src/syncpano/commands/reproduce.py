@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from syncpano.batch import parse_prompts
+from syncpano.batch import read_prompt_file
 from syncpano.config import Value
 from syncpano.console import Voice, print_result, quiet_libraries
 from syncpano.counting import counting
@@ -116,7 +116,7 @@ def reproduce(
     source = resolve_source(model, download=True, progress=not quiet)
     texts = paper_prompts()
     if prompts is not None:
-        texts = parse_prompts(_read(prompts), str(prompts))
+        texts = read_prompt_file(prompts)
         found = replace(found, prompts=len(texts), pictures=pictures or len(texts))
     of_family, of_features = OF_FAMILY[source.family]
     request = Request(
@@ -267,10 +267,3 @@ def _settings(given: Sequence[str], of_rows: frozenset[str]) -> dict[str, Value]
             )
         found[name] = coerce(settings()[name], value, f"--set {name}")
     return found
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SyncPanoError(f"{path} cannot be read: {error}", hint="give a text file") from error

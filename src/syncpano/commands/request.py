@@ -44,12 +44,7 @@ def read_prompts(prompt: str | None, file: Path | None) -> list[str]:
     if prompt is not None and file is not None:
         raise SyncPanoError("there is a PROMPT and a `--prompts` file", hint="give one of them")
     if file is not None:
-        try:
-            return batch.parse_prompts(file.read_text(encoding="utf-8"), str(file))
-        except (OSError, UnicodeDecodeError) as error:
-            raise SyncPanoError(
-                f"{file} cannot be read: {error}", hint="`--prompts` takes a UTF-8 text file"
-            ) from error
+        return batch.read_prompt_file(file)
     if prompt == "-":
         try:
             return batch.parse_prompts(sys.stdin.read(), "standard input")

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from syncpano.losses.trunks import fill, trunk_features
+from syncpano.losses.trunks import IMAGENET, fill, trunk_features
 
 WEIGHT = 1e6  # S.4: L is 1e6 times the style loss, and w = 0.1
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, for images in [0, 1]
 # torchvision's numbers of the first five convolutions and their widths; VGG-16 has the same.
 _CONVOLUTIONS = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256)}
 _POOLS_BEFORE = (5, 10)
@@ -48,7 +47,7 @@ class StyleLoss:
             layer.to(memory_format=torch.channels_last)  # faster on a CPU
             self._layers[index] = layer.to(device).eval().requires_grad_(False)
         self._mean, self._std = (
-            torch.tensor(values, device=device)[:, None, None] for values in (_MEAN, _STD)
+            torch.tensor(values, device=device)[:, None, None] for values in IMAGENET
         )
 
     def features(self, images: Tensor) -> list[Tensor]:

@@ -22,6 +22,7 @@ from syncpano.errors import RUN_FAILED, SyncPanoError
 
 TIMEOUT_SECONDS = 5.0
 _UNREADABLE = (OSError, EOFError, RuntimeError, ValueError)
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # means and deviations in [0, 1]
 _KINDS = "a .safetensors file, or a .pth that holds nothing but tensors"
 _BASE_URL = "https://download.pytorch.org/models/"
 

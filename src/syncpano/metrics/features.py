@@ -16,12 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
-from syncpano.losses.trunks import trunk_features
+from syncpano.losses.trunks import IMAGENET, trunk_features
 from syncpano.metrics.fingerprint import fingerprint
 from syncpano.metrics.pocket_features import PocketFeatures
 from syncpano.metrics.settings import EXTRACTORS
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet, for images in [0, 1]
 _VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 
@@ -63,7 +62,7 @@ class Vgg16Features:
     @torch.no_grad()
     def __call__(self, crops: Tensor) -> Tensor:
         """N 3 h w in [-1, 1] -> N 512."""
-        mean, std = (torch.tensor(x, device=self._device)[:, None, None] for x in (_MEAN, _STD))
+        mean, std = (torch.tensor(x, device=self._device)[:, None, None] for x in IMAGENET)
         maps = self._trunk(((crops.to(self._device) + 1) / 2 - mean) / std)
         return F.relu(maps).mean((2, 3)).cpu()
 

@@ -77,7 +77,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         palette_trust: float = 400.0,
         palette_width: float = 8.0,
         layout_trust: float = 0.2,
-        mismatch: float = 0.2,
+        mismatch: float = 0.4,
         again: float = 60.0,
         key_channels: int = 12,
         screen: float = 0.1,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 # Nats. Where a render goes on in itself or in its own mirror image, the eye sees a pattern.
-_CHANGE, _SAME_RENDER, _SAME_PLACE = 120.0, 30.0, 1000.0
+_CHANGE, _SAME_RENDER, _SAME_PLACE = 60.0, 30.0, 1000.0
 _NEAR = 12  # cells: what counts as the same place of a render
 
 
