@@ -43,7 +43,8 @@ from syncpano.models.source import resolve_source
 from syncpano.plan import plan
 
 SHARED = Path(__file__).parents[2] / "shared" / "paper"
-NAMES = [*(f"figure-s{n}" for n in (1, 2, 3, 5, 8)), "pictures-s2", "table-s2", "table-s3"]
+FIGURES = [f"figure-s{n}" for n in (1, 2, 3, 5, 8)]
+NAMES = [*FIGURES, "gradients", "pictures-s2", "table-s2", "table-s3"]
 MINIMAL = {"title": "t", "kind": "table", "rows": [{"name": "a"}]}
 
 

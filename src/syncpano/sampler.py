@@ -34,7 +34,7 @@ class Synchronization:
         compare: decode and compare the foreseen observations (Eq. 14) or the noisy views (Eq. 13).
         gradient: how much of the UNet's Jacobian the gradient keeps.
         thin: descend for every `thin`-th window only and merge the moves on the canvas; 1 is exact.
-        gain: a cheap gradient times this is as strong as the exact one, so that w keeps its scale.
+        gain: a cheap gradient times this has the exact one's effect, so that w keeps its scale.
         predict_once: denoise with the predictions that the gradient was taken of, not with new ones
             at the moved views.
     """

@@ -34,7 +34,8 @@ OF_FAMILY = {
 
 def reproduce(
     experiment: str = typer.Argument(
-        help="table-s2, table-s3, pictures-s2, figure-s1, -s2, -s3, -s5, -s8, or a YAML file.",
+        help="table-s2, table-s3, pictures-s2, figure-s1, -s2, -s3, -s5, -s8, gradients, or a YAML "
+        "file.",
         metavar="EXPERIMENT",
     ),
     model: str = typer.Option("pocket", "--model", help="As for `syncpano generate`."),

@@ -27,8 +27,8 @@ class Card:
         guided_share: share of the steps, from the first on, whose guidance helps.
         temperature: share of the noise that its sampling keeps (see `BoundDiffusion.step`).
         cpu_dtype: the number format that is safe on a CPU that is fast at it.
-        gradient_gains: `--gradient` -> factor that makes it as strong as the exact one (1 where
-            unlisted), measured on the model by scripts/gradient_study.py.
+        gradient_gains: `--gradient` -> factor with which a w brings the windows' colours as close
+            as by the exact gradient (1 where unlisted; `syncpano reproduce gradients`).
     """
 
     known_words: frozenset[str] = frozenset()
