@@ -16,7 +16,7 @@ from torch import Tensor
 
 from syncpano.machine import now
 from syncpano.models.denoiser import Denoiser
-from syncpano.montage import crop
+from syncpano.montage import crop, paste
 from syncpano.sampler import StepReport, check_finite
 from syncpano.windows import Grid, Window
 
@@ -58,8 +58,8 @@ def bld(
         held = crop(known, [window])  # 1 1 h w
         first = index * len(denoiser.timesteps)
         cells = _grow(canvas, held, latent, window, denoiser, first, report)
-        _paste(canvas, cells, window)
-        _paste(known, torch.ones_like(held), window)
+        paste(canvas, cells, window)
+        paste(known, torch.ones_like(held), window)
     return canvas
 
 
@@ -81,16 +81,9 @@ def _grow(
         view = torch.where(held, denoiser.add_noise(content, own_noise, t), view)
         prediction = denoiser.predict(view, t)
         foreseen = canvas.clone()
-        _paste(foreseen, denoiser.foresee(view, prediction, t), window)
+        paste(foreseen, denoiser.foresee(view, prediction, t), window)
         view = denoiser.step(view, prediction, t)
         check_finite(view, first + step)
         seconds = now(noise.device) - started
         report(StepReport(first + step, float(t), foreseen, denoise_seconds=seconds))
     return torch.where(held, content, view)
-
-
-def _paste(canvas: Tensor, cells: Tensor, window: Window) -> None:
-    """Write a window's cells into the canvas, in place; columns wrap."""
-    columns = torch.arange(window.left, window.left + window.size, device=canvas.device)
-    columns %= canvas.shape[-1]
-    canvas[..., window.top : window.top + window.size, columns] = cells.to(canvas.dtype)

@@ -40,6 +40,11 @@ def average(
     return total / weights.where(weights > 0, 1.0)
 
 
+def paste(panorama: Tensor, cells: Tensor, window: Window) -> None:
+    """Write 1 C h w into a panorama 1 C H W, in place; columns beyond the right edge wrap."""
+    panorama[(..., *_cells(window, panorama))] = cells.to(panorama.dtype)
+
+
 def _taper(views: Tensor) -> Tensor:
     """h w: a pyramid, 1 in the middle, half a cell's height at the border."""
     size = views.shape[-1]

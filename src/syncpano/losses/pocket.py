@@ -28,11 +28,13 @@ class PocketPerceptual:
 
     def distance(self, features: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
         """N distances >= 0 to one target."""
-        per_stage = [
-            (ours - theirs).square().sum(1).mean((1, 2))
-            for ours, theirs in zip(features, target, strict=True)
-        ]
-        return torch.stack(per_stage).sum(0)
+        return unweighted_distance(features, target)
+
+
+def unweighted_distance(features: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
+    """N distances >= 0 of maps N c h w: LPIPS's form without learnt channel weights."""
+    stages = zip(features, target, strict=True)
+    return torch.stack([(a - b).square().sum(1).mean((1, 2)) for a, b in stages]).sum(0)
 
 
 def _unit(map_: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from syncpano.errors import SyncPanoError
+from syncpano.losses.pocket import unweighted_distance
 from syncpano.metrics.fingerprint import fingerprint
 from syncpano.models.folder import JUDGE, read_json, require_weights
 from syncpano.models.parts import load_part
@@ -88,9 +89,8 @@ class PocketFeatures:
         return [m / (m.square().sum(1, keepdim=True) + 1e-8).sqrt() for m in maps]
 
     def distance(self, features: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
-        """N distances >= 0 to one target: LPIPS's form without learnt channel weights."""
-        stages = zip(features, target, strict=True)
-        return torch.stack([(a - b).square().sum(1).mean((1, 2)) for a, b in stages]).sum(0)
+        """N distances >= 0 to one target."""
+        return unweighted_distance(features, target)
 
     def named_classes(self, prompt: str) -> dict[str, str]:
         """Head -> the class that the prompt names; heads that it says nothing about are absent.
