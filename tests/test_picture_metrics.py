@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from syncpano.losses.perceptual import PerceptualLoss
-from syncpano.metrics import pairs
+from syncpano.metrics import cache, pairs
 from syncpano.metrics.colour import colour_distance, palette_distance, to_lab
 from syncpano.metrics.crops import native_boxes, random_box
 from syncpano.metrics.measures import to_tensor
@@ -263,3 +263,13 @@ def test_vgg16_features_do_not_depend_on_the_batch() -> None:
     one_by_one = torch.cat([extractor(crop[None]) for crop in crops])
     assert torch.allclose(extractor(crops), one_by_one, rtol=1e-4, atol=1e-5)
     assert one_by_one.shape == (3, 512)
+
+
+def test_what_was_measured_in_another_way_is_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = cache.MeasurementCache(tmp_path)
+    assert kept.get("x", lambda: np.array([1.0])) == [1.0]
+    assert kept.get("x", lambda: np.array([2.0])) == [1.0]
+    monkeypatch.setattr(cache, "MEASURES", cache.MEASURES + 1)
+    assert kept.get("x", lambda: np.array([2.0])) == [2.0]
