@@ -111,6 +111,26 @@ def test_a_torch_free_module_does_not_import_torch(module: str) -> None:
     assert not TORCH & {name.split(".")[0] for name in imports(module)}
 
 
+def says_no_torch() -> list[str]:
+    texts = {
+        name: ast.get_docstring(
+            ast.parse(PACKAGE.joinpath(*name.split(".")).with_suffix(".py").read_text())
+        )
+        for name in modules()
+    }
+    return [name for name, text in texts.items() if "No torch." in (text or "")]
+
+
+@pytest.mark.parametrize("module", says_no_torch())
+def test_a_module_that_says_no_torch_brings_none_by_others_either(module: str) -> None:
+    reached, waiting = set(), {module}
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        assert not (TORCH - {"numpy"}) & {found.split(".")[0] for found in imports(name)}, name
+        waiting |= own_imports(name) - reached
+
+
 def test_importing_the_package_and_its_config_imports_no_torch() -> None:
     code = (
         "import sys, syncpano; from syncpano import PanoramaConfig, SyncPanoError; "
@@ -121,4 +141,5 @@ def test_importing_the_package_and_its_config_imports_no_torch() -> None:
 
 def test_nothing_in_the_package_imports_scripts_or_tests() -> None:
     for module in modules():
-        assert not {"scripts", "tests"} & {name.split(".")[0] for name in imports(module)}
+        found = {name.split(".")[0] for name in imports(module, lazy=True)}
+        assert not {"scripts", "tests"} & found
