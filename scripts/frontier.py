@@ -61,11 +61,16 @@ def settings_of(row: str) -> dict[str, Any]:
     return (read_yaml(find_config(preset)) if preset else {}) | changes
 
 
-def experiment(samples: int, references: int, rows: Sequence[str]) -> dict[str, Any]:
-    """The frontier as an experiment of `syncpano reproduce`."""
+def experiment(
+    samples: int, references: int, rows: Sequence[str], settings: Sequence[str]
+) -> dict[str, Any]:
+    """The frontier as an experiment of `syncpano reproduce`; NAME=VALUE hold for all rows."""
+    common = {
+        name: yaml.safe_load(value) for name, _, value in (text.partition("=") for text in settings)
+    }
     made = []
     for name in rows:
-        row: dict[str, Any] = {"name": name, "config": settings_of(name)}
+        row: dict[str, Any] = {"name": name, "config": settings_of(name) | common}
         if name != BASELINE and BASELINE in rows:
             row["against"] = BASELINE
         made.append(row)
@@ -90,7 +95,8 @@ def reproduce(out: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Paint and measure; the experiment's table.json."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / "frontier.yaml"
-    content = experiment(arguments.samples, arguments.references, rows_of(arguments))
+    rows = rows_of(arguments)
+    content = experiment(arguments.samples, arguments.references, rows, arguments.set)
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     command = [sys.executable, "-m", "syncpano", "reproduce", str(path), "--out", str(out)]
     command.append("--overwrite")  # the results are read and written down here at once
@@ -98,8 +104,6 @@ def reproduce(out: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     for flag in ("metrics", "loss_weights", "judge"):
         if value := getattr(arguments, flag):
             command += [f"--{flag.replace('_', '-')}", str(value)]
-    for setting in arguments.set:
-        command += ["--set", setting]
     subprocess.run(command, check=True)
     table: dict[str, Any] = json.loads((out / "frontier" / "table.json").read_text())
     return table

@@ -191,14 +191,15 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="leave the checkpoint on disk")
     arguments = parser.parse_args()
     shape = TOY if arguments.toy else SD2_BASE
-    model = arguments.folder / "model"
+    model, random_trunk = arguments.folder / "model", arguments.folder / "vgg16.safetensors"
     try:
         counts = write_checkpoint(model, shape, getattr(torch, arguments.disk_dtype))
-        trunk = arguments.loss_weights or write_trunk(arguments.folder / "vgg16.safetensors")
+        trunk = arguments.loss_weights or write_trunk(random_trunk)
         result = generate(model, trunk, arguments)
     finally:
         if not arguments.keep:
             shutil.rmtree(model, ignore_errors=True)
+            random_trunk.unlink(missing_ok=True)
     title = "a toy of the same shape" if arguments.toy else "Stable Diffusion 2 base"
     page = report(result, counts, title, repeat.command(__file__, parser, arguments))
     arguments.report.parent.mkdir(parents=True, exist_ok=True)

@@ -69,3 +69,10 @@ def test_the_reference_is_compared_in_turns(tmp_path: Path) -> None:
     page = tmp_path / "reference.md"
     run("against_reference.py", "--rounds", 1, "--width", 320, "--markdown", page)
     assert "| reference |" in page.read_text()
+
+
+def test_full_size_is_rehearsed_at_toy_size(tmp_path: Path) -> None:
+    page = tmp_path / "full-size.md"
+    run("full_size.py", "--toy", "--folder", tmp_path / "model", "--report", page)
+    assert "| sync |" in page.read_text()
+    assert not list(tmp_path.rglob("*.safetensors"))  # the checkpoint is taken away
