@@ -14,13 +14,14 @@ from PIL import Image
 from torch import Tensor
 
 from syncpano.batching import Batcher
+from syncpano.drawing import to_image
 from syncpano.losses.load import load_loss
 from syncpano.losses.lpips import LPIPS
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models.load import load_model
 from syncpano.models.source import resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
-from syncpano.pipeline import initial_noise, to_image
+from syncpano.pipeline import initial_noise
 from syncpano.sampler import Batches, Synchronization, sample
 from syncpano.schedule import sync_steps, sync_weights
 from syncpano.windows import plan_grid

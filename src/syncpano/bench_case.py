@@ -25,11 +25,12 @@ from syncpano.batching import Batcher
 from syncpano.binding import bound
 from syncpano.config import PanoramaConfig
 from syncpano.console import quiet_libraries
+from syncpano.drawing import draw
 from syncpano.errors import SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.machine import now
 from syncpano.models.denoiser import Denoiser
-from syncpano.pipeline import Panorama, Studio, draw
+from syncpano.pipeline import Panorama, Studio
 from syncpano.plan import plan, step_calls
 from syncpano.sampler import DistanceGradient, Synchronization
 

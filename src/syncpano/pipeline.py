@@ -19,6 +19,7 @@ from syncpano.batching import Batcher, is_out_of_memory
 from syncpano.binding import bound
 from syncpano.checks import loss_of
 from syncpano.config import PanoramaConfig, Value
+from syncpano.drawing import draw, finite, refines, to_image
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.layers import PYTHON, changed_values, resolve, values_layer
 from syncpano.losses.load import load_loss
@@ -27,7 +28,6 @@ from syncpano.models.load import load_model
 from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.tiny_decoder import tiny_decoder_folder
-from syncpano.montage import average, crop
 from syncpano.plan import Plan, plan
 from syncpano.sampler import Batches, StepReport, Synchronization, sample
 
@@ -164,7 +164,7 @@ class Studio:
         latent = _sample(noise, layout, denoiser, loss, model, report)
         with clock("decode"):
             watcher.on_stage("refining" if refines(config, model) else "decoding")
-            image = to_image(_finite(draw(latent, layout, model)))
+            image = to_image(finite(draw(latent, layout, model)))
         log["image"] = {
             "path": None,
             "width": image.width,
@@ -247,46 +247,7 @@ def _sample(
     return sample(noise, denoiser, layout.grid, sync, batches, report)
 
 
-def refines(config: PanoramaConfig, model: LatentDiffusion) -> bool:
-    """Whether the model's refiner draws the picture, and not its decoder."""
-    return config.refine and model.has_refiner
-
-
-def draw(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
-    """z_0 -> 1 3 f*H f*W; by a refiner windows that stand on their own are drawn alone."""
-    config, factor = layout.config, model.vae_factor
-    alone = config.method == "independent"
-    if not refines(config, model):
-        return model.decode_panorama(latent, config.loop and not alone)
-    if not alone:
-        return model.refine(latent, config.prompt, loop=config.loop)
-    windows = layout.grid(0).windows
-    views = [model.refine(crop(latent, [window]), config.prompt) for window in windows]
-    in_pixels = [window.scaled(factor) for window in windows]
-    return average(torch.cat(views), in_pixels, factor * layout.height, factor * layout.width)
-
-
-def _finite(pixels: Tensor) -> Tensor:
-    """The decoded picture, 1 3 H W; raise where it holds NaN or infinity."""
-    if not torch.isfinite(pixels.sum()):  # the sum: a mask would be a quarter of the picture again
-        raise SyncPanoError(
-            "the decoder's numbers overflowed, there is no picture",
-            hint="use `--dtype bfloat16` or `--dtype float32`",
-            exit_code=RUN_FAILED,
-        )
-    return pixels
-
-
 def initial_noise(seed: int, channels: int, height: int, width: int) -> Tensor:
     """z_T, 1 C H W, float32, drawn on the CPU: a seed means the same picture on every device."""
     generator = torch.Generator("cpu").manual_seed(seed)
     return torch.randn((1, channels, height, width), generator=generator, dtype=torch.float32)
-
-
-def to_image(pixels: Tensor) -> Image.Image:
-    """1 3 H W in [-1, 1] -> RGB, rounded to 8 bits once."""
-    # Channel by channel: copies of a wide picture are what a run's memory grows by.
-    levels = [
-        channel.clamp(-1, 1).add_(1).mul_(127.5).round_().to(torch.uint8) for channel in pixels[0]
-    ]
-    return Image.fromarray(torch.stack(levels, -1).cpu().numpy(), "RGB")

@@ -1,0 +1,55 @@
+"""From a sampled latent to a picture: by the decoder, or by the model's refiner.
+
+# N windows, C latent channels, H W the panorama in latent cells, or in pixels, f the VAE factor
+"""
+
+from __future__ import annotations
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from syncpano.config import PanoramaConfig
+from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.montage import average, crop
+from syncpano.plan import Plan
+
+
+def refines(config: PanoramaConfig, model: LatentDiffusion) -> bool:
+    """Whether the model's refiner draws the picture, and not its decoder."""
+    return config.refine and model.has_refiner
+
+
+def draw(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
+    """z_0 -> 1 3 f*H f*W; by a refiner windows that stand on their own are drawn alone."""
+    config, factor = layout.config, model.vae_factor
+    alone = config.method == "independent"
+    if not refines(config, model):
+        return model.decode_panorama(latent, config.loop and not alone)
+    if not alone:
+        return model.refine(latent, config.prompt, loop=config.loop)
+    windows = layout.grid(0).windows
+    views = [model.refine(crop(latent, [window]), config.prompt) for window in windows]
+    in_pixels = [window.scaled(factor) for window in windows]
+    return average(torch.cat(views), in_pixels, factor * layout.height, factor * layout.width)
+
+
+def finite(pixels: Tensor) -> Tensor:
+    """The decoded picture, 1 3 H W; raise where it holds NaN or infinity."""
+    if not torch.isfinite(pixels.sum()):  # the sum: a mask would be a quarter of the picture again
+        raise SyncPanoError(
+            "the decoder's numbers overflowed, there is no picture",
+            hint="use `--dtype bfloat16` or `--dtype float32`",
+            exit_code=RUN_FAILED,
+        )
+    return pixels
+
+
+def to_image(pixels: Tensor) -> Image.Image:
+    """1 3 H W in [-1, 1] -> RGB, rounded to 8 bits once."""
+    # Channel by channel: copies of a wide picture are what a run's memory grows by.
+    levels = [
+        channel.clamp(-1, 1).add_(1).mul_(127.5).round_().to(torch.uint8) for channel in pixels[0]
+    ]
+    return Image.fromarray(torch.stack(levels, -1).cpu().numpy(), "RGB")
