@@ -25,9 +25,9 @@ from torch import Tensor
 
 import repeat
 from syncpano import files, machine, pipeline
-from syncpano.comparison import paired
 from syncpano.config import PanoramaConfig
-from syncpano.experiments import paper_prompts
+from syncpano.experiments.comparison import paired
+from syncpano.experiments.reading import paper_prompts
 from syncpano.layers import config_layer, resolve, values_layer
 from syncpano.metrics.colour import colour_distance
 from syncpano.metrics.crops import native_boxes

@@ -23,8 +23,8 @@ import yaml
 
 import repeat
 from syncpano import files
-from syncpano.comparison import share_of_gain
-from syncpano.plots import as_png
+from syncpano.experiments.comparison import share_of_gain
+from syncpano.experiments.plots import as_png
 from syncpano.presets import find_config, read_yaml
 
 BASELINE, EXACT = "MultiDiffusion", "exact, f = 50"

@@ -26,7 +26,8 @@ from syncpano import files
 from syncpano.batching import Batcher
 from syncpano.binding import bound
 from syncpano.config import GradientDecoder, PanoramaConfig
-from syncpano.experiments import paper_prompts
+from syncpano.experiments.plots import as_png
+from syncpano.experiments.reading import paper_prompts
 from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.folder import content_hash
 from syncpano.models.source import resolve_source
@@ -34,7 +35,6 @@ from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.montage import average, crop
 from syncpano.pipeline import Studio, initial_noise
 from syncpano.plan import plan
-from syncpano.plots import as_png
 from syncpano.sampler import Batches, Synchronization, synchronize
 from syncpano.windows import Grid, plan_grid
 

@@ -6,7 +6,7 @@ import argparse
 import shlex
 from pathlib import Path
 
-from syncpano.request import short_name
+from syncpano.files import short_name
 
 WHERE_TO = ("out", "markdown", "report", "folder", "keep")  # do not decide any number
 

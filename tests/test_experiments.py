@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncpano import gallery
-from syncpano.comparison import (
+from syncpano.config import PanoramaConfig
+from syncpano.errors import SyncPanoError
+from syncpano.experiments import identity as identities
+from syncpano.experiments.comparison import (
     Difference,
     Number,
     RowResult,
@@ -25,19 +27,14 @@ from syncpano.comparison import (
     share_of_gain,
     summarise,
 )
-from syncpano.config import PanoramaConfig
-from syncpano.errors import SyncPanoError
-from syncpano.experiments import (
-    Bar,
-    Row,
-    config_of,
+from syncpano.experiments.identity import identity, model_identity
+from syncpano.experiments.reading import (
     experiments,
     find_experiment,
-    only,
     paper_prompts,
     parse_experiment,
 )
-from syncpano.gallery import identity, model_identity
+from syncpano.experiments.spec import Bar, Row, config_of, only
 from syncpano.models.folder import JUDGE
 from syncpano.models.source import resolve_source
 from syncpano.plan import plan
@@ -219,9 +216,9 @@ def test_changed_numerics_make_other_panoramas_and_the_changelog_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     changelog = (Path(__file__).parents[1] / "CHANGELOG.md").read_text()
-    assert changelog.count("### Numerics") + 1 == gallery.NUMERICS
+    assert changelog.count("### Numerics") + 1 == identities.NUMERICS
     before = identity(PanoramaConfig("p"), "m")
-    monkeypatch.setattr(gallery, "NUMERICS", gallery.NUMERICS + 1)
+    monkeypatch.setattr(identities, "NUMERICS", identities.NUMERICS + 1)
     assert identity(PanoramaConfig("p"), "m") != before
 
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from syncpano import runlog
-from syncpano.experiments import FIRST_REFERENCE_SEED
+from syncpano.experiments.spec import FIRST_REFERENCE_SEED
 from tests.chromium import needs_chromium, run_in_page
 from tests.conftest import Outcome
 from tests.pictures import tiny_judge

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from syncpano.grids import compare
+from syncpano.experiments.grids import compare
 from tests.conftest import REPOSITORY
 
 

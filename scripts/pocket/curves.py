@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib as mpl
 
 from syncpano import files
-from syncpano.plots import as_png
+from syncpano.experiments.plots import as_png
 
 # Stage -> what its panel shows, in the names of the log.
 PANELS = {

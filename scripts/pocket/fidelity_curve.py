@@ -21,7 +21,7 @@ import yaml
 from export import PARTS
 
 from syncpano import files
-from syncpano.plots import as_png
+from syncpano.experiments.plots import as_png
 
 HERE = Path(__file__).resolve().parent
 SHIPPED = HERE.parents[1] / "src" / "syncpano" / "pocket"

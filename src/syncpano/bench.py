@@ -16,9 +16,9 @@ from typing import Any
 
 from syncpano.config import PanoramaConfig
 from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.files import short_name
 from syncpano.models.source import ModelSource
 from syncpano.plan import count_calls, plan
-from syncpano.request import short_name
 
 SCHEMA = "syncpano.bench/1"
 

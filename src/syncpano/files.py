@@ -120,3 +120,9 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def short_name(value: str) -> str:
+    """The last part of a path to something that is there; anything else, a Hub id too, as it is."""
+    path = Path(value)
+    return path.name if path.is_absolute() or path.exists() else value

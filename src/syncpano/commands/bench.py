@@ -18,8 +18,8 @@ from syncpano.config import Value
 from syncpano.console import Voice, print_result
 from syncpano.counting import counting
 from syncpano.errors import SyncPanoError
+from syncpano.files import short_name
 from syncpano.plan import plan
-from syncpano.request import short_name
 
 if TYPE_CHECKING:
     from syncpano.bench import Case

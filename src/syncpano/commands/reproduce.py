@@ -13,12 +13,13 @@ from syncpano.config import Value
 from syncpano.console import Voice, print_result, quiet_libraries
 from syncpano.counting import counting
 from syncpano.errors import SyncPanoError
-from syncpano.experiments import Experiment, find_experiment, only, paper_prompts, varied
+from syncpano.experiments.reading import find_experiment, paper_prompts
+from syncpano.experiments.request import COMMAND_FILE, Request, describe
+from syncpano.experiments.spec import Experiment, only, varied
 from syncpano.metrics.settings import CLIP_MODEL, OF_SETS, Settings
-from syncpano.request import COMMAND_FILE, Request, describe
 
 if TYPE_CHECKING:
-    from syncpano.gallery import Exhibition
+    from syncpano.experiments.gallery import Exhibition
     from syncpano.metrics.evaluation import Evaluator
 
 # Settings that `--set` may not touch: they have flags, or are the rows' own.
@@ -160,7 +161,7 @@ def _check_results(request: Request) -> None:
 
 def _run(request: Request, voice: Voice) -> None:
     from syncpano import files
-    from syncpano.gallery import Curator, paint
+    from syncpano.experiments.gallery import Curator, paint
 
     experiment = request.experiment
     curator = Curator(
@@ -189,10 +190,10 @@ def _evaluator(request: Request) -> Evaluator | None:
     """Load the judges before hours of painting, and find out that plots can be drawn."""
     from dataclasses import replace
 
+    from syncpano.experiments.plots import require_matplotlib
     from syncpano.metrics.cache import MeasurementCache
     from syncpano.metrics.evaluation import Evaluator
     from syncpano.models.precision import resolve_device
-    from syncpano.plots import require_matplotlib
 
     if request.experiment.kind != "grid":
         require_matplotlib()
@@ -206,7 +207,8 @@ def _evaluator(request: Request) -> Evaluator | None:
 def _measure_and_write(
     request: Request, exhibition: Exhibition, evaluator: Evaluator | None, voice: Voice
 ) -> None:
-    from syncpano.reproduce import assemble, measure_rows, write
+    from syncpano.experiments.measuring import assemble, measure_rows
+    from syncpano.experiments.writing import write
 
     experiment = request.experiment
     count = sum(map(len, exhibition.measured.values())) + len(exhibition.references)

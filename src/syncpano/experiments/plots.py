@@ -6,9 +6,9 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from syncpano.comparison import UNITS, RowResult
 from syncpano.errors import SyncPanoError
-from syncpano.tables import Report
+from syncpano.experiments.comparison import UNITS, RowResult
+from syncpano.experiments.tables import Report
 
 DPI = 150
 COLUMNS = 3

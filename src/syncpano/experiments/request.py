@@ -10,8 +10,9 @@ from typing import Any
 
 from syncpano import runlog
 from syncpano.config import Value
-from syncpano.experiments import Experiment
-from syncpano.gallery import Exhibition, Painting
+from syncpano.experiments.gallery import Exhibition, Painting
+from syncpano.experiments.spec import Experiment
+from syncpano.files import short_name
 from syncpano.metrics.settings import CLIP_MODEL, PACKAGES, Settings
 from syncpano.models.folder import content_hash
 from syncpano.models.source import ModelSource
@@ -68,12 +69,6 @@ class Request:
         for name, value in self.overrides.items():
             words += ["--set", f"{name}={value}"] if name not in flags else []
         return shlex.join(words)
-
-
-def short_name(value: str) -> str:
-    """The last part of a path to something that is there; anything else, a Hub id too, as it is."""
-    path = Path(value)
-    return path.name if path.is_absolute() or path.exists() else value
 
 
 @dataclass(frozen=True)

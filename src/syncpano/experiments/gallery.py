@@ -5,29 +5,24 @@ No torch but inside `paint`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncpano import png, runlog
 from syncpano.checks import loss_of
-from syncpano.config import SYNC as SYNC_PANEL
-from syncpano.config import PanoramaConfig, Value, settings
+from syncpano.config import PanoramaConfig, Value
 from syncpano.errors import SyncPanoError
-from syncpano.experiments import FIRST_REFERENCE_SEED, Experiment, Layout, Row, config_of
-from syncpano.models.folder import JUDGE, PARTS, content_hash
+from syncpano.experiments.identity import identity, model_identity
+from syncpano.experiments.spec import FIRST_REFERENCE_SEED, Experiment, Layout, Row, config_of
 from syncpano.models.source import ModelSource
 from syncpano.plan import count_calls, plan
 
 if TYPE_CHECKING:
     from syncpano.pipeline import Studio
 
-# What makes the same settings other pixels counts up; the CHANGELOG says so under "Numerics".
-NUMERICS = 1
 # A gradient costs about two further passes of the UNet and the decoder's three.
 GRADIENT_COST = 3.0
 REFERENCE = Row("reference", {"method": "independent"})
@@ -138,50 +133,6 @@ class Curator:
         if self.loss_weights is None or loss_of(config, self.source) == "pocket":
             return config
         return replace(config, loss_weights=str(self.loss_weights))
-
-
-def model_identity(source: ModelSource) -> str:
-    """A hash of the model's weights and configs, and of what else the pocket model paints with."""
-    assert source.folder is not None, "the source was resolved without a download"
-    if source.family == "pocket":  # its perceptual loss and small decoder lie in the folder too
-        extra = [*source.folder.rglob("*.json"), *source.folder.rglob("*.safetensors")]
-        extra = [path for path in extra if path.parent.name != JUDGE]
-    else:  # what other programs keep in the same snapshot does not matter
-        extra = [path for part in PARTS for path in (source.folder / part).glob("*.json")]
-        extra += (source.folder / "vae_tiny").glob("*")
-    lines = [f"{path.relative_to(source.folder)} {_digest(path)}" for path in sorted(extra)]
-    return hashlib.sha256("\n".join([content_hash(source.folder), *lines]).encode()).hexdigest()
-
-
-def identity(config: PanoramaConfig, model: str) -> str:
-    """16 hexadecimal digits of all that decides the pixels, and of nothing else.
-
-    Settings without effect do not count, so that w = 0 and MultiDiffusion, or f = 50 of 50 steps
-    and a descent every step, are one panorama in every table.
-    """
-    values = asdict(config) | {"model": model, "numerics": NUMERICS}
-    known = settings()
-    for name, item in known.items():
-        without_effect = not item.decides_pixels
-        if not config.wants_sync:
-            without_effect |= item.panel == SYNC_PANEL
-        if without_effect:
-            values[name] = item.default
-    if values["method"] == "sync" and config.sync_weight == 0:
-        values["method"] = "multi"
-    if values["sync_freq"] == config.steps:
-        values["sync_freq"] = None
-    if values["initial_steps"] is not None and values["initial_steps"] >= config.steps:
-        values["initial_steps"] = values["initial_span"] = None
-    if values["loss_weights"] is not None:
-        values["loss_weights"] = _digest(Path(values["loss_weights"]))
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-
-@cache
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def paint(

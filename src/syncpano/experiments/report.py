@@ -10,8 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from syncpano.experiments.tables import Report, to_markdown
 from syncpano.pages import data_uri, fill
-from syncpano.tables import Report, to_markdown
 
 SHOWN_HEIGHT = 256  # pixels of the shorter side in the page
 QUALITY = 82

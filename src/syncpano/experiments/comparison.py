@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, stdev
 
-from syncpano.experiments import Bar, Row
+from syncpano.experiments.spec import Bar, Row
 
 # Metric key -> label, factor of the shown numbers, and whether more is better. The factors are the
 # paper's: its Intra-Style-L, Mean-GIQA and KID are given x1e-3.

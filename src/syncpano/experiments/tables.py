@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from syncpano.comparison import UNITS, Number, RowResult, Verdict, check_features
-from syncpano.experiments import Experiment, Published
+from syncpano.experiments.comparison import UNITS, Number, RowResult, Verdict, check_features
+from syncpano.experiments.spec import Experiment, Published
 
 SCHEMA = "syncpano.table/1"
 PAPER = "(paper)"

@@ -1,26 +1,17 @@
-"""Run an experiment: paint what is missing, measure, write tables, plots, grids and the report."""
+"""Measure the rows of an experiment, and compare them as it says."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from syncpano import files
-from syncpano.comparison import Number, RowResult, judge, paired, summarise
 from syncpano.errors import RUN_FAILED, SyncPanoError
-from syncpano.experiments import Experiment
-from syncpano.gallery import Exhibition, Painting
-from syncpano.grids import compare
+from syncpano.experiments.comparison import Number, RowResult, judge, paired, summarise
+from syncpano.experiments.gallery import Exhibition, Painting
+from syncpano.experiments.spec import Experiment
+from syncpano.experiments.tables import Report
 from syncpano.metrics.evaluation import Evaluator, Result
-from syncpano.plots import draw
-from syncpano.report import to_html
-from syncpano.request import COMMAND_FILE
-from syncpano.saving import encode
-from syncpano.tables import Report, to_csv, to_json, to_markdown
 
 Place = tuple[str, str]  # layout and row name
 SECONDS = "seconds"
@@ -46,37 +37,6 @@ def measure_rows(
         scores[SECONDS] = [painting.seconds() for painting in paintings]
         found[place] = results, scores
     return [_row_result(experiment, place, found) for place in found]
-
-
-def write(
-    folder: Path,
-    report: Report,
-    exhibition: Exhibition,
-    on_file: Callable[[Path], None] = lambda _: None,
-) -> None:
-    """Write everything into `folder`; `on_file` is told of each file."""
-    shown = {
-        place: [(painting.config.prompt, painting.path) for painting in paintings]
-        for place, paintings in exhibition.shown.items()
-    }
-    command = f"{report.settings['command']}\n"
-    files.write_atomic(folder / COMMAND_FILE, command.encode(), overwrite=True)
-    contents: dict[str, bytes] = {}
-    plot = None
-    if report.experiment.kind != "grid":
-        plot = draw(report)
-        contents |= {
-            "table.md": to_markdown(report).encode(),
-            "table.csv": to_csv(report).encode(),
-            "table.json": json.dumps(to_json(report), indent=2, ensure_ascii=False).encode(),
-            "plot.png": plot,
-        }
-    for name, content in contents.items():
-        _write(folder / name, content, on_file)
-    if report.experiment.kind == "grid":
-        for name, picture in _grids(report.experiment, exhibition):
-            _write(folder / name, encode(picture), on_file)
-    _write(folder / "report.html", to_html(report, shown, plot).encode(), on_file)
 
 
 def assemble(
@@ -145,21 +105,3 @@ def _row_result(
         differences = {metric: pair for metric, pair in pairs.items() if pair is not None}
     features = {metric: result.features for metric, result in results.items()}
     return RowResult(row, layout, numbers, scores, features, differences)
-
-
-def _grids(experiment: Experiment, exhibition: Exhibition) -> Iterator[tuple[str, Image.Image]]:
-    """File name and sheet for every layout and prompt, one after the other."""
-    labels = [row.name for row in experiment.rows]
-    slugs = files.slugs(p.config.prompt for shown in exhibition.shown.values() for p in shown)
-    for layout in experiment.layouts:
-        strips = [exhibition.shown[layout.name, label] for label in labels]
-        for paintings in zip(*strips, strict=True):
-            prompt = paintings[0].config.prompt
-            pictures = [Image.open(painting.path).convert("RGB") for painting in paintings]
-            name = f"grid-{layout.name}-{slugs[prompt]}.png"
-            yield name, compare(pictures, labels, prompt)
-
-
-def _write(path: Path, content: bytes, on_file: Callable[[Path], None]) -> None:
-    files.write_atomic(path, content, overwrite=True)
-    on_file(path)

@@ -1,0 +1,1 @@
+"""The paper's tables and figures: what to paint and measure, how to compare and show it."""
