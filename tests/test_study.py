@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncpano.study_score import wilson
+from syncpano.study.score import wilson
 from tests.chromium import needs_chromium, run_in_page
 from tests.conftest import Outcome
 from tests.pictures import montage, save, scene

@@ -14,7 +14,7 @@ from syncpano.console import Voice, print_result
 from syncpano.errors import RUN_FAILED
 
 if TYPE_CHECKING:
-    from syncpano.study_score import Score
+    from syncpano.study.score import Score
 
 app = typer.Typer(invoke_without_command=True, help="Ask people which of two runs they prefer.")
 
@@ -48,13 +48,13 @@ def build(
     The form holds all pictures and works offline; answers are downloaded as a JSON file. The key
     says which picture is whose: keep it from the participants.
     """
-    from syncpano import study as kit
     from syncpano.metrics.pictures import find_pictures
+    from syncpano.study import form
+    from syncpano.study.pairs import find_pairs
 
-    pairs = kit.find_pairs(run_a, run_b)
     wrong = find_pictures([montages]) if montages else []
-    paths = kit.build(
-        pairs,
+    paths = form.build(
+        find_pairs(run_a, run_b),
         output,
         questions=questions,
         vigilance=vigilance,
@@ -79,8 +79,8 @@ def score(
     as_json: bool = typer.Option(False, "--json", help="Print all of it as JSON."),
 ) -> None:
     """How often run A was preferred, by the participants who passed every vigilance question."""
-    from syncpano.study_score import find_key, read_key
-    from syncpano.study_score import score as count
+    from syncpano.study.score import find_key, read_key
+    from syncpano.study.score import score as count
 
     voice = Voice()
     result = count(answers, read_key(key or find_key(answers)))

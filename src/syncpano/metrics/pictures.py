@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from syncpano import runlog
 from syncpano.errors import RUN_FAILED, SyncPanoError
@@ -70,23 +70,28 @@ def read_picture(path: Path) -> Picture:
     Raises:
         SyncPanoError: the file cannot be read or is no whole picture.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    pixels = np.asarray(open_picture(path))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Picture(path, pixels, digest, **_facts(runlog.of_picture(path)))
 
+
+def open_picture(path: Path) -> Image.Image:
+    """A picture the right way up, RGB of 8 bits.
+
+    Raises:
+        SyncPanoError: the file cannot be read or is no whole picture.
+    """
     try:
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I"):  # 16 bits of grey, which `convert` would clip
                 levels = np.asarray(upright, dtype=np.float64) / 257
                 upright = Image.fromarray(levels.round().astype(np.uint8))
-            pixels = np.asarray(upright.convert("RGB"))
+            return upright.convert("RGB")
     except UnidentifiedImageError as error:
         raise _unreadable(path, "it is no picture") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(path, str(error)) from error
-    return Picture(
-        path, pixels, hashlib.sha256(content).hexdigest(), **_facts(runlog.of_picture(path))
-    )
 
 
 def _unreadable(path: Path, reason: str) -> SyncPanoError:

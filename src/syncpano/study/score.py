@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from syncpano.errors import SyncPanoError
-from syncpano.study import ASPECTS, KEY_SCHEMA
+from syncpano.study.form import ASPECTS, KEY_SCHEMA
 
 ANSWERS_SCHEMA = "syncpano.study-answers/1"
 Z_95 = 1.959963984540054  # quantile of the standard normal distribution for 95 %
