@@ -25,8 +25,8 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "pocket"
 pytest.importorskip("cv2", reason="the scenes are drawn with OpenCV")
 sys.path.insert(0, str(SCRIPTS))
 
-import diffusion  # noqa: E402
 import fidelity_curve  # noqa: E402
+import fine  # noqa: E402
 from autoencoder import fit_closed_forms, image_tensor  # noqa: E402
 from data import Render, render_all  # noqa: E402
 from judges import RegressionJudge, style_of  # noqa: E402
@@ -37,6 +37,7 @@ from scenes.sky import paint_sky  # noqa: E402
 from text import CaptionReader, tokenize, train_text_encoder, train_tokenizer  # noqa: E402
 from training import Stage  # noqa: E402
 from transform import CellTransform, LeastSquares, fit_transform  # noqa: E402
+from unet import new_scheduler, new_unet, write_unet  # noqa: E402
 
 C, P = 6, 8
 ROUNDING = 1e-4  # float32 through an eigendecomposition
@@ -160,9 +161,9 @@ def test_fine_channels_leave_what_a_unet_knows_of_the_coarse_ones(
 ) -> None:
     torch.manual_seed(0)
     told = torch.zeros(UNET["batch"], 3, 8)
-    monkeypatch.setattr(diffusion, "Reader", lambda *_: lambda captions: told[: len(captions)])
-    narrow = diffusion.new_unet(8, C, UNET)
-    diffusion.write_unet(tmp_path, narrow)
+    monkeypatch.setattr(fine, "Reader", lambda *_: lambda captions: told[: len(captions)])
+    narrow = new_unet(8, C, UNET)
+    write_unet(tmp_path, narrow)
     latents = torch.randn(4, C, 8, 16)
     # What can be known of a fine channel: here everything.
     latents = torch.cat([latents, 0.5 * latents[:, :2]], 1).half()
@@ -176,7 +177,7 @@ def test_fine_channels_leave_what_a_unet_knows_of_the_coarse_ones(
             return latents[chosen][..., left : left + 8].float(), [""] * size
 
     for _ in range(2):  # the second time its own fine channels are fitted anew
-        diffusion.fit_fine_output(tmp_path, Data(), C, UNET)
+        fine.fit_fine_output(tmp_path, Data(), C, UNET)
     wide = UNet2DConditionModel.from_pretrained(tmp_path / "unet")
     noisy, t = torch.randn(2, C + 2, 8, 8), torch.tensor([3, 30])
     states = told[:2]
@@ -185,7 +186,7 @@ def test_fine_channels_leave_what_a_unet_knows_of_the_coarse_ones(
             wide(noisy, t, states).sample[:, :C], narrow(noisy[:, :C], t, states).sample
         )
         clean = latents[:2, :, :, :8].float()
-        noisy = diffusion.new_scheduler(UNET).add_noise(clean, torch.randn_like(clean), t[:1])
+        noisy = new_scheduler(UNET).add_noise(clean, torch.randn_like(clean), t[:1])
         guessed = wide(noisy, t[:1], states).sample[:, C:]
     error = (guessed - clean[:, C:]).square().mean() / clean[:, C:].square().mean()
     assert error < 0.5

@@ -1,4 +1,4 @@
-"""Stages: the text-conditional UNet, x-prediction on cached latents; then its fine channels.
+"""Stage: the text-conditional UNet, x-prediction on cached latents.
 
 # N batch, C latent channels, D of them coarse, h w one window, R renders, W latent columns of a
 # render
@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,13 @@ import numpy as np
 import torch
 from captions import caption
 from data import Render, odds_by_style
-from diffusers import DDIMScheduler, UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor
+from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file
 from text import load_tokenizer, tokenize
 from torch import Tensor, nn
 from training import Average, Stage, autocast
-from transform import LeastSquares
 from transformers import CLIPTextModel
+from unet import begin_with, new_scheduler, new_unet, write_unet
 
 BOUND_EVERY = 10  # steps
 
@@ -76,49 +74,6 @@ class Reader:
         """N L d: what the UNet is told."""
         tokens = tokenize(self.tokenizer, captions).to(self.encoder.device)
         return self.encoder(tokens).last_hidden_state  # type: ignore[no-any-return]
-
-
-def new_unet(window: int, channels: int, recipe: dict[str, Any]) -> UNet2DConditionModel:
-    """A UNet of the recipe's size for windows of `window` cells, with fresh weights.
-
-    Attention works at the lowest resolutions only. The text also comes in pooled, with the
-    timestep, into every block: that is how palette and light obey it.
-    """
-    attending = recipe["attention_levels"]
-    plain = len(recipe["unet"]["block_out_channels"]) - attending
-    unet = UNet2DConditionModel(
-        sample_size=window,
-        in_channels=channels,
-        out_channels=channels,
-        down_block_types=("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",) * attending,
-        up_block_types=("CrossAttnUpBlock2D",) * attending + ("UpBlock2D",) * plain,
-        cross_attention_dim=recipe["text"]["hidden_size"],
-        addition_embed_type="text",
-        addition_embed_type_num_heads=recipe["text"]["heads"],
-        **recipe["unet"],
-    )
-    # On a CPU the fused attention's backward pass takes a third of a training step.
-    unet.set_attn_processor(AttnProcessor())
-    return unet
-
-
-def new_scheduler(recipe: dict[str, Any]) -> DDIMScheduler:
-    """Stable Diffusion's form of schedule with a noisier end.
-
-    The mean colour of a window stands out of hundreds of cells' noise long after a cell's own value
-    does not. Where the schedule ends while it can still be seen, sampling starts from noise whose
-    mean says "grey", and no prompt gets a night.
-    """
-    return DDIMScheduler(
-        num_train_timesteps=recipe["timesteps"],
-        beta_start=0.00085,
-        beta_end=recipe["beta_end"],
-        beta_schedule="scaled_linear",
-        prediction_type="sample",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        timestep_spacing="trailing",
-    )
 
 
 def x_loss(
@@ -216,76 +171,11 @@ def train_diffusion(
         write_average(stage.folder, unet, average)
 
 
-def begin_with(unet: UNet2DConditionModel, weights: dict[str, Tensor]) -> None:
-    """Load another UNet's weights, without channels of latents that this one has not.
-
-    Pooled text, where the other knew none, has no effect at first.
-    """
-    weights = dict(weights)
-    for name in ("conv_in.weight", "conv_out.weight", "conv_out.bias"):
-        fitting = tuple(slice(size) for size in unet.get_parameter(name).shape)
-        weights[name] = weights[name][fitting]
-    missing, unknown = unet.load_state_dict(weights, strict=False)
-    assert not unknown
-    assert all(name.startswith("add_embedding.") for name in missing)
-    if missing:
-        nn.init.zeros_(unet.add_embedding.norm2.weight)
-
-
-@torch.no_grad()
-def fit_fine_output(folder: Path, data: Windows, coarse: int, recipe: dict[str, Any]) -> None:
-    """Widen `unet/` from D to C channels by least squares; what it knows of the coarse ones stays.
-
-    The fine channels of its input are not read: at almost every timestep they are noise. Those of
-    its output are a linear function of its last features, weighted as in training.
-
-    Args:
-        coarse: D.
-    """
-    torch.manual_seed(recipe["seed"])
-    rng = np.random.default_rng(recipe["seed"])
-    channels, side = data.latents.shape[1:3]
-    weights = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
-    unet = new_unet(side, coarse, recipe).eval()
-    begin_with(unet, weights)
-    reader, scheduler = Reader(folder, "cpu"), new_scheduler(recipe)
-    last: list[Tensor] = []
-    unet.conv_out.register_forward_pre_hook(lambda _, inputs: last.append(inputs[0].float()))
-    fit = LeastSquares(unet.conv_out.kernel_size[0])
-    for _ in range(recipe["fine_windows"] // recipe["batch"]):
-        windows, captions = data.batch(rng, recipe["batch"])
-        noisy, t, weight = noised(windows[:, :coarse], scheduler, recipe["weight_cap"])
-        with autocast("cpu"):
-            unet(noisy, t, reader(captions))
-        fit.add(nn.functional.pad(last.pop(), (1, 1, 1, 1)), windows[:, coarse:], weight)
-    weight, bias = fit.solution(0.0)
-    wide = new_unet(side, channels, recipe)
-    wide.load_state_dict(
-        {
-            **unet.state_dict(),
-            "conv_in.weight": nn.functional.pad(
-                unet.conv_in.weight, (0, 0, 0, 0, 0, channels - coarse)
-            ),
-            "conv_out.weight": torch.cat([unet.conv_out.weight, weight]),
-            "conv_out.bias": torch.cat([unet.conv_out.bias, bias]),
-        }
-    )
-    write_unet(folder, wide)
-
-
 def write_average(folder: Path, unet: UNet2DConditionModel, average: Average) -> None:
     """Write the averaged weights."""
     averaged = UNet2DConditionModel.from_config(unet.config)
     averaged.load_state_dict(average.state_dict())
     write_unet(folder, averaged)
-
-
-def write_unet(folder: Path, unet: UNet2DConditionModel) -> None:
-    """Write a UNet in the diffusers format, whole or not at all."""
-    partial = folder / "unet.partial"
-    unet.save_pretrained(partial)
-    shutil.rmtree(folder / "unet", ignore_errors=True)
-    partial.rename(folder / "unet")
 
 
 def _rate(step: int, progress: float, recipe: dict[str, Any]) -> float:

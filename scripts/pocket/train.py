@@ -22,9 +22,10 @@ import yaml
 from autoencoder import encode_renders, fit_closed_forms, load_autoencoder
 from captions import caption
 from data import Render, render_all
-from diffusion import Windows, fit_fine_output, train_diffusion
+from diffusion import Windows, train_diffusion
 from export import PARTS
 from features import train_features
+from fine import fit_fine_output
 from phrases import NOUNS
 from refiner import build_refiner
 from scenes import SUBJECTS
