@@ -79,7 +79,7 @@ def animal(rng: Generator, light: Light, kind: str, height: int, graze: bool = F
     tail = f.limbs([(-b.girth[0] * 0.85, b.hip - 0.14, 0.03), (-b.girth[0] - 0.09, b.hip - b.tail * 0.55, 0.035), (-b.girth[0] - 0.07, b.hip - b.tail, 0.022)])
     mask, bulge = body(h, w, near + legs + (tail if kind in ("elephant", "giraffe", "cow") else []), height * 0.018)
     coat = pattern(rng, kind, base, h, w, height, f)
-    for color, limbs in details(kind, b, f, base, poll, nose, nod, tail):
+    for color, limbs in details(kind, b, f, base, poll, nose, tail):
         patch(mask, bulge, coat, color, limbs)
     back = solid(light, *body(h, w, far), base * 0.55, depth, 1.5, -0.15)
     out = stack(back, solid(light, mask, bulge, coat, depth, height * 0.022))
@@ -118,7 +118,7 @@ def pattern(rng: Generator, kind: str, base: Array, h: int, w: int, unit: float,
 
 
 def details(
-    kind: str, b: Build, f: Figure, base: Array, poll: tuple[float, float], nose: tuple[float, float], nod: float, tail: list[Limb]
+    kind: str, b: Build, f: Figure, base: Array, poll: tuple[float, float], nose: tuple[float, float], tail: list[Limb]
 ) -> list[tuple[Array, list[Limb]]]:
     """Return ears, horns, manes, trunks and the like as (colour, limbs), back to front."""
     px, py = float(poll[0]), float(poll[1])

@@ -63,7 +63,7 @@ def boat(rng: Generator, s: Scene, x: float, y: float) -> None:
     s.lay(s.light.tint(wood, 0.6), 4, at([(4, -12), (-36, 14)]))
 
 
-def jetty(rng: Generator, s: Scene, x: float, y: float) -> None:
+def jetty(rng: Generator, s: Scene, x: float, _y: float) -> None:
     """Run a wooden jetty from the near bank into the lake; somebody may sit at its end."""
     height = s.canvas.shape[0]
     end, lean = height - float(rng.uniform(105, 140)), float(rng.uniform(-36, 36))

@@ -42,10 +42,6 @@ class Light:
         lit = np.asarray(lit, np.float32)[..., None]
         return np.clip(albedo * (self.ambient + self.sun * (lit * self.strength)), 0.0, 1.0).astype(np.float32)
 
-    def relit(self, albedo: Array, height: Array, strength: float = 1.0) -> Array:
-        """Return `albedo` shaded by the relief of a height map (H, W) in px."""
-        return self.shade(albedo, self.relief(height, strength))
-
     def neutral(self, amount: float) -> None:
         """Take `amount` of the colour out of sun, ambient and haze in place: for close views that show no sky."""
         for name in ("sun", "ambient", "haze_color"):

@@ -66,7 +66,7 @@ def paint_sky(
     if disc or not light.night:
         sun_glow(canvas, light, horizon, attrs)
     if disc and attrs.time != "twilight" and attrs.weather in ("clear", "cloudy"):
-        paint_disc(rng, canvas, light, attrs, horizon)
+        paint_disc(rng, canvas, light, attrs)
     if clouds:
         paint_clouds(rng, canvas, light, attrs, horizon)
     return np.clip(canvas, 0.0, 1.0), light
@@ -91,7 +91,7 @@ def smoother(x: float) -> float:
     return float(noise.smoothstep(np.float32(x), 0.3, 1.0))
 
 
-def paint_disc(rng: Generator, canvas: Array, light: Light, attrs: Attributes, horizon: float) -> None:
+def paint_disc(rng: Generator, canvas: Array, light: Light, attrs: Attributes) -> None:
     """Paint the sun's or the moon's disc (the moon with soft maria)."""
     r = float(rng.uniform(18, 30)) if light.night else float(rng.uniform(16, 34) if attrs.time != "noon" else 15)
     suns.mark(light.sun_x, 2.5 * r)

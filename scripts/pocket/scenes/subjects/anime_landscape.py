@@ -40,10 +40,10 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     for k in range(3):
         base, depth = horizon + 14 + 34 * k, 0.42 - 0.16 * k
         line = hill(rng, canvas, light, base, 40.0 - 4 * k, depth, hue(meadow, 14 - 8 * k, 1.0, 0.9 + 0.04 * k), int(base) + 62)
-        grove(rng, canvas, light, trees, line, k, wood)
+        grove(rng, canvas, trees, line, k)
         if k == 1:
             village(rng, canvas, light, attrs, line, white)
-    front = field(rng, canvas, light, attrs, horizon + 92, meadow, white)
+    front = field(rng, canvas, light, horizon + 92, meadow, white)
     near_trees(rng, canvas, trees, front, width)
     image = style.finish(canvas, attrs, light, below(height, line))
     grey = image.mean(axis=2, keepdims=True)
@@ -121,7 +121,7 @@ def hill(rng: Generator, canvas: np.ndarray, light: Light, base: float, rise: fl
     return line
 
 
-def grove(rng: Generator, canvas: np.ndarray, light: Light, trees: list[np.ndarray], line: np.ndarray, k: int, wood: list[np.ndarray]) -> None:
+def grove(rng: Generator, canvas: np.ndarray, trees: list[np.ndarray], line: np.ndarray, k: int) -> None:
     """Plant clumps of trees along a hill's line (W,), larger on nearer hills, in place."""
     w = canvas.shape[1]
     thick = noise.profile(rng, w, 150.0, 2)
@@ -165,7 +165,7 @@ def house(rng: Generator, light: Light, roof: np.ndarray, lamps: bool) -> np.nda
     return out
 
 
-def field(rng: Generator, canvas: np.ndarray, light: Light, attrs: Attributes, top: float, albedo: np.ndarray, white: bool) -> np.ndarray:
+def field(rng: Generator, canvas: np.ndarray, light: Light, top: float, albedo: np.ndarray, white: bool) -> np.ndarray:
     """Paint the near meadow with a winding river or a path and drifts of flowers, in place; return its line (W,)."""
     h, w = canvas.shape[:2]
     mirror = blur(canvas[int(top) - 130 : int(top)][::-1].copy(), 3.0, 5.0)
@@ -188,7 +188,7 @@ def field(rng: Generator, canvas: np.ndarray, light: Light, attrs: Attributes, t
         over(canvas, light.shade(path, 0.8), noise.smoothstep(half[None] * 0.6 - band, -1, 1), y0)
     blades(rng, canvas, light, top + 72, albedo)
     if not white:
-        blossom(rng, canvas, light, attrs, top + 70)
+        blossom(rng, canvas, light, top + 70)
     return line
 
 
@@ -209,7 +209,7 @@ def blades(rng: Generator, canvas: np.ndarray, light: Light, top: float, albedo:
         over(canvas, light.shade(np.broadcast_to(hue(albedo, 8 * k, 1.0, 0.96 - 0.14 * k), (y1 - y0, 1, 3)), lit), m, y0)
 
 
-def blossom(rng: Generator, canvas: np.ndarray, light: Light, attrs: Attributes, top: float) -> None:
+def blossom(rng: Generator, canvas: np.ndarray, light: Light, top: float) -> None:
     """Scatter bright round flower heads over the foreground, in place."""
     h, w = canvas.shape[:2]
     y0 = int(top) - 60

@@ -54,11 +54,11 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     bend = np.exp(float(rng.uniform(0.05, 0.11)) * noise.profile(rng, width, 640.0, 1)).astype(np.float32)
     zero = np.zeros((height, width), np.float32)
     st = Street(light, horizon, bend, zero, np.zeros((height, width, 3), np.float32))
-    shore(rng, canvas, attrs, st)
+    shore(rng, canvas, st)
     pavement = rgb(_PAVING[int(rng.integers(len(_PAVING)))])
     drops = (62.0, 86.0, float(rng.uniform(205, 222)))
-    road(rng, canvas, attrs, st, pavement, drops)
-    gap, palms, start = float(rng.uniform(120, 175)), grove(rng, attrs, light), float(rng.uniform(-60, 40))
+    road(rng, canvas, st, pavement, drops)
+    gap, palms, start = float(rng.uniform(120, 175)), grove(rng, light), float(rng.uniform(-60, 40))
     xs = np.arange(start, width + 120, gap)
     shadows(canvas, st, xs, drops[0] + 12, attrs)
     for x in xs:
@@ -66,7 +66,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     for x in np.arange(start + gap * 0.5, width + 60, gap * 2):
         lamp(canvas, attrs, st, float(x), drops[1] - 3, float(rng.uniform(165, 190)))
     cars(rng, canvas, attrs, st, drops)
-    hedge(rng, canvas, attrs, st, drops[2] + 42)
+    hedge(rng, canvas, st, drops[2] + 42)
     screen(canvas, np.clip(st.shine + 0.6 * blur(st.shine, 5.0) + 0.7 * blur(st.shine, 18.0), 0, 1))
     film = mix(canvas, canvas * np.float32([0.93, 0.91, 0.88]) + np.float32([0.07, 0.052, 0.045]), float(rng.uniform(0.3, 1.0)))
     return style.finish(film, attrs, light, st.mask * (1 - np.clip(st.shine[..., 0] * 1.4, 0, 0.95)))
@@ -86,7 +86,7 @@ def low_sun(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light,
     over(canvas, mix(light.glow, np.ones(3), 0.6), np.clip((r - d) / 1.6 + 0.5, 0, 1) * 0.95)
 
 
-def shore(rng: Generator, canvas: np.ndarray, attrs: Attributes, st: Street) -> None:
+def shore(rng: Generator, canvas: np.ndarray, st: Street) -> None:
     """Paint a far headland, the sea with the sun's road, the surf and the sand."""
     height, width = canvas.shape[:2]
     if rng.random() < 0.6:
@@ -112,7 +112,7 @@ def strip(canvas: np.ndarray, color: np.ndarray, top: np.ndarray, bottom: np.nda
     over(canvas, color[y0:y1] if np.ndim(color) == 3 else color, m, y0)
 
 
-def road(rng: Generator, canvas: np.ndarray, attrs: Attributes, st: Street, pavement: np.ndarray, drops: tuple[float, float, float]) -> None:
+def road(rng: Generator, canvas: np.ndarray, st: Street, pavement: np.ndarray, drops: tuple[float, float, float]) -> None:
     """Paint the promenade with its wall, the kerbs, the asphalt, wet or dry, its lane marks, and the near pavement."""
     height, width = canvas.shape[:2]
     light, y0 = st.light, int(st.horizon)
@@ -144,7 +144,7 @@ def road(rng: Generator, canvas: np.ndarray, attrs: Attributes, st: Street, pave
     st.mask[:] = np.maximum(st.mask, below(height, st.line(a - 18)) * 0.72)
 
 
-def grove(rng: Generator, attrs: Attributes, light: Light) -> list[np.ndarray]:
+def grove(rng: Generator, light: Light) -> list[np.ndarray]:
     """Bake the palms of the scene."""
     green = hue(rgb("#4c7c40"), float(rng.uniform(-16, 16)), float(rng.uniform(0.8, 1.2)), float(rng.uniform(0.75, 1.05)))
     return [plants.palm(rng, light, 220, green, 0.02, 11) for _ in range(2)]
@@ -256,7 +256,7 @@ def car(rng: Generator, canvas: np.ndarray, attrs: Attributes, st: Street, x: fl
             over(st.shine, rgb(color) * (1.0 if attrs.dark else 0.6), spot, top, left)
 
 
-def hedge(rng: Generator, canvas: np.ndarray, attrs: Attributes, st: Street, drop: float) -> None:
+def hedge(rng: Generator, canvas: np.ndarray, st: Street, drop: float) -> None:
     """Edge the near pavement with low bushes in some scenes."""
     if rng.random() < 0.5:
         return

@@ -9,7 +9,6 @@ from numpy.random import Generator
 from .. import noise, suns
 from ..attributes import Allowed, Attributes
 from ..canvas import below, blur, discs, hue, mix, over, paste, polygon, rgb, screen, sprite
-from ..light import Light
 from ..sky import make_light, paint_stars
 
 NAME = "cartoon_landscape"
@@ -34,9 +33,9 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     skies = _SKIES[attrs.time]
     colors = [hue(rgb(c), float(rng.uniform(-10, 10))) for c in skies[int(attrs.tint * 7 * len(skies)) % len(skies)].split()]
     horizon = float(rng.uniform(255, 305))
-    canvas = heaven(rng, attrs, light, colors, width, height, horizon)
+    canvas = heaven(rng, attrs, colors, width, height, horizon)
     lamp = colors[2]
-    trees = [tree(rng, lamp * rgb(c), light.dx, k) for k, c in enumerate(rng.permutation(_LEAF[attrs.season])[:4])]
+    trees = [tree(lamp * rgb(c), light.dx, k) for k, c in enumerate(rng.permutation(_LEAF[attrs.season])[:4])]
     ranges(rng, canvas, colors, horizon)
     greens = [rgb(str(c)) for c in rng.permutation(_GRASS)[:3]]
     river = int(rng.integers(1, 4))
@@ -48,7 +47,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
             stream(rng, canvas, base + 26, colors, lamp)
         if k == 1 or (k == 2 and rng.random() < 0.5):
             houses(rng, canvas, line, attrs, lamp, 34.0 + 14 * k)
-        plant(rng, canvas, trees, line, k, 0.0)
+        plant(rng, canvas, trees, line, k)
     flowers(rng, canvas, attrs, lamp, horizon + 175)
     return finish(canvas, attrs)
 
@@ -60,7 +59,7 @@ def finish(canvas: np.ndarray, attrs: Attributes) -> np.ndarray:
     return np.clip(cv2.GaussianBlur(canvas, (0, 0), 0.7), 0.0, 1.0)
 
 
-def heaven(rng: Generator, attrs: Attributes, light: Light, colors: list[np.ndarray], width: int, height: int, horizon: float) -> np.ndarray:
+def heaven(rng: Generator, attrs: Attributes, colors: list[np.ndarray], width: int, height: int, horizon: float) -> np.ndarray:
     """Return the sky (H, W, 3): gradient, rings of light about the disc, flat puffy clouds."""
     t = np.clip(np.arange(height, dtype=np.float32) / horizon, 0, 1)[:, None, None] ** 1.2
     canvas = np.repeat(mix(colors[0], colors[1], np.broadcast_to(t, (height, 1, 3))), width, axis=1)
@@ -162,7 +161,7 @@ def stream(rng: Generator, canvas: np.ndarray, middle: float, colors: list[np.nd
         over(canvas, np.clip(mix(blue, np.ones(3, np.float32), 0.6) * (0.5 + 0.5 * lamp), 0, 1), m.astype(np.float32) / 255, int(y) - 4, int(x) - 17)
 
 
-def tree(rng: Generator, color: np.ndarray, side: float, kind: int) -> np.ndarray:
+def tree(color: np.ndarray, side: float, kind: int) -> np.ndarray:
     """Return a tree (N, N, 4): a round, clustered or tall crown in three flat tones with a soft dark outline."""
     n = _N
     trunk = polygon(n, n, [[n * 0.46, n * 0.5], [n * 0.54, n * 0.5], [n * 0.57, n], [n * 0.43, n]])
@@ -184,7 +183,7 @@ def tree(rng: Generator, color: np.ndarray, side: float, kind: int) -> np.ndarra
     return out
 
 
-def plant(rng: Generator, canvas: np.ndarray, trees: list[np.ndarray], line: np.ndarray, k: int, sink: float) -> None:
+def plant(rng: Generator, canvas: np.ndarray, trees: list[np.ndarray], line: np.ndarray, k: int) -> None:
     """Set trees in clumps along the hill's line (W,), larger on nearer hills, in place."""
     w = canvas.shape[1]
     thick = noise.profile(rng, w, 140.0, 2)

@@ -31,7 +31,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     sweep(rng, canvas, light, horizon, grass)
     trees(rng, canvas, attrs, light, top, wild, white)
     field = canvas.copy() if attrs.style == "silhouette" else canvas
-    herd(rng, canvas, attrs, light, horizon, wild, white)
+    herd(rng, canvas, attrs, light, horizon, wild)
     if not white:
         tufts(rng, canvas, light, grass)
     mask = None
@@ -132,7 +132,7 @@ def tufts(rng: Generator, canvas: np.ndarray, light: Light, grass: np.ndarray) -
             paste(canvas, kinds[int(rng.integers(3))], float(x), height + 8, 26 + 34 * (level + 0.25))
 
 
-def herd(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, horizon: float, wild: bool, white: bool) -> None:
+def herd(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, horizon: float, wild: bool) -> None:
     """Set the animals out in three depths, the near ones big; each 512 px holds several."""
     height, width = canvas.shape[:2]
     groups = _HERDS if wild else _PASTURE

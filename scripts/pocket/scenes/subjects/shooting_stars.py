@@ -9,7 +9,6 @@ from numpy.random import Generator
 from .. import noise, sky, suns, water
 from ..attributes import Allowed, Attributes
 from ..canvas import below, blur, discs, hue, lines, mix, over, polygon, rgb, screen, taper
-from ..light import Light
 from ..sky import make_light
 
 NAME = "shooting_stars"
@@ -40,7 +39,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     horizon = float(rng.uniform(360, 410))
     names = _SKIES[attrs.time]
     colors = [hue(rgb(c), float(rng.uniform(-12, 12))) for c in names[int(attrs.tint * 7 * len(names)) % len(names)].split()]
-    canvas = heaven(rng, colors, light, width, height, horizon)
+    canvas = heaven(rng, colors, width, height, horizon)
     ranges(rng, canvas, colors, horizon)
     if rng.random() < 0.4:
         water.reflect(rng, canvas, horizon + 30, light, colors[0] * 0.6, 0.25)
@@ -51,7 +50,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     return np.clip(cv2.GaussianBlur(canvas, (0, 0), 0.7), 0, 1)
 
 
-def heaven(rng: Generator, colors: list[np.ndarray], light: Light, width: int, height: int, horizon: float) -> np.ndarray:
+def heaven(rng: Generator, colors: list[np.ndarray], width: int, height: int, horizon: float) -> np.ndarray:
     """Return the sky (H, W, 3): gradient, milky way, thin clouds, stars, moon, shooting stars."""
     t = np.clip(np.arange(height) / horizon, 0, 1)
     column = np.stack([np.interp(t, (0, 0.42, 0.8, 1.0), [c[k] for c in colors]) for k in range(3)], 1)

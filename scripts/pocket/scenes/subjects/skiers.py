@@ -33,7 +33,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     line = slope_line(rng, width, horizon)
     snow(rng, canvas, light, line)
     people = place(rng, width, height, line)
-    tracks(rng, canvas, light, line, people)
+    tracks(canvas, light, line, people)
     snowy = canvas.copy() if attrs.style == "silhouette" else canvas
     firs(rng, canvas, light, line, 0.0 if attrs.style == "silhouette" else white)
     slope = canvas.copy() if attrs.style == "silhouette" else canvas
@@ -88,7 +88,7 @@ def place(rng: Generator, width: int, height: int, line: np.ndarray) -> list[tup
     return sorted(out, key=lambda p: p[1])
 
 
-def tracks(rng: Generator, canvas: np.ndarray, light: Light, line: np.ndarray, people: list[tuple[float, float, float, bool]]) -> None:
+def tracks(canvas: np.ndarray, light: Light, line: np.ndarray, people: list[tuple[float, float, float, bool]]) -> None:
     """Carve each skier's winding track, from the brow down to the skis, into the snow."""
     height, width = canvas.shape[:2]
     grooves, rims = [], []

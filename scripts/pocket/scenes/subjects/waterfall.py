@@ -49,7 +49,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     moss = rgb("#e4ecf4") if white else hue(rgb("#4c6a34"), float(rng.uniform(-12, 12)))
     land.cliff(rng, canvas, light, top, foot + 6, rock, 0.16, moss, float(rng.uniform(0.2, 0.9)))
     growth = Growth(rng, attrs, light, green, white)
-    crest(rng, canvas, light, growth, top, falls)
+    crest(rng, canvas, growth, top, falls)
     solid = None if sky is None else style.changed(sky, canvas) * below(height, np.full(width, brow - 170.0))
     for f in sorted(falls, key=lambda f: f.width):
         pour(rng, canvas, light, f, rock, growth)
@@ -117,7 +117,7 @@ def place_falls(rng: Generator, width: int, top: np.ndarray, foot: float) -> lis
     return out
 
 
-def crest(rng: Generator, canvas: np.ndarray, light: Light, growth: Growth, top: np.ndarray, falls: list[Fall]) -> None:
+def crest(rng: Generator, canvas: np.ndarray, growth: Growth, top: np.ndarray, falls: list[Fall]) -> None:
     """Plant the cliffs' brow, leaving gaps where the water leaves it."""
     width = canvas.shape[1]
     thick = noise.profile(rng, width, 120.0, 3)
