@@ -7,14 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from syncpano import runlog
 from syncpano.errors import RUN_FAILED, SyncPanoError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -75,22 +77,25 @@ def read_picture(path: Path) -> Picture:
     return Picture(path, pixels, digest, **_facts(runlog.of_picture(path)))
 
 
-def open_picture(path: Path) -> Image.Image:
+def open_picture(path: Path) -> Image:
     """A picture the right way up, RGB of 8 bits.
 
     Raises:
         SyncPanoError: the file cannot be read or is no whole picture.
     """
+    import PIL.Image
+    from PIL import ImageOps, UnidentifiedImageError
+
     try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
+        with PIL.Image.open(path) as image:
+            upright: Image = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I"):  # 16 bits of grey, which `convert` would clip
                 levels = np.asarray(upright, dtype=np.float64) / 257
-                upright = Image.fromarray(levels.round().astype(np.uint8))
+                upright = PIL.Image.fromarray(levels.round().astype(np.uint8))
             return upright.convert("RGB")
     except UnidentifiedImageError as error:
         raise _unreadable(path, "it is no picture") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
         raise _unreadable(path, str(error)) from error
 
 
