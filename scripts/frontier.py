@@ -48,7 +48,6 @@ ROWS: dict[str, tuple[str | None, dict[str, Any]]] = {
     "fast, predicting twice": ("fast", {"predict_once": False}),
     "fast, eight windows": ("fast", {"stride": 384}),
     "fast, colder": ("fast", {"temperature": 0.5}),
-    "fast, no Jacobian": ("fast", {"gradient": "x0"}),
     "draft": ("draft", {}),
 }
 # Shown on the plot's vertical axes: coherence by networks that guidance never sees, fidelity, fit.
