@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from syncpano.study.score import wilson
 from tests.chromium import needs_chromium, run_in_page
@@ -217,6 +221,20 @@ def test_bad_requests_say_what_to_do(
     assert outcome.code == 2
     assert outcome.err.startswith("error:")
     assert message in outcome.err
+
+
+def test_grey_of_16_bits_is_shown_as_grey(cli: Cli, tmp_path: Path) -> None:
+    folders = [tmp_path / "deep-a", tmp_path / "deep-b"]
+    for folder in folders:
+        folder.mkdir()
+        half_white = np.full((64, 256), 0x8000, dtype=np.uint16)
+        Image.fromarray(half_white).save(folder / "grey.png")
+    outcome = cli("study", "build", *folders, "--questions", 1, "--vigilance", 0)
+    assert outcome.code == 0, outcome.err
+    form = Path(outcome.out.split("\n")[0]).read_text()
+    (shown, _) = re.findall(r'src="data:image/\w+;base64,([^"]+)"', form)
+    with Image.open(io.BytesIO(base64.b64decode(shown))) as image:
+        assert abs(np.asarray(image.convert("L"), dtype=float).mean() - 128) < 3
 
 
 def test_what_cannot_be_read_is_named(cli: Cli, runs: tuple[Path, Path]) -> None:
