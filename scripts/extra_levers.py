@@ -80,10 +80,10 @@ def deep_features_reused(every: int, after: int) -> Patch:
 
     @contextmanager
     def patched() -> Any:
-        plain = LatentDiffusion.predict_once
+        plain = LatentDiffusion.predict_raw
         state: dict[str, Any] = {"t": None, "step": -1, "deep": None}
 
-        def predict_once(self: LatentDiffusion, views: Tensor, t: Tensor, embeds: Tensor) -> Tensor:
+        def predict_raw(self: LatentDiffusion, views: Tensor, t: Tensor, embeds: Tensor) -> Tensor:
             unet: Any = self._parts.unet
             if state["t"] != int(t):
                 if state["t"] is None or int(t) > state["t"]:
@@ -101,11 +101,11 @@ def deep_features_reused(every: int, after: int) -> Patch:
                     hook.remove()
             return shallow(unet, views.to(self.dtype), t, deep).float()
 
-        LatentDiffusion.predict_once = predict_once  # type: ignore[method-assign]
+        LatentDiffusion.predict_raw = predict_raw  # type: ignore[method-assign]
         try:
             yield
         finally:
-            LatentDiffusion.predict_once = plain  # type: ignore[method-assign]
+            LatentDiffusion.predict_raw = plain  # type: ignore[method-assign]
 
     return patched
 

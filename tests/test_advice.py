@@ -31,6 +31,11 @@ from tests.test_checks import GOOD, SD
         ({"guidance_scale": 1.0}, {"negative_prompt"}, ["`--negative-prompt` has no effect"]),
         ({"guided_share": 0.0}, {"guidance_scale"}, ["`--guidance-scale` has no effect"]),
         ({"width": 512}, {"sync_weight"}, ["`--sync-weight` has no effect with one window"]),
+        (
+            {"sync_decay": 0.0, "sync_freq": 10},
+            {"sync_weight", "sync_decay"},
+            ["`--sync-weight` has no effect with `--sync-decay 0`"],
+        ),
         ({"refine": False}, {"refine"}, ["`--no-refine` has no effect with sd2"]),
         ({}, {"sync_freq", "stride", "loss"}, []),
         ({"sync_weight": 0.0}, set(), []),

@@ -125,6 +125,12 @@ def test_a_latent_that_is_not_finite_names_the_step(denoiser: NoisingDenoiser) -
         bld(latent, denoiser, growing(8, 8))
 
 
+def test_a_ring_of_the_smallest_windows_is_covered() -> None:
+    for size in (1, 2):
+        windows = extension_windows(4, 8, size, 1, loop=True)
+        assert {(w.left + offset) % 8 for w in windows for offset in range(size)} == set(range(8))
+
+
 @pytest.mark.parametrize("length", [12, 22, 24, 96])
 @pytest.mark.parametrize("stride", range(1, 8))
 def test_the_last_window_joins_both_ends_of_a_ring(length: int, stride: int) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,6 +134,36 @@ def test_resume_takes_a_setting_that_is_left_out_for_its_default(
         done = cli("generate", "A lake", *tiny_flags, "--resume")
         assert done.code == 2
         assert "was made with other settings" in done.err
+
+
+def test_resume_finds_what_auto_came_to_wherever_it_was_written(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    Path("auto.yaml").write_text("stride: auto\nguidance_scale: null\n")
+    for written in (("--config", "auto.yaml"), ("--stride", "auto")):
+        command = ("generate", "A lake", *tiny_flags, *written)
+        cli(*command, "--overwrite")
+        done = cli(*command, "--resume")
+        assert (done.code, done.out) == (0, "")
+
+
+def test_resume_knows_the_commit_of_a_branch(
+    cli: Cli, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = tmp_path / "hub" / "models--someone--model"
+    shutil.copytree(tiny_model, storage / "snapshots" / "abc")
+    (storage / "refs").mkdir()
+    branch = storage / "refs" / "soft"
+    branch.write_text("abc")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    flags = ("--model", "someone/model", "--revision", "soft", "--w", 0, "--steps", 1)
+    command = ("generate", "A lake", *flags, "--width", 96, "--height", 64)
+    assert cli(*command).code == 0
+    assert runlog.read(Path("out/a-lake-0.png"))["config"]["revision"] == "abc"
+    assert cli(*command, "--resume").code == 0
+    shutil.copytree(tiny_model, storage / "snapshots" / "def")
+    branch.write_text("def")
+    assert "was made with other settings" in cli(*command, "--resume").err
 
 
 def test_one_existing_picture_stops_a_batch_before_it_starts(

@@ -117,6 +117,7 @@ def test_the_paper_has_21_windows_and_its_weights() -> None:
         ({}, (21 + 20) * 50, 20 * 50, 21 * 50),
         ({"initial_steps": 3}, 21 * 50 + 20 * 3, 20 * 3, 21 * 3),
         ({"sync_freq": 10}, 21 * 50 + 20 * 10, 20 * 10, 21 * 10),
+        ({"sync_decay": 0.0}, 21 * 50 + 20, 20, 21),
         ({"sync_freq": 10, "predict_once": True}, 21 * 50, 20 * 10, 21 * 10),
         ({"compare": "noisy", "sync_freq": 1}, 21 * 50, 0, 21),
         ({"compare": "noisy", "sync_freq": 1, "sync_every": 2}, 21 * 50, 0, 11),

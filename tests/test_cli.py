@@ -17,6 +17,7 @@ from syncpano import __version__
 from tests.conftest import Outcome
 
 Cli = Callable[..., Outcome]
+TOO_LONG = "a" * 300  # for a file's name
 
 
 def test_version(cli: Cli) -> None:
@@ -55,13 +56,17 @@ def test_help_is_a_result_and_no_error(cli: Cli, arguments: list[str]) -> None:
         (["generate", "a", "--from", "x.json"], "x.json cannot be read", "run log"),
         (["generate", "a", "-o", "a.jpg"], "a.jpg is not a .png", "a.png"),
         (["generate", "a", "-o", ""], "`--output` names no file", "panorama.png"),
-        (["generate", "a", "-o", "a" * 300 + ".png"], "File name too long", "another name"),
+        (["generate", "a", "-o", f"{TOO_LONG}.png"], "File name too long", "another name"),
         (["generate", "a", "--overwrite", "--resume"], "`--overwrite` and `--resume`", "one of"),
         (["generate", "a", "--config", ""], "'' is no named config", "paper"),
         (["generate", "a", "-o", "a.png", "--output-dir", "d"], "`--output-dir`", "one of"),
         (["generate", "a", "-o", "a.png", "--seeds", "1,2"], "2 pictures", "--output-dir"),
         (["generate", "a", "--model", "sd3"], "unknown model 'sd3'", "sd"),
         (["generate", "a", "--model", "./nothing"], "nothing", "diffusers"),
+        (["generate", "a", "--model", "~no-such-user/x"], "there is no such home folder", "whole path"),
+        (["generate", "a", "--model", f"/{TOO_LONG}"], "no such folder", "diffusers"),
+        (["generate", "a", "--config", TOO_LONG], "is no named config", "paper"),
+        (["generate", "a", "--loss-weights", TOO_LONG], "is no file", "safetensors"),
         (["generate", "a", "--loss-weights", "x"], "x is no file", "safetensors"),
         (["info", "missing.png"], "missing.png cannot be read", "run log"),
         (["config", "show", "papr"], "'papr' is no named config", "`paper`"),

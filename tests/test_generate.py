@@ -103,6 +103,31 @@ def test_a_run_with_another_model_starts_without_what_was_found_for_the_first(
     assert planned["source"]["steps"] == "from first.png"
 
 
+def test_a_run_with_another_model_leaves_behind_what_a_config_called_auto(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    cli("generate", "A waterfall", "--config", "paper", *tiny_flags, "-o", "first.png")
+    flags = ("--from", "first.png", "--model", "sd2", "--width", 1024, "--height", 512)
+    planned = json.loads(cli("generate", *flags, "--dry-run", "--json").out)
+    assert planned["windows"]["stride"] == 128
+    assert planned["source"]["guidance_scale"] == "default"
+    assert planned["source"]["blend"] == "from first.png"
+
+
+def test_another_device_starts_without_the_number_format_found_for_the_first(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    start = tiny_flags.index("--dtype")
+    cli("generate", "A waterfall", *tiny_flags[:start], *tiny_flags[start + 2 :], "-o", "first.png")
+    assert runlog.read(Path("first.png"))["config"]["dtype"] == "float32"
+    flags = ("--from", "first.png", "--dry-run", "--json")
+    origins = [
+        json.loads(cli("generate", *flags, *further).out)["source"]["dtype"]
+        for further in ((), ("--device", "cuda"))
+    ]
+    assert origins == ["from first.png (auto)", "default"]
+
+
 def test_a_dry_run_says_what_would_be_downloaded(cli: Cli) -> None:
     flags = ("generate", "A waterfall", "--model", "sd2", "--dry-run")
     assert cli(*flags).out.count("not downloaded yet") == 1

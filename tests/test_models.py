@@ -218,13 +218,13 @@ def test_guidance_one_skips_the_unconditional_branch(
     tiny: LatentDiffusion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    original = LatentDiffusion.predict_once
+    original = LatentDiffusion.predict_raw
 
     def counted(self: LatentDiffusion, views: Tensor, *rest: Any) -> Tensor:
         sizes.append(len(views))
         return original(self, views, *rest)
 
-    monkeypatch.setattr(LatentDiffusion, "predict_once", counted)
+    monkeypatch.setattr(LatentDiffusion, "predict_raw", counted)
     for scale in (1.0, 7.5):
         denoiser = tiny.bind("A waterfall", guidance_scale=scale)
         denoiser.predict(noise(3), denoiser.timesteps[0])

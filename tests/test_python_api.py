@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 import syncpano
-from syncpano import PanoramaConfig, Studio, SyncPanoError, generate, runlog
+from syncpano import PanoramaConfig, Studio, SyncPanoError, generate, pipeline, runlog
+from syncpano.errors import RUN_FAILED
 
 
 @pytest.fixture
@@ -89,6 +90,26 @@ def test_a_bad_setting_is_an_error(
 ) -> None:
     with pytest.raises(SyncPanoError, match=said):
         generate("A waterfall", **{**tiny, **overrides})
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        ("load_model", "does not fit into memory"),
+        ("_sample", "a single window does not fit into memory"),
+        ("draw", "the finished panorama does not fit into memory"),
+    ],
+)
+def test_what_does_not_fit_into_memory_is_named(
+    tiny: dict[str, Any], stage: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+
+    monkeypatch.setattr(pipeline, stage, full)
+    with pytest.raises(SyncPanoError, match=said) as caught:
+        generate("A lake", **tiny)
+    assert caught.value.exit_code == RUN_FAILED
 
 
 def test_the_noise_of_a_seed_does_not_depend_on_the_width_of_the_run_before() -> None:

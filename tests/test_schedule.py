@@ -89,3 +89,8 @@ def test_the_weight_decays_with_the_step_index(
 
 def test_w_zero_has_no_synchronised_step() -> None:
     assert sync_weights(0.0, 0.95, sync_steps(50)) == {}
+
+
+def test_a_weight_that_has_faded_away_is_no_descent() -> None:
+    assert sync_weights(20.0, 0.0, sync_steps(50)) == {0: 20.0}
+    assert sync_weights(20.0, 0.0, sync_steps(50, frequency=5)) == {}

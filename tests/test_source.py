@@ -16,8 +16,8 @@ from syncpano.errors import BAD_INPUT, RUN_FAILED, SyncPanoError
 from syncpano.models import hub
 from syncpano.models.aliases import ALIASES
 from syncpano.models.folder import content_hash
-from syncpano.models.source import list_models, pull, resolve_source
-from syncpano.models.tiny_decoder import tiny_decoder_folder
+from syncpano.models.source import POCKET_FOLDER, list_models, pull, resolve_source
+from syncpano.models.tiny_decoder import resolve_gradient_decoder, tiny_decoder_folder
 
 SECONDS = 10.0
 
@@ -256,3 +256,13 @@ def test_the_tiny_decoder_is_the_folders_own_or_taesd(copied: Path) -> None:
     assert tiny_decoder_folder(source, download=False) is None  # TAESD fits and is not cached
     shutil.copytree(copied / "vae", copied / "vae_tiny")
     assert tiny_decoder_folder(source, download=False) == copied / "vae_tiny"
+
+
+def test_the_gradient_takes_the_full_decoder_of_a_pocket_model_without_a_small_one(
+    tmp_path: Path,
+) -> None:
+    folder = shutil.copytree(POCKET_FOLDER, tmp_path / "pocket")
+    own, copied = resolve_source("pocket", download=False), str(folder)
+    assert resolve_gradient_decoder("auto", own) == "tiny"
+    shutil.rmtree(folder / "vae_tiny")
+    assert resolve_gradient_decoder("auto", resolve_source(copied, download=False)) == "full"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
 from syncpano.batching import Batcher
+from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models import attention
@@ -18,6 +20,7 @@ from syncpano.models.card import read_card
 from syncpano.models.load import load_model
 from syncpano.models.source import resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.pipeline import Studio
 from syncpano.sampler import Batches, DistanceGradient, Synchronization, synchronize
 from syncpano.windows import plan_grid
 
@@ -85,6 +88,16 @@ def test_a_gain_stretches_the_move(tiny: LatentDiffusion, squeeze: PerceptualLos
         moves.append(pulled.canvas - latent)
     assert moves[0].abs().max() > 10 * ROUNDING
     torch.testing.assert_close(moves[1], 3 * moves[0], atol=ROUNDING, rtol=1e-3)
+
+
+def test_no_gain_where_no_jacobian_is_left_out() -> None:
+    """Eq. 13 does not pass the UNet, whatever `gradient` says."""
+    config = PanoramaConfig("A waterfall", width=640, steps=1, compare="noisy", refine=False)
+    studio = Studio()
+    exact, x0 = (
+        studio.generate(replace(config, gradient=gradient)).latent for gradient in ("exact", "x0")
+    )
+    assert torch.equal(exact, x0)
 
 
 @pytest.mark.parametrize(("count", "size", "sizes"), [(20, 16, [10, 10]), (7, 3, [3, 2, 2])])

@@ -35,7 +35,12 @@ def without_effect(layout: Plan, source: ModelSource, explicit: Collection[str])
     elif config.sync_weight == 0:
         note(f"sync_decay sync_freq {of_sync}", "with `--w 0`, which is MultiDiffusion")
     elif not layout.weights:
-        note(f"sync_weight sync_decay sync_freq {of_sync}", "with one window, which has no other")
+        alone = len(layout.grid(0).windows) == 1
+        faded = f"with `--sync-decay {config.sync_decay:g}`: w is 0 at every descent"
+        note(
+            f"sync_weight sync_freq {of_sync}" + " sync_decay" * alone,
+            "with one window, which has no other" if alone else faded,
+        )
     elif config.compare == "noisy":
         note(
             "gradient predict_once", "with `--compare noisy`, whose gradient does not pass the UNet"

@@ -31,6 +31,10 @@ class Job:
     config: PanoramaConfig
     path: Path
 
+    def at(self, revision: str) -> Job:
+        """The same with another revision of the model."""
+        return replace(self, config=replace(self.config, revision=revision))
+
 
 @dataclass(frozen=True)
 class Options:

@@ -1,13 +1,16 @@
-"""Run a function over many windows in batches that fit the memory."""
+"""Run a function over many windows in batches that fit the memory; say what does not fit."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+from syncpano.errors import RUN_FAILED, SyncPanoError
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result", bound=tuple[Tensor, ...])
@@ -57,6 +60,23 @@ class Batcher:
         logger.warning("out of memory with %d windows at once: going on with %d", failed, self.size)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+@contextmanager
+def fitting(what: str, hint: str) -> Iterator[None]:
+    """Say what does not fit, and what to do, where memory runs out.
+
+    Raises:
+        SyncPanoError: it does.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise SyncPanoError(
+            f"{what} does not fit into memory", hint=hint, exit_code=RUN_FAILED
+        ) from error
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

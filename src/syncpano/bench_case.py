@@ -31,7 +31,7 @@ from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.machine import now
 from syncpano.models.denoiser import Denoiser
 from syncpano.pipeline import Panorama, Studio
-from syncpano.plan import plan, step_calls
+from syncpano.plan import step_calls
 from syncpano.sampler import DistanceGradient, Synchronization
 
 # Large enough to reach the peak, small enough for a fraction of a second.
@@ -81,8 +81,7 @@ def matmul_flops_per_second(device: torch.device, dtype: torch.dtype) -> float:
 
 def count_flops(studio: Studio, config: PanoramaConfig, panorama: Panorama) -> int:
     """Operations of the whole run: one window of each kind and the picture, counted, multiplied."""
-    source, model, loss = studio.loaded(config)
-    layout = plan(config, source)
+    layout, model, loss = studio.loaded(config)
     denoiser = bound(layout, model)
     view = torch.randn(
         1, model.latent_channels, model.window, model.window, device=model.device

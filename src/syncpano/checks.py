@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from syncpano import files
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
 from syncpano.layers import check_types
@@ -43,9 +44,10 @@ def validate(config: PanoramaConfig, source: ModelSource) -> None:
         )
     _check_stride(config, source)
     _check_method(config, source)
-    if config.loss_weights is not None and not Path(config.loss_weights).is_file():
+    if config.loss_weights is not None and not files.is_file(Path(config.loss_weights)):
         raise SyncPanoError(
-            f"{config.loss_weights} is no file", hint="`--loss-weights` takes a safetensors file"
+            f"{config.loss_weights[:80]} is no file",
+            hint="`--loss-weights` takes a safetensors file",
         )
     if config.wants_sync and loss_of(config, source) == "pocket":
         _check_pocket_loss(config, source)

@@ -10,7 +10,8 @@ from typing import Any
 from syncpano import machine, runlog
 from syncpano.binding import sampling_of
 from syncpano.checks import loss_of, stride_of
-from syncpano.config import PanoramaConfig
+from syncpano.config import PanoramaConfig, settings
+from syncpano.layers import DEFAULT, FOUND
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.tiny_decoder import resolve_gradient_decoder
 from syncpano.plan import Plan
@@ -42,6 +43,10 @@ def resolved(
 def describe(log: runlog.Log, config: PanoramaConfig, layout: Plan, model: LatentDiffusion) -> None:
     """Everything that is known before the first step."""
     source, grid = model.source, layout.grid(0)
+    for name, item in settings().items():
+        origin = log["source"][name]
+        if item.found and log["config"][name] == item.default and origin != DEFAULT:
+            log["source"][name] = f"{origin.removesuffix(FOUND)}{FOUND}"
     log["config"] = asdict(config)
     log["model"] = {
         "id": source.id,

@@ -22,15 +22,18 @@ def refines(config: PanoramaConfig, model: LatentDiffusion) -> bool:
 
 
 def draw(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
-    """z_0 -> 1 3 f*H f*W; by a refiner windows that stand on their own are drawn alone."""
+    """z_0 -> 1 3 f*H f*W; windows that stand on their own are drawn alone."""
     config, factor = layout.config, model.vae_factor
-    alone = config.method == "independent"
-    if not refines(config, model):
-        return model.decode_panorama(latent, config.loop and not alone)
-    if not alone:
-        return model.refine(latent, config.prompt, loop=config.loop)
+
+    def drawn(latent: Tensor, loop: bool) -> Tensor:
+        if refines(config, model):
+            return model.refine(latent, config.prompt, loop=loop)
+        return model.decode_panorama(latent, loop)
+
+    if config.method != "independent":
+        return drawn(latent, config.loop)
     windows = layout.grid(0).windows
-    views = [model.refine(crop(latent, [window]), config.prompt) for window in windows]
+    views = [drawn(crop(latent, [window]), False) for window in windows]
     in_pixels = [window.scaled(factor) for window in windows]
     return average(torch.cat(views), in_pixels, factor * layout.height, factor * layout.width)
 

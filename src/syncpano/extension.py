@@ -38,7 +38,8 @@ def _open_order(length: int, size: int, stride: int) -> tuple[int, ...]:
 def _ring_order(length: int, size: int, stride: int) -> tuple[int, ...]:
     left = right = (length - size) // 2
     order, missing = [left], length - size
-    while missing > min(stride, size - 2):  # the last window reaches one cell into either end
+    most = max(1, min(stride, size - 2))  # the last window reaches one cell into either end
+    while missing > most:
         step = min(stride, missing - 1)
         if len(order) % 2:
             left -= step

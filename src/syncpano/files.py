@@ -71,13 +71,30 @@ def exists(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
+        shown = str(path) if len(str(path)) <= 60 else f"{str(path)[:57]}..."
         raise SyncPanoError(
-            f"{str(path)[:60]}... cannot be written: {error.strerror or error}",
+            f"{shown} cannot be written: {error.strerror or error}",
             hint="choose another name",
         ) from error
     if path.is_dir():
         raise SyncPanoError(f"{path} is a folder", hint="choose another name")
     return True
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; False also for a name that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, or with a null byte
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; False also for a name that none can have."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def exists_error(path: Path, *further: str) -> SyncPanoError:

@@ -120,8 +120,9 @@ def log_layer(path: Path, given: Collection[str] = ()) -> Layer:
 
     Args:
         given: names that stronger layers give. What the earlier run found for its own model
-            (stride, loss, ...) is left out where they name a model, and the stride, which follows
-            from the method and the kind of windows too, where they name one.
+            (stride, loss, ...) is left out where they name a model; the stride, which follows from
+            the method and the kind of windows too, where they name one; the number format where
+            they name a device.
     """
     log = runlog.read(path)
     values = _checked(log["config"], str(path))
@@ -129,6 +130,8 @@ def log_layer(path: Path, given: Collection[str] = ()) -> Layer:
     left_out = found if "model" in given else frozenset()
     if not {"method", "windows"}.isdisjoint(given):
         left_out |= found & {"stride"}
+    if "device" in given:
+        left_out |= found & {"dtype"}
     kept = {name: value for name, value in values.items() if name not in left_out}
     return Layer(f"{FROM}{path.name}", kept, found)
 

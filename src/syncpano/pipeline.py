@@ -15,21 +15,22 @@ from torch import Tensor
 
 from syncpano import describe, machine, runlog, saving
 from syncpano.baselines import NoisingDenoiser, bld
-from syncpano.batching import Batcher, is_out_of_memory
+from syncpano.batching import Batcher, fitting
 from syncpano.binding import bound
 from syncpano.checks import loss_of
 from syncpano.config import PanoramaConfig, Value
 from syncpano.drawing import draw, finite, refines, to_image
-from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.layers import PYTHON, changed_values, resolve, values_layer
 from syncpano.losses.load import load_loss
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models.load import load_model
 from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
-from syncpano.models.tiny_decoder import tiny_decoder_folder
+from syncpano.models.tiny_decoder import resolve_gradient_decoder, tiny_decoder_folder
 from syncpano.plan import Plan, plan
 from syncpano.sampler import Batches, StepReport, Synchronization, sample
+
+_LIGHTER = "try `--dtype bfloat16` or another `--device`"
 
 
 @dataclass(frozen=True)
@@ -106,45 +107,38 @@ class Studio:
         clock = runlog.Clock(log)
         try:
             return self._generate(config, watcher, log, clock)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            raise SyncPanoError(
-                "a single window does not fit into memory",
-                hint="try `--gradient-decoder tiny`, `--dtype bfloat16` or `--w 0`",
-                exit_code=RUN_FAILED,
-            ) from error
         finally:
             clock.stop()
             log["memory"] = machine.peak_memory()
 
     def loaded(
-        self, config: PanoramaConfig
-    ) -> tuple[ModelSource, LatentDiffusion, PerceptualLoss | None]:
-        """The model of a config and its loss, where it synchronises; kept for the next panorama.
+        self, config: PanoramaConfig, on_planned: Callable[[Plan], None] = lambda _: None
+    ) -> tuple[Plan, LatentDiffusion, PerceptualLoss | None]:
+        """A config's plan, model and loss, where it synchronises; kept for the next panorama.
+
+        Args:
+            on_planned: called before anything is loaded.
 
         Raises:
             SyncPanoError: the config cannot work, or something cannot be loaded.
         """
         source = resolve_source(config.model, config.revision, download=True)
         layout = plan(config, source)
-        model = self._model(layout, source)
-        return source, model, self._loss(config, model) if layout.weights else None
+        on_planned(layout)
+        with fitting(config.model, _LIGHTER):
+            model = self._model(layout, source)
+            return layout, model, self._loss(config, model) if layout.weights else None
 
     def _generate(
         self, config: PanoramaConfig, watcher: Watcher, log: runlog.Log, clock: runlog.Clock
     ) -> Panorama:
         with clock("load"):
             watcher.on_stage(f"loading {config.model}")
-            source = resolve_source(config.model, config.revision, download=True)
-            layout = plan(config, source)
-            watcher.on_planned(layout)
-            model = self._model(layout, source)
-            loss = self._loss(config, model) if layout.weights else None
+            layout, model, loss = self.loaded(config, watcher.on_planned)
         config = describe.resolved(config, model, synchronises=loss is not None)
         describe.describe(log, config, layout, model)
         describe.notice_words(log, config, model)
-        with clock("encode"):
+        with fitting(config.model, _LIGHTER), clock("encode"):
             watcher.on_stage("reading the prompt")
             denoiser = bound(layout, model)
         watcher.on_stage("painting")
@@ -161,8 +155,11 @@ class Studio:
 
         noise = initial_noise(config.seed, model.latent_channels, layout.height, layout.width)
         noise = noise.to(model.device)
-        latent = _sample(noise, layout, denoiser, loss, model, report)
-        with clock("decode"):
+        cheaper = "try `--gradient-decoder tiny`, `--dtype bfloat16` or `--w 0`"
+        with fitting("a single window", cheaper):
+            latent = _sample(noise, layout, denoiser, loss, model, report)
+        smaller = f"paint a smaller one{', or use `--no-refine`' * refines(config, model)}"
+        with fitting("the finished panorama", smaller), clock("decode"):
             watcher.on_stage("refining" if refines(config, model) else "decoding")
             image = to_image(finite(draw(latent, layout, model)))
         log["image"] = {
@@ -178,7 +175,8 @@ class Studio:
         config = layout.config
         key = (source.id, source.revision, config.device, config.dtype, config.compile)
         if key not in self._models:
-            if layout.weights and config.gradient_decoder == "tiny":
+            decoder = resolve_gradient_decoder(config.gradient_decoder, source)
+            if layout.weights and decoder == "tiny":
                 tiny_decoder_folder(source, download=True)  # fails before the weights load
             self._models.clear()  # two models at once seldom fit, and a batch uses one at a time
             self._losses.clear()
@@ -230,13 +228,15 @@ def _sample(
         return bld(noise, denoiser, layout.grid(0), report=report)
     sync = None
     if loss is not None:
+        # A noisy view's gradient leaves no Jacobian out that a gain would have to stand in for.
+        gains = model.card.gradient_gains if config.compare == "foreseen" else {}
         sync = Synchronization(
             loss,
             layout.weights,
             config.compare,
             config.gradient,
             config.sync_every,
-            gain=model.card.gradient_gains.get(config.gradient, 1.0),
+            gain=gains.get(config.gradient, 1.0),
             predict_once=config.predict_once,
         )
     sizes = model.default_batches()

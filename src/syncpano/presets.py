@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from syncpano import files
 from syncpano.config import preset_folder
 from syncpano.errors import SyncPanoError, first_line, suggestion
 
@@ -23,10 +24,10 @@ def find_config(name: str) -> Path:
     if name in named:
         return named[name]
     path = Path(name)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
+    if path.suffix in (".yaml", ".yml") or files.is_file(path):
         return path
     raise SyncPanoError(
-        f"{name!r} is no named config and no file",
+        f"{name[:80]!r} is no named config and no file",
         hint=suggestion(name, named) or f"named configs: {', '.join(named)}",
     )
 
@@ -44,7 +45,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             content = stream.read(MAX_CONFIG_BYTES + 1)
     except OSError as error:
         raise SyncPanoError(
-            f"{path} cannot be read: {error.strerror or error}",
+            f"{str(path)[:80]} cannot be read: {error.strerror or error}",
             hint=f"named configs: {', '.join(presets())}",
         ) from error
     if len(content) > MAX_CONFIG_BYTES:

@@ -28,7 +28,8 @@ def save(image: Image, log: runlog.Log, path: Path, *, overwrite: bool = False) 
             False; or they cannot be written.
     """
     if path.suffix.lower() != ".png":
-        raise SyncPanoError(f"{path} is not a .png file", hint=f"use {path.with_suffix('.png')}")
+        named = path.with_suffix(".png") if path.name else path / "panorama.png"
+        raise SyncPanoError(f"{path} is not a .png file", hint=f"use {named}")
     if not overwrite:
         check_free(path)
     log = copy.deepcopy(log)

@@ -49,5 +49,6 @@ def step_places(
 
 
 def sync_weights(weight: float, decay: float, steps: tuple[int, ...]) -> dict[int, float]:
-    """Step -> w_t = w * decay^k at step index k; empty for w = 0, which is MultiDiffusion."""
-    return {step: weight * decay**step for step in steps} if weight > 0 else {}
+    """Step -> w_t = w * decay^k at step index k, where that is not 0; w = 0 is MultiDiffusion."""
+    weights = {step: weight * decay**step for step in steps}
+    return {step: strength for step, strength in weights.items() if strength > 0}

@@ -61,7 +61,7 @@ def _expected(item: Setting) -> str:
     example = (
         item.default
         if item.default not in (MISSING, None)
-        else {int: 8, float: 0.5, str: "text"}[item.kind]
+        else {int: 128, float: 0.5, str: "text"}[item.kind]
     )
     return (
         f"for example `{item.flags[-1]} {example}`"

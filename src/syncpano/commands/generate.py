@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from syncpano.commands.request import (
 from syncpano.console import Bar, Voice, print_result, quiet_libraries
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.models.aliases import ALIASES
-from syncpano.models.source import resolve_source
+from syncpano.models.source import ModelSource, resolve_source
 from syncpano.plan import plan
 
 if TYPE_CHECKING:
@@ -90,12 +91,15 @@ def generate(
     configs = name_configs(resolved, texts, numbers)
     request = Request(resolved, place_jobs(configs, output, output_dir), options)
     _warn_unknown_variables(voice)
-    _check(request, voice, fetch=not dry_run)
+    source = _check(request, voice, fetch=not dry_run)
     if dry_run:
         for job in request.jobs:
             print_dry_run(job, resolved, as_json=as_json)
         return
     earlier = runlog.read(from_log) if from_log else None
+    if resolved.values["revision"] is not None and source.revision is not None:
+        # From here on a branch or tag is its commit, as in the run logs that `--resume` reads.
+        request = replace(request, jobs=[job.at(source.revision) for job in request.jobs])
     with voice.logging():
         _paint(request, voice, earlier, as_json=as_json)
 
@@ -105,7 +109,7 @@ def _warn_unknown_variables(voice: Voice) -> None:
         voice.warn(f"{name} is no setting" + (f"; did you mean {near}?" if near else ""))
 
 
-def _check(request: Request, voice: Voice, *, fetch: bool) -> None:
+def _check(request: Request, voice: Voice, *, fetch: bool) -> ModelSource:
     """Refuse what can be refused before a weight is read, and warn of what has no effect."""
     first = request.jobs[0].config
     # Only of an alias is the geometry known before the download.
@@ -119,6 +123,7 @@ def _check(request: Request, voice: Voice, *, fetch: bool) -> None:
     explicit = request.resolved.explicit()
     for sentence in without_effect(layouts[0], source, explicit) + too_strong(first, explicit):
         voice.warn(sentence)
+    return source
 
 
 def _paint(request: Request, voice: Voice, earlier: runlog.Log | None, *, as_json: bool) -> None:

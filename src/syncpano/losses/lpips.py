@@ -79,7 +79,7 @@ def import_lpips() -> Any:
     except (ImportError, RuntimeError) as error:  # a torchvision of another torch: RuntimeError
         raise SyncPanoError(
             f"the lpips package cannot be imported: {first_line(error)}",
-            hint="install a torchvision that belongs to your torch, or use `--loss pocket`",
+            hint="install a torchvision that belongs to your torch, or use `--model pocket`",
             exit_code=RUN_FAILED,
         ) from error
     return lpips

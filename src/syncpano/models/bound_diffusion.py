@@ -18,7 +18,7 @@ class BoundDiffusion:
     """The `Denoiser` of one prompt; made by `LatentDiffusion.bind`.
 
     Args:
-        predict_once: views N C h w, t, embeds N L d -> the model's raw output N C h w.
+        predict_raw: views N C h w, t, embeds N L d -> the model's raw output N C h w.
         new_solver: makes the noise schedule, set to its steps; solvers remember a run's last ones.
         embeds: 2 L d, negative and positive.
         decode: N C h w -> N 3 f*h f*w, through the gradient's decoder, not clipped.
@@ -26,7 +26,7 @@ class BoundDiffusion:
 
     def __init__(
         self,
-        predict_once: Callable[[Tensor, Tensor, Tensor], Tensor],
+        predict_raw: Callable[[Tensor, Tensor, Tensor], Tensor],
         new_solver: Callable[[], Solver],
         embeds: Tensor,
         guidance_scale: float,
@@ -34,7 +34,7 @@ class BoundDiffusion:
         guided_share: float,
         temperature: float,
     ) -> None:
-        self._predict_once = predict_once
+        self._predict_raw = predict_raw
         self._new_solver = new_solver
         self._solver = new_solver()
         self._embeds = embeds
@@ -101,10 +101,10 @@ class BoundDiffusion:
         if not self.guides(t):
             return self._branch(views, t, 1)
         embeds = self._embeds.repeat_interleave(len(views), dim=0)  # 2N L d
-        both = self._predict_once(torch.cat([views, views]), t, embeds)
+        both = self._predict_raw(torch.cat([views, views]), t, embeds)
         negative, conditional = both.chunk(2)
         return negative + self._guidance_scale * (conditional - negative)
 
     def _branch(self, views: Tensor, t: Tensor, index: int) -> Tensor:
         embeds = self._embeds[index : index + 1].expand(len(views), -1, -1)
-        return self._predict_once(views, t, embeds)
+        return self._predict_raw(views, t, embeds)

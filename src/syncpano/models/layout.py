@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from syncpano import files
 from syncpano.errors import SyncPanoError
 from syncpano.models.folder import PARTS, read_json, require_weights
 
@@ -56,8 +57,10 @@ def read_layout(folder: Path, model: str) -> Layout:
 
 def _check_parts(folder: Path, model: str) -> None:
     """The parts of a Stable Diffusion text-to-image model, and nothing that we cannot use."""
-    if not folder.is_dir():
-        raise SyncPanoError(f"{model}: no such folder", hint="`--model` takes a diffusers folder")
+    if not files.is_folder(folder):
+        raise SyncPanoError(
+            f"{model[:80]}: no such folder", hint="`--model` takes a diffusers folder"
+        )
     if not (folder / "model_index.json").is_file():
         raise SyncPanoError(
             f"{model} holds no model: there is no model_index.json",

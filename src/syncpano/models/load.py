@@ -9,12 +9,12 @@ import torch
 
 from syncpano.errors import SyncPanoError
 from syncpano.models.attention import speed_up_attention
-from syncpano.models.card import read_card
+from syncpano.models.card import Card, read_card
 from syncpano.models.folder import damaged_hint, read_json
 from syncpano.models.parts import load_autoencoder, load_part, load_refiner
 from syncpano.models.precision import resolve_device, resolve_dtype
 from syncpano.models.source import ModelSource
-from syncpano.models.stable_diffusion import LatentDiffusion, Parts
+from syncpano.models.stable_diffusion import LatentDiffusion, Parts, Refiner
 
 
 def load_model(
@@ -35,7 +35,7 @@ def load_model(
     place = resolve_device(device)
     card = read_card(source.folder)
     number_format = resolve_dtype(dtype, place, source.family, card.cpu_dtype)
-    parts = _load_parts(source, source.folder, place, number_format)
+    parts = _load_parts(source, source.folder, card, place, number_format)
     if compile:
         parts.unet.compile()
         for layer in parts.vae.children():  # `decode` is not `forward`, which `compile` wraps
@@ -44,7 +44,7 @@ def load_model(
 
 
 def _load_parts(
-    source: ModelSource, folder: Path, device: torch.device, dtype: torch.dtype
+    source: ModelSource, folder: Path, card: Card, device: torch.device, dtype: torch.dtype
 ) -> Parts:
     from diffusers import UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
@@ -67,8 +67,16 @@ def _load_parts(
         ),
         tokenizer=_load_tokenizer(CLIPTokenizer, folder / "tokenizer", source.id),
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
-        card=read_card(folder),
-        refiner=load_refiner(source, device) if source.has_refiner else None,
+        card=card,
+        refiner=_load_refiner(source, folder, device) if source.has_refiner else None,
+    )
+
+
+def _load_refiner(source: ModelSource, folder: Path, device: torch.device) -> Refiner:
+    """In float32, so that it finds the same renders whatever the format of the other parts."""
+    return Refiner(
+        load_refiner(source, device),
+        load_autoencoder(folder / "vae", source.id, device, torch.float32),
     )
 
 

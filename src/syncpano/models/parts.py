@@ -13,6 +13,7 @@ from PIL import features
 from safetensors import SafetensorError
 from torch import nn
 
+from syncpano.batching import is_out_of_memory
 from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
 from syncpano.models.folder import damaged_hint, read_json, weight_files
 from syncpano.models.source import ModelSource
@@ -46,6 +47,8 @@ def load_part(
                 **further,
             )
     except (OSError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
+        if isinstance(error, RuntimeError) and is_out_of_memory(error):
+            raise
         raise SyncPanoError(
             f"{folder.name} of {model} cannot be loaded: {first_line(error)}",
             hint=damaged_hint(model),

@@ -29,6 +29,7 @@ def sewn(strips: Iterable[Tensor], overlap: int, *, ring: bool) -> Tensor:
     """
     done, tail = [], None
     for strip in strips:
+        assert strip.shape[-1] >= overlap
         if tail is None:
             tail = strip
             continue

@@ -10,6 +10,7 @@ import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from syncpano import files
 from syncpano.errors import SyncPanoError, suggestion
 from syncpano.models import hub
 from syncpano.models.aliases import ALIASES, Alias
@@ -138,14 +139,9 @@ def _is_local(model: str) -> bool:
     """Whether a model is embedded or meant as a folder: no alias, and there, or like a path."""
     if model in ALIASES:
         return ALIASES[model].repo is None
-    return model.startswith((".", "/", "~", "\\")) or (model != "" and _exists(model))
-
-
-def _exists(model: str) -> bool:
-    try:
-        return Path(model).exists()
-    except (OSError, ValueError):  # a name that is too long, or holds a null byte
-        return False
+    path = Path(model)
+    looks_like_one = model.startswith((".", "/", "~", "\\"))
+    return looks_like_one or (model != "" and (files.is_folder(path) or files.is_file(path)))
 
 
 def _pocket_folder() -> Path | None:
@@ -154,7 +150,7 @@ def _pocket_folder() -> Path | None:
 
 def _local_source(model: str) -> ModelSource:
     if model != "pocket":
-        return _source(model, Path(model).expanduser(), None, "unknown")
+        return _source(model, _expanded(model), None, "unknown")
     folder = _pocket_folder()
     if folder is None:
         raise SyncPanoError(
@@ -162,6 +158,15 @@ def _local_source(model: str) -> ModelSource:
             hint="reinstall syncpano, or use `--model sd2` or a local folder",
         )
     return _source(model, folder, None, ALIASES["pocket"].licence)
+
+
+def _expanded(model: str) -> Path:
+    try:
+        return Path(model).expanduser()
+    except RuntimeError as error:  # `~name` of nobody
+        raise SyncPanoError(
+            f"{model[:80]}: there is no such home folder", hint="write the folder's whole path"
+        ) from error
 
 
 def _source(model: str, folder: Path, revision: str | None, licence: str) -> ModelSource:

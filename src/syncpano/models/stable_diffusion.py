@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -26,6 +25,14 @@ from syncpano.models.source import ModelSource
 
 
 @dataclass(frozen=True)
+class Refiner:
+    """What draws the details after sampling, and the autoencoder that it reads latents by."""
+
+    network: nn.Module
+    autoencoder: nn.Module
+
+
+@dataclass(frozen=True)
 class Parts:
     """The loaded, frozen parts of a model folder."""
 
@@ -35,7 +42,7 @@ class Parts:
     tokenizer: Any
     scheduler_config: dict[str, Any]
     card: Card
-    refiner: nn.Module | None = None
+    refiner: Refiner | None = None
 
 
 class LatentDiffusion:
@@ -58,7 +65,6 @@ class LatentDiffusion:
         self.latent_channels = source.latent_channels
         self._parts = parts
         self._tiny_decoder: nn.Module | None = None
-        self._exact_autoencoder: nn.Module | None = None  # the refiner's, in float32
         if self._is_short_of_memory():
             self.checkpoint_activations()
 
@@ -107,7 +113,7 @@ class LatentDiffusion:
             decoder = self._tiny_decoder
         embeds = self._embed([negative_prompt, prompt])  # 2 L d
         return BoundDiffusion(
-            self.predict_once,
+            self.predict_raw,
             new_solver,
             embeds,
             guidance_scale,
@@ -124,13 +130,11 @@ class LatentDiffusion:
     @torch.no_grad()
     def refine(self, latent: Tensor, prompt: str, *, loop: bool = False) -> Tensor:
         """1 C H W -> 1 3 f*H f*W in [-1, 1]: what the refiner draws of a sampled z_0."""
-        refiner: Any = self._parts.refiner
+        refiner = self._parts.refiner
         assert refiner is not None
-        if self._exact_autoencoder is None:
-            self._exact_autoencoder = copy.deepcopy(self._parts.vae).float()
+        network: Any = refiner.network
         text = self._embed([prompt])[0]
-        latent = latent.to(self.device)
-        drawn: Tensor = refiner.refine(latent, text, self._exact_autoencoder, loop=loop)
+        drawn: Tensor = network.refine(latent.to(self.device), text, refiner.autoencoder, loop=loop)
         return drawn
 
     @torch.no_grad()
@@ -151,7 +155,7 @@ class LatentDiffusion:
         units = latent / config.scaling_factor + shift
         return run_in(self.dtype, lambda z: decoder.decode(_compact(z)).sample, units)  # type: ignore[operator]
 
-    def predict_once(self, views: Tensor, t: Tensor, embeds: Tensor) -> Tensor:
+    def predict_raw(self, views: Tensor, t: Tensor, embeds: Tensor) -> Tensor:
         """N C h w, N L d -> N C h w: the UNet's raw output under one text each, in float32."""
         unet = self._parts.unet
         return run_in(

@@ -59,6 +59,11 @@ class Ways:
         cheapest = prices.topk(min(_WAYS, len(prices)), dim=0, largest=False)
         return cls(cheapest.indices.T.contiguous(), cheapest.values.T.contiguous())
 
+    def onward(self) -> Ways:
+        """Those that go on to a picture's next column."""
+        column = torch.arange(len(self.sources), device=self.sources.device)[:, None]
+        return Ways(self.sources, self.prices.masked_fill(self.sources + 1 != column, _NEVER))
+
     def into(self, column: int, total: Tensor) -> int:
         """The column to come from into another, where a path to each of all costs `total`, S."""
         sources = self.sources[column]
@@ -92,22 +97,34 @@ def cheapest_path(prices: Tensor, ways: Ways, *, ring: bool = False) -> Tensor:
 def _cheapest(
     prices: Tensor, ways: Ways, *, after: int | None = None, before: int | None = None
 ) -> Tensor:
-    """The cheapest path, of those that can follow the one column and be followed by the other."""
+    """The cheapest path, of those that can follow the one column and be followed by the other.
+
+    Where it begins or ends at the panorama's border, the picture there is seen for REACH columns:
+    what is drawn of a stretch ends at the border, and a narrower one would have no room for its
+    seam.
+    """
+    onward = ways.onward()
+
+    def into(place: int) -> Ways:
+        near_left = after is None and place < REACH
+        near_right = before is None and place > len(prices) - REACH
+        return onward if near_left or near_right else ways
+
     total = torch.zeros_like(prices[0])
     if after is not None:
         total += _NEVER * (len(prices) + 1)
         total[after] = 0.0
     # The totals are kept, not the way that each was reached by: one path alone asks for its ways.
-    sources, totals = ways.sources.flatten(), []
+    sources, totals = ways.sources.flatten(), {}
     for place, price in enumerate(prices):
         if place > 0 or after is not None:
-            totals.append(total)
+            totals[place] = total
             reached = total.index_select(0, sources).view_as(ways.prices)
-            total = reached.add_(ways.prices).amin(1)
+            total = reached.add_(into(place).prices).amin(1)
         total = total + price
     path = [int(total.argmin()) if before is None else ways.into(before, total)]
-    for total in reversed(totals):
-        path.append(ways.into(path[-1], total))
+    for place in reversed(totals):
+        path.append(into(place).into(path[-1], totals[place]))
     if after is not None:
         path.pop()
     return torch.tensor(path[::-1], device=prices.device)

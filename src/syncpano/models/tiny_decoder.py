@@ -19,7 +19,14 @@ def resolve_gradient_decoder(name: str, source: ModelSource) -> str:
     """`auto` is full, the paper's; tiny for pocket, whose own loss sees no more than it draws."""
     if name != "auto":
         return name
-    return "tiny" if source.family == "pocket" else "full"
+    return "tiny" if source.family == "pocket" and _own_folder(source) else "full"
+
+
+def _own_folder(source: ModelSource) -> Path | None:
+    """The small decoder that the model itself brings along."""
+    if source.folder is None or not (source.folder / "vae_tiny" / "config.json").is_file():
+        return None
+    return source.folder / "vae_tiny"
 
 
 def tiny_decoder_folder(source: ModelSource, *, download: bool) -> Path | None:
@@ -28,9 +35,10 @@ def tiny_decoder_folder(source: ModelSource, *, download: bool) -> Path | None:
     Raises:
         SyncPanoError: there is none for this model, it is damaged, or the Hub cannot be reached.
     """
-    if source.folder is not None and (source.folder / "vae_tiny" / "config.json").is_file():
-        require_weights(source.folder / "vae_tiny", source.id)
-        return source.folder / "vae_tiny"
+    own = _own_folder(source)
+    if own is not None:
+        require_weights(own, source.id)
+        return own
     if source.family != "sd" or (source.vae_factor, source.latent_channels) != (8, 4):
         raise SyncPanoError(
             f"{source.id} has no small decoder",
