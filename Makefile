@@ -20,7 +20,7 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $@
 
-demo: setup  ## paint a 512x3072 waterfall with the embedded model into out/
+demo: setup  ## paint a 3072 x 512 waterfall with the embedded model into out/
 	$(BIN)/syncpano generate "A waterfall" --width 3072 --w 20 --overwrite
 
 test: setup  ## run the fast tests
@@ -50,10 +50,11 @@ docs: setup  ## write docs/cli.md from the help texts
 build: setup  ## build the wheel and the source archive into dist/
 	$(BIN)/python -m build
 
-pocket: setup  ## train the embedded model for BUDGET minutes (resumes) and embed it
+pocket: setup  ## train the embedded model for BUDGET minutes (resumes), embed it, with VGG=FILE evaluate it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[pocket]"
 	$(BIN)/python scripts/pocket/train.py --budget-minutes $(BUDGET) --device $(DEVICE)
 	$(BIN)/python scripts/pocket/export.py
+	test -z "$(VGG)" || $(BIN)/python scripts/pocket/evaluate.py --weights $(VGG) --out docs/pocket-evaluation.json
 
 reproduction: setup  ## tables S2 and S3 on the embedded model; VGG=FILE is VGG-16's trunk
 	@test -n "$(VGG)" || { echo "error: VGG=FILE is missing (docs/metrics.md)" >&2; exit 2; }

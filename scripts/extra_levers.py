@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--model", default="pocket")
     parser.add_argument("--prompts", type=int, default=6, help="of the paper's")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--markdown", type=Path, default=Path("benchmarks/extra-levers.md"))
+    parser.add_argument("--markdown", type=Path, default=Path("out/extra-levers.md"))
     arguments = parser.parse_args()
     source = resolve_source(arguments.model, download=False)
     assert source.folder is not None

@@ -1,6 +1,6 @@
 """Coherence, fidelity and prompt fit against time: MultiDiffusion, exact, and the fast presets.
 
-    python scripts/frontier.py --loss-weights vgg16_features.safetensors
+    python scripts/frontier.py --loss-weights VGG16_FILE --markdown benchmarks/frontier.md
 
 Every setting paints the same prompts from the same noise, through `syncpano reproduce`: pictures
 that are there are kept, so an interrupted run goes on. Pictures of one setting come out of other
@@ -227,7 +227,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--rounds", type=int, default=3, help="of timing all rows in turns")
     parser.add_argument("--out", type=Path, default=Path("out/frontier"))
-    parser.add_argument("--markdown", type=Path, default=Path("benchmarks/frontier.md"))
+    parser.add_argument("--markdown", type=Path, default=Path("out/frontier.md"))
     arguments = parser.parse_args()
     if arguments.rows and BASELINE not in [name.strip() for name in arguments.rows.split(";")]:
         parser.error(f"--rows needs {BASELINE}, which all others are compared with")
@@ -245,7 +245,7 @@ def main() -> None:
         f"x {table['samples']} seeds, the same noise in every setting, model {settings['model']} "
         f"(weights {settings['model_hash'][:12]}), {settings['device']}. Seconds here and in "
         f"the plot are medians of {arguments.rounds} rounds in turns, without loading and saving "
-        "(those under Numbers are means over run logs of different hours). Gain kept: how much of "
+        "(those under Numbers are means over run logs of different times). Gain kept: how much of "
         f"the gain of `{arguments.whole}` over MultiDiffusion a setting has, with its "
         "standard error.\n\n"
         f"{summary(table, times, arguments.whole)}\n\n![metrics against seconds]({plot.name})\n\n"

@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument("--loss", default="auto")
     parser.add_argument("--loss-weights")
     parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--markdown", type=Path, default=Path("benchmarks/gradients.md"))
+    parser.add_argument("--markdown", type=Path, default=Path("out/gradients.md"))
     arguments = parser.parse_args()
     studio = Studio()
     source = resolve_source(arguments.model, download=True)
@@ -217,7 +217,7 @@ def main() -> None:
         "command": repeat.command(__file__, parser, arguments),
         "prompts": arguments.prompts,
         "steps": arguments.steps,
-        "size": f"{arguments.height} x {arguments.width}",
+        "size": f"{arguments.width} x {arguments.height}",
         "model": source.id,
         "hash": content_hash(source.folder),
         "dtype": arguments.dtype,

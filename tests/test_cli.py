@@ -63,7 +63,11 @@ def test_help_is_a_result_and_no_error(cli: Cli, arguments: list[str]) -> None:
         (["generate", "a", "-o", "a.png", "--seeds", "1,2"], "2 pictures", "--output-dir"),
         (["generate", "a", "--model", "sd3"], "unknown model 'sd3'", "sd"),
         (["generate", "a", "--model", "./nothing"], "nothing", "diffusers"),
-        (["generate", "a", "--model", "~no-such-user/x"], "there is no such home folder", "whole path"),
+        (
+            ["generate", "a", "--model", "~no-such-user/x"],
+            "there is no such home folder",
+            "whole path",
+        ),
         (["generate", "a", "--model", f"/{TOO_LONG}"], "no such folder", "diffusers"),
         (["generate", "a", "--config", TOO_LONG], "is no named config", "paper"),
         (["generate", "a", "--loss-weights", TOO_LONG], "is no file", "safetensors"),

@@ -92,26 +92,16 @@ def test_flags_win_over_the_run_they_start_from(cli: Cli, tiny_flags: list[str])
     assert log["source"]["width"] == "from first.png"
 
 
+@pytest.mark.parametrize("config", [(), ("--config", "paper")])  # which writes `auto` out
 def test_a_run_with_another_model_starts_without_what_was_found_for_the_first(
-    cli: Cli, tiny_flags: list[str]
+    cli: Cli, tiny_flags: list[str], config: tuple[str, ...]
 ) -> None:
-    cli("generate", "A waterfall", *tiny_flags, "-o", "first.png")
+    cli("generate", "A waterfall", *config, *tiny_flags, "-o", "first.png")
     flags = ("--from", "first.png", "--model", "sd2", "--width", 1024, "--height", 512)
     planned = json.loads(cli("generate", *flags, "--dry-run", "--json").out)
     assert planned["windows"]["stride"] == 128
-    assert planned["source"]["stride"] == "default"
+    assert {planned["source"][name] for name in ("stride", "guidance_scale")} == {"default"}
     assert planned["source"]["steps"] == "from first.png"
-
-
-def test_a_run_with_another_model_leaves_behind_what_a_config_called_auto(
-    cli: Cli, tiny_flags: list[str]
-) -> None:
-    cli("generate", "A waterfall", "--config", "paper", *tiny_flags, "-o", "first.png")
-    flags = ("--from", "first.png", "--model", "sd2", "--width", 1024, "--height", 512)
-    planned = json.loads(cli("generate", *flags, "--dry-run", "--json").out)
-    assert planned["windows"]["stride"] == 128
-    assert planned["source"]["guidance_scale"] == "default"
-    assert planned["source"]["blend"] == "from first.png"
 
 
 def test_another_device_starts_without_the_number_format_found_for_the_first(

@@ -1,7 +1,7 @@
-"""Hold a pocket model against its bars: `python scripts/pocket/evaluate.py --weights VGG16`.
+"""Hold a pocket model against its bars: `python scripts/pocket/evaluate.py --weights VGG16_FILE`.
 
-Writes each measure to docs/pocket-evaluation.json as it is ready; measures that are not asked for
-keep their last result there.
+Writes each measure to `--out` as it is ready; measures that are not asked for keep their last
+result there. `--out docs/pocket-evaluation.json` is for the model that ships.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--w", nargs="+", type=float, default=WEIGHTS, help="of coherence")
     parser.add_argument("--measures", nargs="+", choices=MEASURES, default=list(MEASURES))
-    parser.add_argument("--out", type=Path, default=Path("docs/pocket-evaluation.json"))
+    parser.add_argument("--out", type=Path, default=Path("out/pocket-evaluation.json"))
     arguments = parser.parse_args()
     bench = Bench(
         arguments.model,
@@ -44,6 +44,7 @@ def main() -> None:
             "seeds": arguments.seeds,
             **MEASURES[name](bench),
         }
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(results, indent=1) + "\n")
         print(name, json.dumps(results[name]), flush=True)
 

@@ -47,7 +47,7 @@ def validate(config: PanoramaConfig, source: ModelSource) -> None:
     if config.loss_weights is not None and not files.is_file(Path(config.loss_weights)):
         raise SyncPanoError(
             f"{config.loss_weights[:80]} is no file",
-            hint="`--loss-weights` takes a safetensors file",
+            hint="`--loss-weights` takes a .safetensors or .pth file",
         )
     if config.wants_sync and loss_of(config, source) == "pocket":
         _check_pocket_loss(config, source)

@@ -93,7 +93,7 @@ class PanoramaConfig:
     loss: LossName = setting("auto", SYNC, found=True)
     """Perceptual loss L; auto is pocket's own, or lpips-vgg for others; style wants `--w 0.1`."""
     loss_weights: str | None = setting(None, SYNC)
-    """Safetensors file with the trunk of the loss; auto is torch's usual cache."""
+    """Trunk of the loss, .safetensors or torchvision's .pth; auto is torch's usual cache."""
     loss_size: int | None = setting(None, SYNC)
     """Side in pixels at which the loss sees a window; auto is its native one."""
 

@@ -34,7 +34,7 @@ OFFLINE = "intra-pocket,colour,palette,edges"  # the default: nothing has to be 
 
 def evaluate(
     paths: list[Path] = typer.Argument(
-        help="Pictures (PNG, JPEG), and folders that are searched for them.", metavar="PATH..."
+        help="Pictures (PNG, JPEG), and folders that are searched for them.", metavar="PATH"
     ),
     metrics: str = typer.Option(
         OFFLINE, "--metrics", metavar="LIST", help=f"From: {', '.join(METRICS)}."

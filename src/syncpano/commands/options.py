@@ -12,7 +12,7 @@ import typer
 from syncpano.config import Setting, settings
 
 Command = TypeVar("Command", bound=Callable[..., None])
-_METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", bool: ""}
+_METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
 
 
 def takes_settings(command: Command) -> Command:
@@ -47,7 +47,7 @@ def _option(item: Setting) -> Any:
     return typer.Option(
         None,
         *flags,
-        metavar="|".join(item.choices) or _METAVARS[item.kind] or None,
+        metavar="|".join(item.choices) or _METAVARS.get(item.kind),
         help=f"{item.help.rstrip('.')} (default: {shown_default(item)}).",
         rich_help_panel=item.panel,
         autocompletion=complete,

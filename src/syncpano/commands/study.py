@@ -68,7 +68,7 @@ def build(
 
 @app.command()
 def score(
-    answers: list[Path] = typer.Argument(help="Files of participants.", metavar="ANSWERS..."),
+    answers: list[Path] = typer.Argument(help="Files of participants.", metavar="ANSWERS"),
     key: Path | None = typer.Option(
         None,
         "--key",
