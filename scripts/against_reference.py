@@ -27,7 +27,7 @@ from tests.reference import Reference
 
 import repeat
 import small_sd
-from syncpano import machine
+from syncpano import files, machine
 from syncpano.batching import Batcher
 from syncpano.losses.load import load_loss
 from syncpano.losses.lpips import LPIPS
@@ -153,8 +153,7 @@ def main() -> None:
         found = compare(folder, weights, arguments.net, arguments.rounds, arguments.width)
     text = page(found, repeat.command(__file__, parser, arguments))
     if arguments.markdown:
-        arguments.markdown.parent.mkdir(parents=True, exist_ok=True)
-        arguments.markdown.write_text(text, encoding="utf-8")
+        files.write_atomic(arguments.markdown, text.encode(), overwrite=True)
     print(text)
 
 

@@ -61,13 +61,16 @@ def settings_of(row: str) -> dict[str, Any]:
     return (read_yaml(find_config(preset)) if preset else {}) | changes
 
 
+def common_settings(given: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE, which hold for all rows."""
+    pairs = (text.partition("=") for text in given)
+    return {name.replace("-", "_"): yaml.safe_load(value) for name, _, value in pairs}
+
+
 def experiment(
-    samples: int, references: int, rows: Sequence[str], settings: Sequence[str]
+    samples: int, references: int, rows: Sequence[str], common: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The frontier as an experiment of `syncpano reproduce`; NAME=VALUE hold for all rows."""
-    common = {
-        name: yaml.safe_load(value) for name, _, value in (text.partition("=") for text in settings)
-    }
+    """The frontier as an experiment of `syncpano reproduce`."""
     made = []
     for name in rows:
         row: dict[str, Any] = {"name": name, "config": settings_of(name) | common}
@@ -96,7 +99,8 @@ def reproduce(out: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     out.mkdir(parents=True, exist_ok=True)
     path = out / "frontier.yaml"
     rows = rows_of(arguments)
-    content = experiment(arguments.samples, arguments.references, rows, arguments.set)
+    common = common_settings(arguments.set)
+    content = experiment(arguments.samples, arguments.references, rows, common)
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     command = [sys.executable, "-m", "syncpano", "reproduce", str(path), "--out", str(out)]
     command.append("--overwrite")  # the results are read and written down here at once
@@ -124,14 +128,12 @@ def time_in_turns(out: Path, arguments: argparse.Namespace) -> dict[str, Time]:
     paths: dict[str, Path] = {}
     for number, row in enumerate(dict.fromkeys([BASELINE, *rows_of(arguments)])):
         paths[row] = folder / f"{number}.yaml"
-        paths[row].write_text(yaml.safe_dump(settings_of(row), sort_keys=False), encoding="utf-8")
+        content = settings_of(row) | common_settings(arguments.set)
+        paths[row].write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     command = [sys.executable, "-m", "syncpano", "bench", "--json"]
     command += ["--presets", ",".join(map(str, paths.values()))]
     command += ["--repeats", str(arguments.rounds), "--model", arguments.model]
-    for setting in arguments.set:
-        name, value = setting.split("=", 1)
-        command += [f"--{name.replace('_', '-')}", value]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     cases = json.loads(done.stdout)["cases"]
     return {
         row: Time(case["seconds"]["median"], case["ratio_to_first"]["median"])
@@ -229,6 +231,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/frontier"))
     parser.add_argument("--markdown", type=Path, default=Path("out/frontier.md"))
     arguments = parser.parse_args()
+    for row in rows_of(arguments):
+        if row not in ROWS:
+            parser.error(f"{row!r} is no row: {'; '.join(ROWS)}")
     if arguments.rows and BASELINE not in [name.strip() for name in arguments.rows.split(";")]:
         parser.error(f"--rows needs {BASELINE}, which all others are compared with")
     table = reproduce(arguments.out, arguments)
@@ -243,8 +248,9 @@ def main() -> None:
         "# Coherence against time\n\n"
         f"Made by `{repeat.command(__file__, parser, arguments)}`: {len(table['prompts'])} prompts "
         f"x {table['samples']} seeds, the same noise in every setting, model {settings['model']} "
-        f"(weights {settings['model_hash'][:12]}), {settings['device']}. Seconds here and in "
-        f"the plot are medians of {arguments.rounds} rounds in turns, without loading and saving "
+        f"(weights {settings['model_hash'][:12]}), {', '.join(settings['setups'])}. Seconds here "
+        f"and in the plot are medians of {arguments.rounds} rounds in turns, without loading and "
+        "saving "
         "(those under Numbers are means over run logs of different times). Gain kept: how much of "
         f"the gain of `{arguments.whole}` over MultiDiffusion a setting has, with its "
         "standard error.\n\n"

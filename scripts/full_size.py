@@ -1,10 +1,10 @@
 """Two synchronised steps with Stable Diffusion 2's exact architecture: what a CPU makes of it.
 
-    python scripts/full_size.py [--loss-weights FILE] [--toy]
+    python scripts/full_size.py [--loss-weights VGG16_FILE] [--toy] --report benchmarks/full-size.md
 
 Writes a checkpoint of random weights (5.2 GB in float32: UNet 866 M, VAE 84 M, text encoder 340 M),
 generates 512 x 1024 px through the installed command in a process of its own, and writes time and
-peak memory to benchmarks/full-size.md. Neither depends on what the weights are.
+peak memory to the report. Neither depends on what the weights are.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from torchvision.models import vgg16
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 import repeat
+from syncpano import files
 
-REPOSITORY = Path(__file__).parents[1]
 GIB = 2**30
 VOCABULARY = 49408
 
@@ -75,8 +75,6 @@ TOY = Shape(
 
 def write_checkpoint(folder: Path, shape: Shape, dtype: torch.dtype) -> dict[str, int]:
     """Write a diffusers folder, one part in memory at a time; parameters of every part."""
-    if folder.exists():
-        shutil.rmtree(folder)
     torch.manual_seed(0)
     counts = {}
     for name, make in (("unet", _unet), ("vae", _vae), ("text_encoder", _text_encoder)):
@@ -187,11 +185,13 @@ def main() -> None:
     parser.add_argument("--loss-weights", type=Path, help="VGG-16 trunk; default: random")
     parser.add_argument("--dtype", default="float32", help="of the run: float32 or bfloat16")
     parser.add_argument("--disk-dtype", default="float32", help="of the files: float32, float16")
-    parser.add_argument("--report", type=Path, default=REPOSITORY / "benchmarks" / "full-size.md")
+    parser.add_argument("--report", type=Path, default=Path("out/full-size.md"))
     parser.add_argument("--keep", action="store_true", help="leave the checkpoint on disk")
     arguments = parser.parse_args()
     shape = TOY if arguments.toy else SD2_BASE
     model, random_trunk = arguments.folder / "model", arguments.folder / "vgg16.safetensors"
+    if model.exists():  # it is removed at the end
+        parser.error(f"{model} exists: remove it, or name another --folder")
     try:
         counts = write_checkpoint(model, shape, getattr(torch, arguments.disk_dtype))
         trunk = arguments.loss_weights or write_trunk(random_trunk)
@@ -202,8 +202,7 @@ def main() -> None:
             random_trunk.unlink(missing_ok=True)
     title = "a toy of the same shape" if arguments.toy else "Stable Diffusion 2 base"
     page = report(result, counts, title, repeat.command(__file__, parser, arguments))
-    arguments.report.parent.mkdir(parents=True, exist_ok=True)
-    arguments.report.write_text(page)
+    files.write_atomic(arguments.report, page.encode(), overwrite=True)
     print(page)
 
 

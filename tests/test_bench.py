@@ -178,6 +178,14 @@ def test_bad_input_ends_before_anything_is_timed(
     assert said in done.err
 
 
+def test_bad_input_ends_before_anything_is_downloaded(cli: Cli) -> None:
+    Path("page.md").write_text("mine")
+    for arguments, said in ((["--width", 3001], "width 3001"), (["--markdown", "page.md"], "page")):
+        done = cli("bench", "--model", "sd2", "--presets", "exact", *arguments)
+        assert done.code == 2
+        assert said in done.err
+
+
 def test_a_page_that_exists_is_kept(cli: Cli, tiny_flags: list[str]) -> None:
     Path("page.md").write_text("mine")
     done = cli("bench", "--presets", "tiny", "--markdown", "page.md", *tiny_flags)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from syncpano.errors import SyncPanoError
+from syncpano.errors import BAD_INPUT, SyncPanoError
 from syncpano.metrics.clip import ClipScore
 from syncpano.metrics.features import InceptionFeatures
 from syncpano.metrics.measures import to_tensor
@@ -71,8 +72,16 @@ def test_a_clip_that_is_not_there_says_what_works_offline() -> None:
 
 
 def test_a_folder_that_holds_no_clip_is_not_looked_for_on_the_hub(tmp_path: Path) -> None:
-    with pytest.raises(SyncPanoError, match="cannot be loaded as CLIP"):
+    with pytest.raises(SyncPanoError, match="cannot be loaded as CLIP") as caught:
         ClipScore("cpu", str(tmp_path))
+    assert caught.value.exit_code == BAD_INPUT
+
+
+def test_a_damaged_clip_is_an_error(clip_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(clip_folder, tmp_path / "clip")
+    (folder / "model.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(SyncPanoError, match="cannot be loaded as CLIP"):
+        ClipScore("cpu", str(folder))
 
 
 def test_inception_that_cannot_be_had_says_what_works_offline(

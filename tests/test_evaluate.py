@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +114,26 @@ def test_a_bad_file_is_named_skipped_and_makes_exit_1(
     assert len(result["images"]) == 3
     assert "broken.png was skipped" in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_a_file_name_that_is_no_text_is_a_name(cli: Cli, judge: Path, pictures: Path) -> None:
+    shutil.copy(pictures / "a.png", os.fsencode(pictures) + b"/caf\xe9.png")
+    result = measured(cli, judge, pictures, "--metrics", "colour,giqa", "--reference", pictures,
+                      "--features", "pocket")  # fmt: skip
+    assert [Path(image["path"]).name for image in result["images"]][-1] == "caf\udce9.png"
+
+
+def test_measurements_that_cannot_be_kept_are_no_fault_of_the_pictures(
+    cli: Cli, pictures: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for number in range(256):
+        (cache / f"{number:02x}").write_text("")
+    outcome = cli("evaluate", pictures, "--metrics", "colour", "--cache", cache)
+    assert outcome.code == 1
+    assert "measurements cannot be kept" in outcome.err
+    assert "skipped" not in outcome.err
 
 
 def test_a_set_that_cannot_be_compared_is_no_success(
@@ -295,7 +316,7 @@ def test_bad_requests_say_what_to_do(
 
 def test_a_missing_path_and_an_empty_folder_are_refused(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for path in ("nowhere", tmp_path / "empty"):
+    for path in ("nowhere", "n" * 300, tmp_path / "empty"):
         outcome = cli("evaluate", path, "--metrics", "colour")
         assert outcome.code == 2
         assert "hint:" in outcome.err

@@ -179,6 +179,26 @@ def test_results_of_another_command_are_kept_unless_one_says_otherwise(
     )
 
 
+def test_other_prompts_in_a_file_of_the_same_name_are_another_command(
+    run: Callable[..., Outcome],
+) -> None:
+    request = (TABLE, "--prompts", "mine.txt", "--metrics", "colour")
+    for prompt, code in (("a waterfall", 0), ("a waterfall", 0), ("a castle", 2)):
+        Path("mine.txt").write_text(prompt)
+        assert run(*request).code == code
+    assert table()["prompts"] == ["a waterfall"]
+
+
+def test_panoramas_that_were_painted_in_several_ways_have_no_comparable_seconds(
+    run: Callable[..., Outcome],
+) -> None:
+    rows = ("--rows", "MD", "--metrics", "none", "--overwrite")
+    assert "do not compare" not in run(TABLE, *rows).err
+    outcome = run(TABLE, *rows, "--samples", 3, "--set", "window_batch=1")
+    assert "do not compare" in outcome.err
+    assert "window batch 1" in Path("out/small/table.md").read_text()
+
+
 def test_experiments_share_their_panoramas(run: Callable[..., Outcome]) -> None:
     run(TABLE)
     outcome = run(TABLE.replace("{method: multi}", "{sync_weight: 0}"), name="other")
@@ -241,6 +261,14 @@ def test_a_figure_is_a_grid_for_each_shape(run: Callable[..., Outcome]) -> None:
         assert tall.width > 2 * 64
 
 
+def test_grids_of_the_command_before_are_taken_away(run: Callable[..., Outcome]) -> None:
+    for prompt in ("a waterfall", "a castle"):
+        Path("mine.txt").write_text(prompt)
+        run(GRID, "--metrics", "none", "--prompts", "mine.txt", "--overwrite")
+    names = sorted(path.name for path in Path("out/small").glob("grid-*.png"))
+    assert names == ["grid-horizontal-a-castle.png", "grid-vertical-a-castle.png"]
+
+
 def test_the_report_needs_nothing_but_itself(run: Callable[..., Outcome]) -> None:
     run(TABLE)
     page = Path("out/small/report.html").read_text()
@@ -258,7 +286,7 @@ def test_an_experiment_without_samples_is_refused(run: Callable[..., Outcome]) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--set", "stepz=3"), "--set steps=25"),
+        (("--set", "nonsense"), "--set steps=25"),
         (("--set", "seed=3"), "--set steps=25"),
         (("--set", "method=multi"), "--set steps=25"),
         (("--set", "steps=many"), "--set steps"),
@@ -267,16 +295,37 @@ def test_an_experiment_without_samples_is_refused(run: Callable[..., Outcome]) -
         (("--set", "width=100"), "multiple of"),
         (("--set", "sync_weight=3"), "choose other `--rows`"),
         (("--metrics", "fid,colour", "--references", 0), "`--references 8`"),
+        (("--metrics", ","), "`--metrics none`"),
+        (("--rows", ";"), "apart; MD; w=2000"),
+        (("--features", "resnet"), "`--features inception`"),
+        (("--set", "stpes=3"), "did you mean `steps`"),
+        (("--set", "w=3"), "choose other `--rows`"),
+        (("--prompts", "one.txt", "--samples", 1, "--metrics", "kid"), "`--samples 2`"),
     ],
 )
 def test_bad_requests_say_what_to_do(
     run: Callable[..., Outcome], arguments: tuple[str, ...], message: str
 ) -> None:
+    Path("one.txt").write_text("a waterfall\n")
     outcome = run(TABLE, *arguments)
     assert outcome.code == 2
     assert outcome.err.startswith("error:")
     assert message in outcome.err
     assert not Path("out/small").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--prompts", "nowhere.txt"), "nowhere.txt cannot be read"),
+        (("--metrics", "colr"), "unknown metric"),
+        (("--set", "width=3001"), "width 3001"),
+    ],
+)
+def test_a_request_that_cannot_work_downloads_nothing(
+    cli: Cli, arguments: tuple[str, ...], message: str
+) -> None:
+    assert message in cli("reproduce", "table-s3", "--model", "sd2", *arguments).err
 
 
 @pytest.mark.slow

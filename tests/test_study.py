@@ -204,6 +204,7 @@ def test_two_pictures_of_one_prompt_and_seed_are_not_one_run(
     [
         (("build", "a", "b", "--questions", "7"), "--questions 6"),
         (("build", "a", "nowhere"), "nowhere"),
+        (("build", "a", "./a"), "two folders"),
         (("build", "a", "empty"), "no panorama of the same prompt"),
         (("score", "a.json"), "--key"),
         (("score", "a.json", "--key", "other.json"), "no key"),

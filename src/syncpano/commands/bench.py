@@ -53,7 +53,7 @@ def bench(
     """
     from syncpano import bench as benchmark
     from syncpano import files
-    from syncpano.models.source import resolve_source
+    from syncpano.models.source import resolve_early, resolve_source
 
     voice = Voice(quiet=quiet)
     environment = layers.environment_layer(os.environ).values
@@ -61,7 +61,7 @@ def bench(
     given.pop("prompt", None)
     cases = _cases(presets, widths, prompt, given)
     first = cases[0].config
-    source = resolve_source(first.model, first.revision, download=True, progress=not quiet)
+    source = resolve_early(first.model, first.revision, progress=not quiet)
     timed = benchmark.lay_out(cases, source)
     for sentence in dict.fromkeys(
         f"{case.preset}: {sentence}"
@@ -73,6 +73,7 @@ def bench(
         files.check_writable(markdown.parent)
         if files.exists(markdown) and not overwrite:
             raise files.exists_error(markdown)
+    resolve_source(first.model, first.revision, download=True, progress=not quiet)
     with counting("timing", repeats * len(timed), quiet=quiet) as advance:
         benchmark.time_in_turns(timed, repeats, on_run=lambda _: advance(1))
     command = _command(presets, widths, prompt, repeats, given)

@@ -25,7 +25,7 @@ from syncpano.commands.request import (
 from syncpano.console import Bar, Voice, print_result, quiet_libraries
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.models.aliases import ALIASES
-from syncpano.models.source import ModelSource, resolve_source
+from syncpano.models.source import ModelSource, resolve_early, resolve_source
 from syncpano.plan import plan
 
 if TYPE_CHECKING:
@@ -112,13 +112,7 @@ def _warn_unknown_variables(voice: Voice) -> None:
 def _check(request: Request, voice: Voice, *, fetch: bool) -> ModelSource:
     """Refuse what can be refused before a weight is read, and warn of what has no effect."""
     first = request.jobs[0].config
-    # Only of an alias is the geometry known before the download.
-    source = resolve_source(
-        first.model,
-        first.revision,
-        download=fetch and first.model not in ALIASES,
-        progress=not voice.quiet,
-    )
+    source = resolve_early(first.model, first.revision, download=fetch, progress=not voice.quiet)
     layouts = [plan(job.config, source) for job in request.jobs]
     explicit = request.resolved.explicit()
     for sentence in without_effect(layouts[0], source, explicit) + too_strong(first, explicit):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,24 +12,20 @@ from syncpano.config import Value
 from syncpano.console import Voice, print_result, quiet_libraries
 from syncpano.counting import counting
 from syncpano.errors import SyncPanoError
+from syncpano.experiments.flags import (
+    OF_FAMILY,
+    check_features,
+    metrics_of,
+    shared_settings,
+)
 from syncpano.experiments.reading import find_experiment, paper_prompts
-from syncpano.experiments.request import COMMAND_FILE, Request, describe
-from syncpano.experiments.spec import Experiment, only, varied
-from syncpano.metrics.settings import CLIP_MODEL, OF_SETS, Settings
+from syncpano.experiments.request import COMMAND_FILE, Request, check_rows, describe
+from syncpano.experiments.spec import only, varied
+from syncpano.metrics.settings import CLIP_MODEL, Settings
 
 if TYPE_CHECKING:
     from syncpano.experiments.gallery import Exhibition
     from syncpano.metrics.evaluation import Evaluator
-
-# Settings that `--set` may not touch: they have flags, or are the rows' own.
-OF_ROWS = ("prompt", "seed", "model", "revision", "device", "method")
-# What is measured unless one says otherwise. The pocket model paints no photographs, so its own
-# judge stands for CLIP and Inception.
-COMMON = "intra-lpips,intra-style,colour,palette,edges"
-OF_FAMILY = {
-    "pocket": (f"{COMMON},intra-pocket,giqa,fid,kid,pocket-fit", "pocket"),
-    "sd": (f"{COMMON},giqa,fid,kid,clip", "inception"),
-}
 
 
 def reproduce(
@@ -40,6 +35,9 @@ def reproduce(
         metavar="EXPERIMENT",
     ),
     model: str = typer.Option("pocket", "--model", help="As for `syncpano generate`."),
+    revision: str | None = typer.Option(
+        None, "--revision", help="Branch, tag or commit of a Hub model.", show_default="main"
+    ),
     prompts: Path | None = typer.Option(
         None, "--prompts", metavar="FILE", help="One prompt a line, instead of the paper's."
     ),
@@ -100,7 +98,7 @@ def reproduce(
     """
     from dataclasses import replace
 
-    from syncpano.models.source import resolve_source
+    from syncpano.models.source import resolve_early, resolve_source
 
     voice = Voice(quiet=quiet)
     found = find_experiment(experiment)
@@ -111,16 +109,18 @@ def reproduce(
     if pictures is not None:
         found = replace(found, pictures=pictures)
     overrides: dict[str, Value] = {
-        **_settings(settings, varied(found)),
+        **shared_settings(settings, varied(found)),
         "model": model,
+        "revision": revision,
         "device": device,
     }
-    source = resolve_source(model, download=True, progress=not quiet)
+    source = resolve_early(model, revision, progress=not quiet)
     texts = paper_prompts()
     if prompts is not None:
         texts = read_prompt_file(prompts)
         found = replace(found, prompts=len(texts), pictures=pictures or len(texts))
     of_family, of_features = OF_FAMILY[source.family]
+    check_features(features, of_features)
     request = Request(
         name=experiment,
         experiment=found,
@@ -130,7 +130,9 @@ def reproduce(
         samples=samples or found.samples,
         folder=out,
         settings=Settings(
-            metrics=_metrics(found, metrics, of_family),
+            metrics=metrics_of(
+                found, metrics, of_family, found.prompts * (samples or found.samples)
+            ),
             features=features or of_features,
             loss_weights=loss_weights,
             feature_weights=feature_weights,
@@ -143,18 +145,27 @@ def reproduce(
         features=features,
         prompts=prompts,
     )
+    check_rows(found, source, overrides, texts[0])
+    source = resolve_source(model, revision, download=True, progress=not quiet)
+    request = replace(request, source=source)
     if not overwrite:
         _check_results(request)
     _run(request, voice)
 
 
 def _check_results(request: Request) -> None:
-    """Refuse to replace the results of another command; those of the same one are made anew."""
+    """Refuse to replace results of anything else; those of the same command are made anew."""
     folder = request.folder / request.experiment.name
     made_by = folder / COMMAND_FILE
-    if made_by.is_file() and made_by.read_text(encoding="utf-8").strip() != request.command:
+    if not made_by.is_file():
+        return
+    there = made_by.read_text(encoding="utf-8")
+    if there != request.record:
+        other = "another command"
+        if there.splitlines()[:1] == [request.command]:
+            other = "this command with other files under the same names"
         raise SyncPanoError(
-            f"{folder} holds the results of another command, which {made_by} names",
+            f"{folder} holds the results of {other}: see {made_by}",
             hint="`--overwrite` replaces them; panoramas and measurements are kept in any case",
         )
 
@@ -214,59 +225,17 @@ def _measure_and_write(
     count = sum(map(len, exhibition.measured.values())) + len(exhibition.references)
     with counting("measuring", count, quiet=voice.quiet) as advance:
         results = measure_rows(experiment, exhibition, evaluator, lambda _: advance(1))
-    report = assemble(
-        experiment, request.measured, request.samples, results, describe(request, exhibition)
-    )
+    description = describe(request, exhibition)
+    if len(description["setups"]) > 1:
+        voice.warn(
+            f"the panoramas were painted in several ways ({'; '.join(description['setups'])}): "
+            "their seconds do not compare"
+        )
+    report = assemble(experiment, request.measured, request.samples, results, description)
     write(
         request.folder / experiment.name,
         report,
         exhibition,
+        request.record,
         on_file=lambda path: print_result(str(path)),
     )
-
-
-def _metrics(experiment: Experiment, asked: str | None, usual: str) -> tuple[str, ...]:
-    """The metrics of a table; a grid shows pictures only."""
-    listed = usual if asked is None else asked
-    names = tuple(dict.fromkeys(name.strip() for name in listed.split(",") if name.strip()))
-    if names == ("none",):
-        return ()
-    if experiment.kind == "grid":
-        if asked is not None:
-            raise SyncPanoError(
-                f"{experiment.name} shows pictures and measures nothing",
-                hint="leave `--metrics` out",
-            )
-        return ()
-    if experiment.references == 0:
-        unfounded = [name for name in names if name in OF_SETS]
-        if asked is not None and unfounded:
-            raise SyncPanoError(
-                f"there are no references that {', '.join(unfounded)} could compare with",
-                hint="give `--references 8`, or other `--metrics`",
-            )
-        names = tuple(name for name in names if name not in OF_SETS)
-    return names
-
-
-def _settings(given: Sequence[str], of_rows: frozenset[str]) -> dict[str, Value]:
-    """NAME=VALUE as settings of a panorama; `of_rows` are those that rows differ by."""
-    from syncpano.config import settings
-    from syncpano.values import coerce
-
-    found: dict[str, Value] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        name = name.strip().replace("-", "_")
-        if not equals or name not in settings() or name in OF_ROWS:
-            raise SyncPanoError(
-                f"`--set {text}` is no setting that all panoramas could share",
-                hint="write NAME=VALUE, for example `--set steps=25`",
-            )
-        if name in of_rows:
-            raise SyncPanoError(
-                f"`--set {text}` would paint rows that differ by {name} alike",
-                hint="choose other `--rows`, or write an experiment of your own as YAML",
-            )
-        found[name] = coerce(settings()[name], value, f"--set {name}")
-    return found

@@ -160,8 +160,10 @@ def judge(bar: Bar, results: Sequence[RowResult]) -> Verdict | None:
             falls = all(a > b for a, b in pairwise(means))
             return Verdict(f"{label} falls from {first} to {last} without a rise", falls, shown)
         case "drops":
-            drop = 1 - means[-1] / means[0]
             claim = f"{label} of {last} is at least {bar.least:.0%} below {first}"
+            if means[0] == 0:
+                return Verdict(claim, False, f"there is nothing to be below ({shown})")
+            drop = 1 - means[-1] / means[0]
             return Verdict(claim, drop >= bar.least, f"{drop:.1%} ({shown})")
         case "keeps" | "fails_to_keep":
             kept = share_of_gain(*(_values(by_name[name], bar.metric) for name in bar.rows))
@@ -185,7 +187,7 @@ def _values(result: RowResult, metric: str) -> Sequence[float | None]:
 
 def _stays(bar: Bar, first: RowResult, last: RowResult, label: str, factor: float) -> Verdict:
     change = paired(last.scores[bar.metric], first.scores[bar.metric])
-    claim = f"{label} of {last.row.name} is within its standard error of {first.row.name}"
+    claim = f"{label} of {last.row.name} is at most its standard error below {first.row.name}"
     if change is None or change.error is None:
         return Verdict(claim, False, "there are no pairs to tell")
     holds = change.mean >= -change.error

@@ -26,7 +26,7 @@ def model_identity(source: ModelSource) -> str:
     else:  # what other programs keep in the same snapshot does not matter
         extra = [path for part in PARTS for path in (source.folder / part).glob("*.json")]
         extra += (source.folder / "vae_tiny").glob("*")
-    lines = [f"{path.relative_to(source.folder)} {_digest(path)}" for path in sorted(extra)]
+    lines = [f"{path.relative_to(source.folder)} {digest_of(path)}" for path in sorted(extra)]
     return hashlib.sha256("\n".join([content_hash(source.folder), *lines]).encode()).hexdigest()
 
 
@@ -51,11 +51,12 @@ def identity(config: PanoramaConfig, model: str) -> str:
     if values["initial_steps"] is not None and values["initial_steps"] >= config.steps:
         values["initial_steps"] = values["initial_span"] = None
     if values["loss_weights"] is not None:
-        values["loss_weights"] = _digest(Path(values["loss_weights"]))
+        values["loss_weights"] = digest_of(Path(values["loss_weights"]))
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @cache
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, read once a process."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

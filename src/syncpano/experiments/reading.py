@@ -10,13 +10,15 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
+from syncpano import files
 from syncpano.batch import read_prompt_file
 from syncpano.config import preset_folder
 from syncpano.errors import SyncPanoError, suggestion
 from syncpano.experiments.spec import Bar, BarKind, Experiment, Kind, Layout, Row
-from syncpano.metrics.settings import METRICS, OF_SETS, key_of
+from syncpano.metrics.settings import METRICS, key_of
 from syncpano.presets import read_yaml
 
+STAYING = ("clip", "pocket-fit", "edges")
 PUBLISHED = (*map(key_of, METRICS), "seconds")  # what a row's `paper` may have
 Made = TypeVar("Made")
 
@@ -40,9 +42,9 @@ def find_experiment(name: str) -> Experiment:
     """
     known = experiments()
     path = known.get(name) or Path(name)
-    if not path.is_file():
+    if not files.is_file(path):
         raise SyncPanoError(
-            f"{name!r} is no experiment and no file",
+            f"{name[:80]!r} is no experiment and no file",
             hint=suggestion(name, known) or f"experiments: {', '.join(known)}",
         )
     return parse_experiment(read_yaml(path), path.stem)
@@ -67,12 +69,15 @@ def parse_experiment(content: Mapping[str, Any], name: str) -> Experiment:
         value = getattr(experiment, number)
         if not isinstance(value, int) or value < least:
             raise _wrong(f"{number} of {name}", f"a whole number of at least {least}")
-    names = [row.name for row in experiment.rows]
-    if not names or len(set(names)) < len(names):
-        raise _wrong(f"rows of {name}", "rows with different names")
     parts: list[Experiment | Row | Layout | Bar] = [experiment, *experiment.rows]
     for part in (*parts, *experiment.layouts, *experiment.bars):
         _check_types(part, name)
+    names = [row.name for row in experiment.rows]
+    for what, given in {"rows": names, "layouts": [at.name for at in experiment.layouts]}.items():
+        if not given or len(set(given)) < len(given):
+            raise _wrong(f"{what} of {name}", f"{what} with different names")
+    if experiment.kind == "lines" and all(row.x is None for row in experiment.rows):
+        raise _wrong(f"rows of {name}", "rows with an x, over which lines are drawn")
     _check_references(experiment, names)
     bars = tuple(
         replace(bar, rows=tuple(bar.rows), metric=key_of(bar.metric)) for bar in experiment.bars
@@ -84,12 +89,16 @@ def _check_types(part: Experiment | Row | Layout | Bar, where: str) -> None:
     """Of what YAML may have got wrong, all that would only be found after hours of painting."""
     texts = ("name", "title", "x_label", "against")
     for key, value in vars(part).items():
-        if key in texts and not isinstance(value, str | None):
+        if value is None and key in ("x", "against"):
+            continue
+        if key in texts and not isinstance(value, str):
             raise _wrong(f"{key} {value!r} of {where}", "a text")
         if key in ("base", "config", "paper") and not isinstance(value, Mapping):
             raise _wrong(f"{key} {value!r} of {where}", "a mapping")
-        if key in ("x", "least") and not isinstance(value, int | float | None):
+        if key in ("x", "least") and not isinstance(value, int | float):
             raise _wrong(f"{key} {value!r} of {where}", "a number")
+        if key == "rows" and not isinstance(value, list | tuple):
+            raise _wrong(f"{key} {value!r} of {where}", "a list")
     for metric, value in getattr(part, "paper", {}).items():
         pair = value if isinstance(value, list) and len(value) == 2 else [None, None]
         if not isinstance(pair[0], int | float | str) or not isinstance(pair[1], int | float):
@@ -116,7 +125,8 @@ def _check_bar(bar: Bar, where: str) -> None:
     shares = bar.kind in ("keeps", "fails_to_keep")
     if len(bar.rows) < 2 or (shares and len(bar.rows) != 3):
         raise _wrong(f"rows of {where}", "three rows" if shares else "at least two rows")
-    names = [name for name in METRICS if bar.kind != "stays" or name not in OF_SETS]
+    # A score that must not fall has to be one of each picture, and better the higher it is.
+    names = [name for name in METRICS if bar.kind != "stays" or name in STAYING]
     if bar.metric not in (*names, *map(key_of, names), "seconds"):
         raise _wrong(f"metric {bar.metric!r} of {where}", ", ".join(names))
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from syncpano import runlog
 from syncpano.config import Value
 from syncpano.experiments.gallery import Exhibition, Painting
-from syncpano.experiments.spec import Experiment
+from syncpano.experiments.identity import digest_of, model_identity
+from syncpano.experiments.spec import Experiment, config_of
 from syncpano.files import short_name
 from syncpano.metrics.settings import CLIP_MODEL, PACKAGES, Settings
 from syncpano.models.folder import content_hash
 from syncpano.models.source import ModelSource
+from syncpano.plan import plan
 from syncpano.versions import versions_of
 
 COMMAND_FILE = "command.txt"  # beside an experiment's results: which command made them
@@ -61,6 +65,7 @@ class Request:
             "clip-model": None if found.clip_model == CLIP_MODEL else short_name(found.clip_model),
             "judge": None if found.judge == Settings.judge else short_name(found.judge),
             "model": short_name(str(self.overrides["model"])),
+            "revision": self.overrides["revision"],
             "device": self.overrides["device"],
         }
         words = ["syncpano", "reproduce", Path(self.name).name]
@@ -70,24 +75,69 @@ class Request:
             words += ["--set", f"{name}={value}"] if name not in flags else []
         return shlex.join(words)
 
+    @property
+    def record(self) -> str:
+        """The command, and a hash of what the names in it stand for."""
+        assert self.source.folder is not None
+        found = self.settings
+        weights = [found.loss_weights, found.feature_weights]
+        contents = [
+            asdict(self.experiment),
+            [*self.measured],
+            [*self.shown],
+            model_identity(self.source),
+            [digest_of(path) if path and path.is_file() else None for path in weights],
+        ]
+        digest = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
+        return f"{self.command}\n# {digest[:16]}\n"
+
+
+def check_rows(
+    experiment: Experiment, source: ModelSource, overrides: Mapping[str, Value], prompt: str
+) -> None:
+    """Refuse an experiment of which a row cannot work with the model.
+
+    Raises:
+        SyncPanoError: the first one that cannot.
+    """
+    for layout in experiment.layouts:
+        for row in experiment.rows:
+            plan(config_of(experiment, row, layout, prompt, 0, overrides), source)
+
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the panoramas were painted, from the run logs."""
+    """Where the panoramas were painted, from the run logs.
 
-    devices: tuple[str, ...]
+    Attributes:
+        setups: device, number format and what else decides the seconds and not the pixels.
+        versions: package -> all its versions.
+    """
+
+    setups: tuple[str, ...]
     versions: Mapping[str, str]
 
     @classmethod
     def of(cls, paintings: Sequence[Painting]) -> Machine:
-        """All devices and all versions."""
-        logs = [runlog.read(painting.path)["environment"] for painting in paintings]
-        devices = dict.fromkeys(f"{log['device_name']} ({log['dtype']})" for log in logs)
+        """All of them, once each."""
+        whole = [runlog.read(painting.path) for painting in paintings]
+        setups = dict.fromkeys(map(_setup, whole))
+        logs = [log["environment"] for log in whole]
         found: dict[str, dict[str, None]] = {}
         for log in logs:
             for package, version in log["versions"].items():
                 found.setdefault(package, {})[version] = None
-        return cls(tuple(devices), {package: ", ".join(found[package]) for package in found})
+        return cls(tuple(setups), {package: ", ".join(found[package]) for package in found})
+
+
+def _setup(log: runlog.Log) -> str:
+    config, environment = log["config"], log["environment"]
+    words = [environment["dtype"]]
+    if config.get("window_batch") is not None:
+        words.append(f"window batch {config['window_batch']}")
+    if config.get("compile"):
+        words.append("compiled")
+    return f"{environment['device_name']} ({', '.join(words)})"
 
 
 def describe(request: Request, exhibition: Exhibition) -> dict[str, Any]:
@@ -100,7 +150,7 @@ def describe(request: Request, exhibition: Exhibition) -> dict[str, Any]:
         "model": request.source.id,
         "model_hash": content_hash(request.source.folder),
         "revision": request.source.revision,
-        "device": ", ".join(machine.devices),
+        "setups": list(machine.setups),
         "metrics": list(settings.metrics),
         "features": settings.features,
         "reduction": settings.reduction,

@@ -97,9 +97,11 @@ def only(experiment: Experiment, names: Sequence[str]) -> Experiment:
     """The experiment with some of its rows, and with what can be said of those alone.
 
     Raises:
-        SyncPanoError: there is no such row.
+        SyncPanoError: there is no such row, or none is named.
     """
     known = [row.name for row in experiment.rows]
+    if not names:
+        raise SyncPanoError("`--rows` names none", hint=f"rows: {'; '.join(known)}")
     for name in names:
         if name not in known:
             raise SyncPanoError(

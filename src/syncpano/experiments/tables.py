@@ -134,7 +134,7 @@ def _how(report: Report) -> str:
     return (
         f"Model {settings['model']} (weights {settings['model_hash'][:12]}), "
         f"{len(report.prompts)} prompts x {report.samples} seeds, the same in every row. "
-        f"Device: {settings['device']}. "
+        f"Device: {', '.join(settings['setups'])}. "
         f"Made by `{settings['command']}`."
     )
 

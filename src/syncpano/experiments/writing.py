@@ -23,15 +23,21 @@ def write(
     folder: Path,
     report: Report,
     exhibition: Exhibition,
+    record: str,
     on_file: Callable[[Path], None] = lambda _: None,
 ) -> None:
-    """Write everything into `folder`; `on_file` is told of each file."""
+    """Write everything into `folder`, and take away the grids of another command.
+
+    Args:
+        record: of `Request`.
+        on_file: told of each file.
+    """
     shown = {
         place: [(painting.config.prompt, painting.path) for painting in paintings]
         for place, paintings in exhibition.shown.items()
     }
-    command = f"{report.settings['command']}\n"
-    files.write_atomic(folder / COMMAND_FILE, command.encode(), overwrite=True)
+    # First: a command that is killed from here on can be repeated.
+    files.write_atomic(folder / COMMAND_FILE, record.encode(), overwrite=True)
     contents: dict[str, bytes] = {}
     plot = None
     if report.experiment.kind != "grid":
@@ -44,9 +50,13 @@ def write(
         }
     for name, content in contents.items():
         _write(folder / name, content, on_file)
+    grids = set()
     if report.experiment.kind == "grid":
         for name, picture in _grids(report.experiment, exhibition):
             _write(folder / name, encode(picture), on_file)
+            grids.add(folder / name)
+    for stale in set(folder.glob("grid-*.png")) - grids:
+        stale.unlink()
     _write(folder / "report.html", to_html(report, shown, plot).encode(), on_file)
 
 

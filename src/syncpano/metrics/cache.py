@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from syncpano.errors import SyncPanoError
+from syncpano.errors import RUN_FAILED, SyncPanoError
 
 Array = NDArray[np.float64]
 MEASURES = 1  # goes up when a picture is read, cut or measured in another way
@@ -57,5 +57,6 @@ class MeasurementCache:
         except OSError as error:
             raise SyncPanoError(
                 f"measurements cannot be kept in {path.parent}: {error.strerror or error}",
-                hint="choose another place with `--cache DIR`, or use `--no-cache`",
+                hint="free some space, or choose another place",
+                exit_code=RUN_FAILED,
             ) from error

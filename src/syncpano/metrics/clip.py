@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional as F
 
-from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
+from syncpano import files
+from syncpano.errors import BAD_INPUT, RUN_FAILED, SyncPanoError, first_line
 from syncpano.metrics.fingerprint import fingerprint
 from syncpano.metrics.settings import CLIP_MODEL
 from syncpano.models.hub import check_reachable
 
+_UNUSABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
@@ -35,12 +38,12 @@ class ClipScore:
         """
         try:
             self._network, self._tokenizer = _cached_or_fetched(model)
-        except (OSError, ValueError, KeyError, SyncPanoError) as error:
+        except (*_UNUSABLE, SyncPanoError) as error:
             reason = f"{model} cannot be loaded as CLIP: {first_line(error)}"
             raise SyncPanoError(
                 error.message if isinstance(error, SyncPanoError) else reason,
                 hint="give a folder by `--clip-model`, or use the metric `pocket-fit` offline",
-                exit_code=RUN_FAILED,
+                exit_code=BAD_INPUT if files.is_folder(Path(model)) else RUN_FAILED,
             ) from error
         self._network.to(device).eval().requires_grad_(False)
         self._device = device
@@ -64,7 +67,7 @@ def _cached_or_fetched(model: str) -> tuple[Any, Any]:
     try:
         return _load(model, local_files_only=True)
     except OSError:
-        if Path(model).exists():
+        if files.is_folder(Path(model)):
             raise
     check_reachable(model)
     return _load(model, local_files_only=False)

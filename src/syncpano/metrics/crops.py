@@ -31,11 +31,15 @@ def random_box(height: int, width: int, size: int, seed: int, name: str) -> Box:
     The order of the pictures does not matter, and panoramas of one name (the same prompt and seed
     under different settings) are looked at in the same place.
     """
-    # String seeds are hashed with SHA-512: the same box on every machine and Python.
-    rng = random.Random(f"crop {seed} {height}x{width} {size} {name}")
+    rng = _generator(f"crop {seed} {height}x{width} {size} {name}")
     return Box(rng.randint(0, height - size), rng.randint(0, width - size), size)
 
 
 def random_choice(boxes: Sequence[Box], seed: int, name: str) -> Box:
     """One of several squares, drawn as in `random_box`; for montages, not to mix two windows."""
-    return random.Random(f"choice {seed} {len(boxes)} {name}").choice(list(boxes))
+    return _generator(f"choice {seed} {len(boxes)} {name}").choice(list(boxes))
+
+
+def _generator(seed: str) -> random.Random:
+    """Bytes are hashed with SHA-512: the same numbers on every machine and Python."""
+    return random.Random(seed.encode("utf-8", "surrogatepass"))  # the name of any file

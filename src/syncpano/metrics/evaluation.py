@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from syncpano.errors import SyncPanoError
+from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.metrics.cache import MeasurementCache
 from syncpano.metrics.instruments import Instruments
 from syncpano.metrics.measures import (
@@ -99,7 +99,8 @@ class Evaluator:
             on_skip: called with a picture that could not be measured, and the reason.
 
         Raises:
-            SyncPanoError: too few pictures for a metric of sets, or no picture could be measured.
+            SyncPanoError: too few pictures for a metric of sets, no picture could be measured, or
+                what was measured cannot be kept.
         """
         check_sets(self.settings.metrics, paths, reference)
         evaluation = Evaluation()
@@ -132,6 +133,8 @@ class Evaluator:
             scores, vector = self._scores(picture)
             group = self._group(picture)
         except SyncPanoError as error:
+            if error.exit_code == RUN_FAILED:  # not the picture's fault: the next one fails too
+                raise
             skip(path, " - ".join(filter(None, (error.message, error.hint))))
             return
         if vector is not None:
@@ -179,6 +182,8 @@ class Evaluator:
                 )
                 found.features[self._group(picture)].extend(features)
             except SyncPanoError as error:
+                if error.exit_code == RUN_FAILED:
+                    raise
                 skip(path, error.message)
         self._references[tuple(paths)] = found
         return found

@@ -26,6 +26,7 @@ class Instruments:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._names: dict[str, str] = {}  # of metrics' networks: a weights' file is read for it
 
     @cached_property
     def extractor(self) -> FeatureExtractor:
@@ -66,6 +67,11 @@ class Instruments:
 
     def features_of(self, metric: str) -> str:
         """Load a metric's network and name it: numbers compare only where the name is equal."""
+        if metric not in self._names:
+            self._names[metric] = self._name_of(metric)
+        return self._names[metric]
+
+    def _name_of(self, metric: str) -> str:
         if metric in OF_SETS:
             return self.extractor.name
         if metric in ("intra-pocket", "pocket-fit"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from syncpano import runlog
+from syncpano import files, runlog
 from syncpano.errors import RUN_FAILED, SyncPanoError
 
 if TYPE_CHECKING:
@@ -55,12 +55,14 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
+        if files.is_folder(path):
             found += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-        elif path.exists():
+        elif files.is_file(path):
             found.append(path)
         else:
-            raise SyncPanoError(f"{path} does not exist", hint="give pictures or folders of them")
+            raise SyncPanoError(
+                f"{str(path)[:80]} does not exist", hint="give pictures or folders of them"
+            )
     if not found:
         raise SyncPanoError("no PNG or JPEG file was found", hint="give pictures or folders")
     return list(dict.fromkeys(found))

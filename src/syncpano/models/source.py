@@ -106,6 +106,15 @@ def resolve_source(
     return _source(model, folder, folder.name, alias.licence if alias else "see its model card")
 
 
+def resolve_early(
+    model: str, revision: str | None = None, *, download: bool = True, progress: bool = True
+) -> ModelSource:
+    """`resolve_source` for checks before the download: of an alias they need no file."""
+    return resolve_source(
+        model, revision, download=download and model not in ALIASES, progress=progress
+    )
+
+
 def pull(model: str, revision: str | None = None, *, progress: bool = True) -> ModelSource:
     """Fetch a model from the Hub, or what is new of it, and check it.
 

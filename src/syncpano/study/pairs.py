@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncpano import runlog
+from syncpano import files, runlog
 from syncpano.errors import SyncPanoError
 from syncpano.metrics.pictures import SUFFIXES
 
@@ -24,8 +24,10 @@ def find_pairs(run_a: Path, run_b: Path) -> list[Pair]:
     """Panoramas that both folders have: of one prompt and seed, else of one file name.
 
     Raises:
-        SyncPanoError: a folder is missing, or nothing pairs.
+        SyncPanoError: a folder is missing, both are the same, or nothing pairs.
     """
+    if run_a.resolve() == run_b.resolve():
+        raise SyncPanoError(f"{run_a} is both runs", hint="give two folders to compare")
     found_a, found_b = _pictures_of(run_a), _pictures_of(run_b)
     names = [name for name in found_a if name in found_b]
     if not names:
@@ -38,7 +40,7 @@ def find_pairs(run_a: Path, run_b: Path) -> list[Pair]:
 
 def _pictures_of(folder: Path) -> Mapping[str, tuple[Path, str]]:
     """Name that pairs -> file and prompt."""
-    if not folder.is_dir():
+    if not files.is_folder(folder):
         raise SyncPanoError(f"{folder} is no folder", hint="give a folder of panoramas")
     found: dict[str, tuple[Path, str]] = {}
     for path in sorted(folder.rglob("*")):
