@@ -47,7 +47,7 @@ class Cheap:
     gradient: str = "exact"
     decoder: GradientDecoder = "full"
     loss_size: int | None = None
-    thin: int = 1
+    every: int = 1
 
 
 EXACT = Cheap("exact")
@@ -56,10 +56,10 @@ WAYS = (
     Cheap("conditional branch", gradient="cond"),
     Cheap("conditional branch, tiny decoder", gradient="cond", decoder="tiny"),
     Cheap("x0 (no Jacobian)", gradient="x0"),
-    Cheap("every second window", thin=2),
-    Cheap("every fourth window", thin=4),
+    Cheap("every second window", every=2),
+    Cheap("every fourth window", every=4),
     Cheap("loss at half its size", loss_size=-2),
-    Cheap("tiny decoder, every second window", decoder="tiny", thin=2),
+    Cheap("tiny decoder, every second window", decoder="tiny", every=2),
 )
 
 
@@ -78,7 +78,7 @@ class Setting:
         config = replace(self.config, loss_size=size)
         loss = self.studio.loaded(config)[2]
         assert loss is not None
-        sync = Synchronization(loss, {0: 1.0}, "foreseen", way.gradient, way.thin)  # type: ignore[arg-type]
+        sync = Synchronization(loss, {0: 1.0}, "foreseen", way.gradient, way.every)  # type: ignore[arg-type]
         batches = Batches(*(Batcher(n) for n in self.model.default_batches()))
         pulled = synchronize(latent, grid, t, 1.0, self.bound(way.decoder), sync, batches)
         return pulled.canvas - latent

@@ -226,7 +226,7 @@ def test_a_thinned_step_moves_only_what_the_chosen_windows_and_the_anchor_cover(
     tiny: LatentDiffusion, squeeze: PerceptualLoss
 ) -> None:
     latent, grid = noise(40), plan_grid(8, 40, 8, 4)  # nine windows, the anchor is the fifth
-    pulled, _, _ = pulled_once(tiny, synced(squeeze, thin=4), latent, grid)
+    pulled, _, _ = pulled_once(tiny, synced(squeeze, every=4), latent, grid)
     changed = (pulled.canvas != latent).any(dim=1).any(dim=1)[0]
     lefts = [grid.windows[index].left for index in (0, 8)]
     expected = [any(left <= column < left + 8 for left in lefts) for column in range(40)]
@@ -239,7 +239,7 @@ def test_a_thinned_step_moves_only_what_the_chosen_windows_and_the_anchor_cover(
 def test_every_gradient_works_with_every_scheduler_and_thinning(
     tiny: LatentDiffusion, squeeze: PerceptualLoss, gradient: Any, scheduler: str
 ) -> None:
-    sync = replace(synced(squeeze, weight=50.0), gradient=gradient, thin=2)
+    sync = replace(synced(squeeze, weight=50.0), gradient=gradient, every=2)
     assert torch.isfinite(run(tiny, sync, latent=noise(24), scheduler=scheduler)).all()
 
 
@@ -290,14 +290,14 @@ def test_the_anchor_is_predicted_once_a_step(
     torch.testing.assert_close(along, ahead, atol=BATCH_EFFECT, rtol=0)
 
 
-@pytest.mark.parametrize("thin", [1, 2])
+@pytest.mark.parametrize("every", [1, 2])
 def test_predict_once_denoises_with_what_the_gradient_was_taken_of(
-    tiny: LatentDiffusion, squeeze: PerceptualLoss, thin: int
+    tiny: LatentDiffusion, squeeze: PerceptualLoss, every: int
 ) -> None:
     latent, grid = noise(24), plan_grid(8, 24, 8, 4)  # five windows, the anchor is the third
-    sync = synced(squeeze, predict_once=True, thin=thin)
+    sync = synced(squeeze, predict_once=True, every=every)
     pulled, denoiser, t = pulled_once(tiny, sync, latent, grid)
-    assert sorted(pulled.predictions) == ([0, 1, 2, 3, 4] if thin == 1 else [0, 2, 4])
+    assert sorted(pulled.predictions) == ([0, 1, 2, 3, 4] if every == 1 else [0, 2, 4])
     views = views_of(latent, grid)
     for index, prediction in pulled.predictions.items():
         with torch.no_grad():

@@ -126,9 +126,9 @@ def _window_flops(
         target = loss.features(denoiser.decode(view))
     with OperationCounter() as descending:
         DistanceGradient(t, denoiser, sync, Batcher(1), target)(view)
-    with OperationCounter() as led:
+    with OperationCounter() as with_anchor:
         DistanceGradient(t, denoiser, sync, Batcher(1))(torch.cat([view] * (1 + together)))
-    leading = led.total - together * descending.total
+    leading = with_anchor.total - together * descending.total
     if config.compare == "foreseen":
         leading -= predicting.total
     return predicting.total, leading, descending.total

@@ -33,7 +33,7 @@ class Synchronization:
         weights: step -> w_t; steps that are absent do not synchronise. Empty is MultiDiffusion.
         compare: decode and compare the foreseen observations (Eq. 14) or the noisy views (Eq. 13).
         gradient: how much of the UNet's Jacobian the gradient keeps.
-        thin: descend for every `thin`-th window only and merge the moves on the canvas; 1 is exact.
+        every: descend for every n-th window only and merge the moves on the canvas; 1 is exact.
         gain: a cheap gradient times this has the exact one's effect, so that w keeps its scale.
         predict_once: denoise with the predictions that the gradient was taken of, not with new ones
             at the moved views.
@@ -43,7 +43,7 @@ class Synchronization:
     weights: Mapping[int, float]
     compare: Compare = "foreseen"
     gradient: Gradient = "exact"
-    thin: int = 1
+    every: int = 1
     gain: float = 1.0
     predict_once: bool = False
 
@@ -139,28 +139,30 @@ def synchronize(
     """One gradient descent step of every window but the anchor towards the anchor (Eq. 14)."""
     windows, anchor = grid.windows, grid.anchor
     views = crop(latent, windows)  # N C h w
-    led = [anchor, *(i for i in grid.thinned(sync.thin) if i != anchor)]
-    if len(led) == 1:  # a panorama of one window has nothing to synchronise
+    chosen = [anchor, *(i for i in grid.thinned(sync.every) if i != anchor)]
+    if len(chosen) == 1:  # a panorama of one window has nothing to synchronise
         return Pulled(views, latent)
     gradient = DistanceGradient(t, denoiser, sync, batches.decode)
-    together = batches.together and len(led) <= batches.sync.size
-    groups = [led] if together else [led[:1], led[1:]]  # alone, the anchor needs no backward pass
+    together = batches.together and len(chosen) <= batches.sync.size
+    groups = (
+        [chosen] if together else [chosen[:1], chosen[1:]]
+    )  # alone, the anchor needs no backward pass
     found = [batches.sync(gradient, views[group]) for group in groups]
     gradients, distances, *predicted = (torch.cat(parts) for parts in zip(*found, strict=True))
     moves = torch.zeros_like(views)
-    moves[led] = -weight * sync.gain * gradients
-    moved = led if sync.thin > 1 else range(len(windows))
+    moves[chosen] = -weight * sync.gain * gradients
+    moved = chosen if sync.every > 1 else range(len(windows))
     move = average(
         moves[list(moved)], [windows[i] for i in moved], grid.height, grid.width, grid.blend
     )  # 1 C H W
     canvas = latent + move
     predictions: Mapping[int, Tensor] = {}
     if predicted and sync.predict_once:
-        predictions = dict(zip(led, predicted[0], strict=True))
-    elif predicted and sync.thin == 1:  # otherwise the anchor moves too
+        predictions = dict(zip(chosen, predicted[0], strict=True))
+    elif predicted and sync.every == 1:  # otherwise the anchor moves too
         predictions = {anchor: predicted[0][0]}
     # Of thinned windows, those without a gradient of their own follow the canvas.
-    views = crop(canvas, windows) if sync.thin > 1 else views + moves
+    views = crop(canvas, windows) if sync.every > 1 else views + moves
     return Pulled(views, canvas, distances[1:].tolist(), predictions)
 
 
