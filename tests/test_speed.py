@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,23 @@ def test_attention_by_size_is_attention(
     tolerance = ROUNDING if dtype == torch.float32 else 0.1
     for result in results[1:]:
         torch.testing.assert_close(result, results[0], atol=tolerance, rtol=0)
+
+
+@pytest.mark.slow  # minutes: a compiler builds every kernel
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_model_paints_the_same(tiny_model: Path, squeeze_trunk: Path) -> None:
+    config = PanoramaConfig(
+        "A waterfall",
+        model=str(tiny_model),
+        width=96,
+        height=64,
+        steps=2,
+        loss="lpips-squeeze",
+        loss_weights=str(squeeze_trunk),
+        device="cpu",
+    )
+    latents = [Studio().generate(replace(config, compile=c)).latent for c in (False, True)]
+    torch.testing.assert_close(latents[1], latents[0], atol=1e-3, rtol=0)
 
 
 def test_a_gain_stretches_the_move(tiny: LatentDiffusion, squeeze: PerceptualLoss) -> None:
