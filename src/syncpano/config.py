@@ -117,7 +117,7 @@ class PanoramaConfig:
     dtype: DType = setting("auto", MACHINE, found=True)
     """Precision inside the model; the canvas is always float32."""
     compile: bool = setting(False, MACHINE)
-    """Compile the model with torch.compile: minutes at the start, with pocket more than it saves."""
+    """Compile the model with torch.compile: minutes at the start; with pocket no gain."""
 
     @property
     def wants_sync(self) -> bool:
