@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BUDGET ?= 180
 DEVICE ?= cpu
+# Asked before the hours that come before it is read.
+VGG_IS_THERE = { test -f "$(VGG)" || { echo "error: VGG=$(VGG) is no file (docs/metrics.md)" >&2; exit 2; }; }
 
 .PHONY: help setup demo test test-slow test-gpu lint check format docs build pocket reproduction ci clean
 
@@ -51,15 +53,16 @@ build: setup  ## build the wheel and the source archive into dist/
 	$(BIN)/python -m build
 
 pocket: setup  ## train the embedded model for BUDGET minutes (resumes), embed it, with VGG=FILE evaluate it
+	@test -z "$(VGG)" || $(VGG_IS_THERE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[pocket]"
 	$(BIN)/python scripts/pocket/train.py --budget-minutes $(BUDGET) --device $(DEVICE)
 	$(BIN)/python scripts/pocket/export.py
-	test -z "$(VGG)" || $(BIN)/python scripts/pocket/evaluate.py --weights $(VGG) --out docs/pocket-evaluation.json
+	test -z "$(VGG)" || $(BIN)/python scripts/pocket/evaluate.py --weights "$(VGG)" --out docs/pocket-evaluation.json
 
 reproduction: setup  ## tables S2 and S3 on the embedded model; VGG=FILE is VGG-16's trunk
-	@test -n "$(VGG)" || { echo "error: VGG=FILE is missing (docs/metrics.md)" >&2; exit 2; }
-	$(BIN)/syncpano reproduce table-s3 --samples 12 --pictures 6 --loss-weights $(VGG)
-	$(BIN)/syncpano reproduce table-s2 --samples 3 --pictures 6 --loss-weights $(VGG)
+	@$(VGG_IS_THERE)
+	$(BIN)/syncpano reproduce table-s3 --samples 12 --pictures 6 --loss-weights "$(VGG)"
+	$(BIN)/syncpano reproduce table-s2 --samples 3 --pictures 6 --loss-weights "$(VGG)"
 
 ci:  ## what continuous integration runs
 	.ci/run

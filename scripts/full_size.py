@@ -14,7 +14,6 @@ import gc
 import json
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
@@ -26,12 +25,12 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
 from safetensors.torch import save_file
-from tokenizers.pre_tokenizers import ByteLevel
 from torch import nn
 from torchvision.models import vgg16
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel
 
 import repeat
+import small_sd
 from syncpano import files
 
 GIB = 2**30
@@ -87,7 +86,7 @@ def write_checkpoint(folder: Path, shape: Shape, dtype: torch.dtype) -> dict[str
         gc.collect()
     if shape.parameters is not None and counts != shape.parameters:
         raise SystemExit(f"the architecture is off: {counts} are not {shape.parameters}")
-    _tokenizer().save_pretrained(folder / "tokenizer")
+    small_sd.tokenizer(VOCABULARY).save_pretrained(folder / "tokenizer")
     _scheduler().save_pretrained(folder / "scheduler")
     index = {
         "_class_name": "StableDiffusionPipeline",
@@ -109,7 +108,7 @@ def write_trunk(file: Path) -> Path:
 
 
 def generate(folder: Path, trunk: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Run the command; its run log, the seconds of the whole process and its peak memory."""
+    """Run the command; its run log, and the seconds of the whole process."""
     shape = TOY if arguments.toy else SD2_BASE
     window = 8 * shape.window
     command = [sys.executable, "-m", "syncpano", "generate", "A waterfall", "--quiet", "--json"]
@@ -133,8 +132,7 @@ def generate(folder: Path, trunk: Path, arguments: argparse.Namespace) -> dict[s
     seconds = time.perf_counter() - started
     if done.returncode != 0:
         raise SystemExit(f"the run failed with exit code {done.returncode}")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024  # Linux counts in KiB
-    return {"log": json.loads(done.stdout), "seconds": seconds, "peak_bytes": peak}
+    return {"log": json.loads(done.stdout), "seconds": seconds}
 
 
 def report(result: dict[str, Any], counts: dict[str, int], title: str, command: str) -> str:
@@ -163,7 +161,7 @@ def report(result: dict[str, Any], counts: dict[str, int], title: str, command: 
             f"thread(s) used, {memory / GIB:.0f} GiB; Python {versions['python']}, torch "
             f"{versions['torch']}, diffusers {versions['diffusers']}. One run, no warm-up.",
             "",
-            f"Peak memory of the process: **{result['peak_bytes'] / GIB:.1f} GiB**.",
+            f"Peak memory of the process: **{log['memory']['process_bytes'] / GIB:.1f} GiB**.",
             "",
             "| part | seconds |",
             "| --- | --- |",
@@ -183,8 +181,12 @@ def main() -> None:
     parser.add_argument("--toy", action="store_true", help="rehearse at toy size")
     parser.add_argument("--folder", type=Path, default=Path("out/full-size"))
     parser.add_argument("--loss-weights", type=Path, help="VGG-16 trunk; default: random")
-    parser.add_argument("--dtype", default="float32", help="of the run: float32 or bfloat16")
-    parser.add_argument("--disk-dtype", default="float32", help="of the files: float32, float16")
+    parser.add_argument(
+        "--dtype", default="float32", choices=("float32", "bfloat16"), help="of the run"
+    )
+    parser.add_argument(
+        "--disk-dtype", default="float32", choices=("float32", "float16"), help="of the files"
+    )
     parser.add_argument("--report", type=Path, default=Path("out/full-size.md"))
     parser.add_argument("--keep", action="store_true", help="leave the checkpoint on disk")
     arguments = parser.parse_args()
@@ -242,15 +244,6 @@ def _text_encoder(shape: Shape) -> nn.Module:
         )
     )
     return encoder
-
-
-def _tokenizer() -> CLIPTokenizer:
-    letters = sorted(ByteLevel.alphabet())
-    words = [*letters, *(f"{letter}</w>" for letter in letters)]
-    words += [f"<unused{i}>" for i in range(VOCABULARY - len(words) - 2)]
-    words += ["<|startoftext|>", "<|endoftext|>"]
-    vocab = {word: index for index, word in enumerate(words)}
-    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=77)
 
 
 def _scheduler() -> PNDMScheduler:

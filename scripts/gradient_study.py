@@ -25,12 +25,14 @@ import repeat
 from syncpano import files
 from syncpano.batching import Batcher
 from syncpano.binding import bound
+from syncpano.checks import loss_of
 from syncpano.config import GradientDecoder, PanoramaConfig
 from syncpano.experiments.plots import as_png
 from syncpano.experiments.reading import paper_prompts
 from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.folder import content_hash
-from syncpano.models.source import resolve_source
+from syncpano.models.pocket_features import PocketFeatureNet
+from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.montage import average, crop
 from syncpano.pipeline import Studio, initial_noise
@@ -46,7 +48,7 @@ class Cheap:
     name: str
     gradient: str = "exact"
     decoder: GradientDecoder = "full"
-    loss_size: int | None = None
+    loss_divisor: int = 1  # of the side at which the loss sees a window
     every: int = 1
 
 
@@ -58,7 +60,7 @@ WAYS = (
     Cheap("x0 (no Jacobian)", gradient="x0"),
     Cheap("every second window", every=2),
     Cheap("every fourth window", every=4),
-    Cheap("loss at half its size", loss_size=-2),
+    Cheap("loss at half its size", loss_divisor=2),
     Cheap("tiny decoder, every second window", decoder="tiny", every=2),
 )
 
@@ -74,7 +76,7 @@ class Setting:
 
     def update(self, way: Cheap, latent: Tensor, grid: Grid, t: Tensor) -> Tensor:
         """1 C H W: what one descent with w = 1 adds to the canvas."""
-        size = self.native // -way.loss_size if way.loss_size else None
+        size = self.native // way.loss_divisor if way.loss_divisor > 1 else None
         config = replace(self.config, loss_size=size)
         loss = self.studio.loaded(config)[2]
         assert loss is not None
@@ -116,6 +118,14 @@ def study(setting: Setting, steps: Sequence[int], ways: Sequence[Cheap]) -> list
         prediction = average(views, grid.windows, grid.height, grid.width)
         latent = denoiser.step(latent, prediction, t)
     return found
+
+
+def loss_side(config: PanoramaConfig, source: ModelSource) -> int:
+    """Pixels at which a run's loss sees a window."""
+    if loss_of(config, source) != "pocket":
+        return source.window * source.vae_factor
+    assert source.folder is not None
+    return int(PocketFeatureNet.load_config(source.folder / "perceptual")["size"])
 
 
 def compared(cheap: Tensor, exact: Tensor) -> dict[str, float]:
@@ -196,7 +206,6 @@ def main() -> None:
     arguments = parser.parse_args()
     studio = Studio()
     source = resolve_source(arguments.model, download=True)
-    native = 64 if source.family == "pocket" else source.window * source.vae_factor
     found: list[dict[str, Any]] = []
     for prompt in paper_prompts()[: arguments.prompts]:
         config = PanoramaConfig(
@@ -210,7 +219,7 @@ def main() -> None:
             dtype=arguments.dtype,
         )
         model = studio.loaded(config)[1]
-        setting = Setting(model, studio, config, native)
+        setting = Setting(model, studio, config, loss_side(config, source))
         found += study(setting, [int(step) for step in arguments.at.split(",")], WAYS)
     assert source.folder is not None
     about = {

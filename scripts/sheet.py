@@ -11,6 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from syncpano import files
+
 GAP = 8  # pixels between pictures
 
 
@@ -44,8 +46,13 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=1)
     parser.add_argument("--width", type=int, default=1200, help="pixels of a column")
     arguments = parser.parse_args()
+    if arguments.out.suffix.lower() not in Image.registered_extensions():
+        parser.error(f"{arguments.out} has no ending that says what picture it is")
+    files.check_writable(arguments.out.parent)
     pictures = [scaled(path, arguments.width) for path in arguments.pictures]
-    lay(pictures, arguments.columns).save(arguments.out, quality=88)
+    partial = arguments.out.with_stem(f"{arguments.out.stem}.partial")
+    lay(pictures, arguments.columns).save(partial, quality=88)
+    partial.replace(arguments.out)
 
 
 if __name__ == "__main__":

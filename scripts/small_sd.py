@@ -16,6 +16,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 WINDOW = 32  # cells; 256 pixels
 TEXT_WIDTH, TEXT_LENGTH = 128, 77
+VOCABULARY = 514  # every byte, within a word and at its end, and the two ends of a text
 
 
 def make(folder: Path, seed: int = 0) -> Path:
@@ -86,23 +87,27 @@ def _networks(folder: Path) -> None:
     ).save_pretrained(folder / "vae_tiny")
 
 
-def _text(folder: Path) -> None:
+def tokenizer(size: int = VOCABULARY) -> CLIPTokenizer:
+    """CLIP's tokenizer with bytes for words; what `size` has left no text contains."""
     letters = sorted(ByteLevel.alphabet())
     words = [*letters, *(f"{letter}</w>" for letter in letters)]
+    words += [f"<unused{i}>" for i in range(size - VOCABULARY)]
     words += ["<|startoftext|>", "<|endoftext|>"]
     vocab = {word: index for index, word in enumerate(words)}
-    CLIPTokenizer(vocab=vocab, merges=[], model_max_length=TEXT_LENGTH).save_pretrained(
-        folder / "tokenizer"
-    )
+    return CLIPTokenizer(vocab=vocab, merges=[], model_max_length=TEXT_LENGTH)
+
+
+def _text(folder: Path) -> None:
+    tokenizer().save_pretrained(folder / "tokenizer")
     CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=len(vocab),
+            vocab_size=VOCABULARY,
             hidden_size=TEXT_WIDTH,
             intermediate_size=4 * TEXT_WIDTH,
             num_hidden_layers=2,
             num_attention_heads=4,
             max_position_embeddings=TEXT_LENGTH,
-            bos_token_id=len(vocab) - 2,
-            eos_token_id=len(vocab) - 1,
+            bos_token_id=VOCABULARY - 2,
+            eos_token_id=VOCABULARY - 1,
         )
     ).save_pretrained(folder / "text_encoder")

@@ -30,6 +30,7 @@ from syncpano.interrupts import Interrupted, held_back, raising_interrupted
 from tests.conftest import Outcome
 
 Cli = Callable[..., Outcome]
+SECONDS = 10.0
 
 
 @pytest.mark.parametrize(
@@ -230,15 +231,20 @@ def test_a_signal_while_the_picture_is_encoded_does_not_lose_it(
 def test_an_interrupted_run_leaves_a_log_that_says_so_and_no_picture(
     cli: Cli, tiny_flags: list[str], number: signal.Signals, code: int
 ) -> None:
-    def stop_after_the_first_step() -> None:
-        while not list(Path("steps").glob("*.png")):
-            time.sleep(0.01)
-        os.kill(os.getpid(), number)
+    ended = threading.Event()  # a run that ends before its first preview is not to be killed
 
-    thread = threading.Thread(target=stop_after_the_first_step)
+    def stop_after_the_first_step() -> None:
+        while not ended.wait(0.01):
+            if list(Path("steps").glob("*.png")):
+                os.kill(os.getpid(), number)
+                return
+
+    thread = threading.Thread(target=stop_after_the_first_step, daemon=True)
     thread.start()
     done = cli("generate", "A lake", *tiny_flags, "--steps", 900, "--save-steps", "steps")
-    thread.join()
+    ended.set()
+    thread.join(SECONDS)
+    assert not thread.is_alive()
     assert (done.code, done.out) == (code, "")
     assert number.name in done.err
     log = runlog.read(Path("out/a-lake-0.json"))

@@ -178,6 +178,15 @@ def test_bad_input_ends_before_anything_is_timed(
     assert said in done.err
 
 
+def test_widths_are_stronger_than_a_variable_of_the_environment(
+    cli: Cli, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNCPANO_WIDTH", "96")
+    done = cli("bench", "--model", tiny_model, "--presets", "exact", "--widths", "8")
+    assert done.code == 2
+    assert "width 8" in done.err
+
+
 def test_bad_input_ends_before_anything_is_downloaded(cli: Cli) -> None:
     Path("page.md").write_text("mine")
     for arguments, said in ((["--width", 3001], "width 3001"), (["--markdown", "page.md"], "page")):

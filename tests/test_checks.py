@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
 from syncpano.checks import validate
-from syncpano.config import PanoramaConfig
+from syncpano.config import PanoramaConfig, Windows
 from syncpano.errors import BAD_INPUT, SyncPanoError
 from syncpano.models.source import ModelSource
 from syncpano.plan import count_calls, plan
+from syncpano.windows import Blend
 
 SD = ModelSource(
     id="sd2",
@@ -133,6 +135,19 @@ def test_model_calls_are_counted(
 ) -> None:
     calls = count_calls(plan(replace(GOOD, **change), SD))  # type: ignore[arg-type]
     assert (calls.predictions, calls.gradients, calls.decodes) == (predictions, gradients, decodes)
+
+
+@pytest.mark.parametrize("windows", get_args(Windows))
+@pytest.mark.parametrize("blend", get_args(Blend))
+def test_windows_blend_as_they_are_told(windows: Any, blend: Any) -> None:
+    assert plan(replace(GOOD, windows=windows, blend=blend), SD).grid(0).blend == blend
+
+
+@pytest.mark.parametrize("how", [{}, {"windows": "shifted"}, {"method": "bld"}], ids=str)
+def test_windows_of_a_loop_alone_wrap(how: dict[str, Any]) -> None:
+    for loop in (True, False):
+        grid = plan(replace(GOOD, loop=loop, **how), SD).grid(0)
+        assert any(window.left + window.size > grid.width for window in grid.windows) == loop
 
 
 def test_thinning_leaves_some_window_to_descend_for() -> None:

@@ -84,6 +84,19 @@ def test_a_damaged_clip_is_an_error(clip_folder: Path, tmp_path: Path) -> None:
         ClipScore("cpu", str(folder))
 
 
+def test_of_a_pickle_only_the_tensors_are_read(clip_folder: Path, tmp_path: Path) -> None:
+    from transformers import CLIPModel
+
+    folder = shutil.copytree(clip_folder, tmp_path / "clip")
+    (folder / "model.safetensors").unlink()
+    torch.save(CLIPModel.from_pretrained(clip_folder).state_dict(), folder / "pytorch_model.bin")
+    fingerprint = ClipScore("cpu", str(clip_folder)).name.partition("@")[2]
+    assert ClipScore("cpu", str(folder)).name.partition("@")[2] == fingerprint
+    torch.save({"logit_scale": Path("code that would run")}, folder / "pytorch_model.bin")
+    with pytest.raises(SyncPanoError, match="cannot be loaded as CLIP"):
+        ClipScore("cpu", str(folder))
+
+
 def test_inception_that_cannot_be_had_says_what_works_offline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -41,8 +41,7 @@ def test_a_generate_command_of_the_readme_is_valid(
         log = runlog.begin({"prompt": "A waterfall", **DEFAULTS}, {})
         Path(arguments[arguments.index("--from") + 1]).parent.mkdir(exist_ok=True)
         runlog.write(Path(arguments[arguments.index("--from") + 1]), log)
-    # sd2's geometry is known without its weights.
-    done = cli(*arguments, *([] if "--model" in arguments else ["--model", "sd2"]), "--dry-run")
+    done = cli(*arguments, "--dry-run")
     assert done.code == 0, done.err
 
 

@@ -27,8 +27,15 @@ else:
 """
 
 
-def pull(endpoint: str, home: Path) -> str:
-    """Run `PULL` in a process of its own: the client reads its settings at import."""
+CLIP = f"""
+from syncpano.models import hub
+folder = hub.cached_clip("{REPO}") or hub.download_clip("{REPO}")
+print(*sorted(path.name for path in folder.iterdir()))
+"""
+
+
+def pull(endpoint: str, home: Path, script: str = PULL) -> str:
+    """Run a script in a process of its own: the client reads its settings at import."""
     environment = {
         **os.environ,
         "HF_ENDPOINT": endpoint,
@@ -38,7 +45,7 @@ def pull(endpoint: str, home: Path) -> str:
         "NO_PROXY": "*",
     }
     done = subprocess.run(
-        [sys.executable, "-c", PULL], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -95,3 +102,24 @@ def test_a_repository_without_safetensors_is_a_clear_error(
     with serve(repository, REPO) as (endpoint, fetched):
         assert "no safetensors weights for vae" in pull(endpoint, tmp_path / "home")
     assert fetched == []
+
+
+@pytest.mark.parametrize(
+    ("weights", "fetched_weights"),
+    [
+        (("pytorch_model.bin",), "pytorch_model.bin"),
+        (("pytorch_model.bin", "model.safetensors"), "model.safetensors"),
+    ],
+)
+def test_clip_is_fetched_once_and_as_a_pickle_only_where_there_is_nothing_else(
+    tmp_path: Path, weights: tuple[str, ...], fetched_weights: str
+) -> None:
+    folder = tmp_path / "clip"
+    folder.mkdir()
+    for name in ("config.json", "vocab.json", "merges.txt", "tf_model.h5", *weights):
+        (folder / name).write_text(name)
+    expected = sorted(["config.json", "vocab.json", "merges.txt", fetched_weights])
+    with serve(folder, REPO) as (endpoint, fetched):
+        for _ in range(2):
+            assert pull(endpoint, tmp_path / "home", CLIP).split() == expected
+    assert sorted(fetched) == expected

@@ -13,8 +13,10 @@ import jsonschema
 import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from syncpano.commands import evaluate as command
+from syncpano.metrics.pocket_features import PocketFeatures
 from tests.conftest import Outcome
 from tests.pictures import SHARED_VGG, montage, save, scene, tiny_judge
 
@@ -280,6 +282,38 @@ def test_by_prompt_compares_only_the_same_prompt(
     assert "stranger.png has no run log" in outcome.err
 
 
+@pytest.mark.parametrize(
+    "flag",
+    ["--reference", "--by-prompt", "--features", "--giqa-form", "--loss-weights", "--judge",
+     "--clip-model", "--feature-weights", "--reduction"],
+)  # fmt: skip
+def test_a_flag_that_no_metric_reads_is_said_to_have_no_effect(
+    cli: Cli, pictures: Path, flag: str
+) -> None:
+    values = {"--by-prompt": [], "--features": ["vgg16"], "--giqa-form": ["paper"]}
+    values |= {"--reduction": ["sum"]}
+    outcome = cli("evaluate", pictures, "--metrics", "edges", flag, *values.get(flag, [pictures]))
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("has no effect") == 1
+    assert f"`{flag}` has no effect" in outcome.err
+
+
+def test_features_are_computed_once_for_all_metrics_of_sets(
+    cli: Cli, judge: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    real = PocketFeatures.__call__
+
+    def counted(self: PocketFeatures, crops: Tensor) -> Tensor:
+        calls.append(len(crops))
+        return real(self, crops)
+
+    monkeypatch.setattr(PocketFeatures, "__call__", counted)
+    options = ("--features", "pocket", "--reference", pictures, "--no-cache")
+    measured(cli, judge, pictures, "--metrics", "fid,kid,giqa", *options)
+    assert sum(calls) == 3 * 3 + 3  # three native crops of each reference, one of each picture
+
+
 def test_half_a_judge_is_refused(cli: Cli, pictures: Path, judge: Path, tmp_path: Path) -> None:
     """Networks are never filled up at random."""
     half = shutil.copytree(judge, tmp_path / "half")
@@ -310,7 +344,7 @@ def test_bad_requests_say_what_to_do(
     outcome = cli("evaluate", pictures, *arguments, "--judge", judge)
     assert outcome.code == 2
     assert outcome.out == ""
-    assert outcome.err.startswith("error:")
+    assert "error: " in outcome.err
     assert message in outcome.err
 
 

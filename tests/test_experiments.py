@@ -97,6 +97,9 @@ def test_the_prompts_and_numbers_are_the_papers() -> None:
         ({"rows": [{"name": "a", "against": "b"}]}, "the name of a row"),
         ({"kind": "pie"}, "table, lines, grid"),
         ({"samples": "three"}, "a whole number"),
+        ({"base": {"model": "sd2"}}, "`--model`"),
+        ({"rows": [{"name": "a", "config": {"seed": 3}}]}, "`--samples`"),
+        ({"layouts": [{"name": "wide", "config": {"prompt": "a lake"}}]}, "`--prompts FILE`"),
         ({"bars": [{"kind": "flies", "metric": "fid", "rows": ["a"]}]}, "falls"),
         ({"bars": [bar("falls", "fid", "a", "z")]}, "the name of a row"),
         ({"bars": [bar("falls", "fid", "a")]}, "at least two rows"),
@@ -296,6 +299,16 @@ def test_the_share_of_a_gain_has_an_error_of_what_pairs_differ_in() -> None:
     assert str(uneven) == "50% ± 25%"
     assert share_of_gain([1.0, None], [0.5, 0.0], [0.0, 0.0]) == Share(0.5, None)
     assert share_of_gain([1.0], [0.5], [1.0]) is None
+
+
+def test_a_drop_has_the_error_of_a_ratio_of_means() -> None:
+    rows = results(a=[1.0, 2.0, 3.0], b=[0.5, 1.0, 1.5])
+    verdict = judge(Bar("drops", "clip", ("a", "b"), 0.5), rows)
+    assert verdict is not None
+    assert verdict.found == "50.0% ± 0.0% (2, 1)"  # every pair halves
+    verdict = judge(Bar("drops", "clip", ("a", "b"), 0.5), results(a=[1.0, 3.0], b=[1.0, 1.0]))
+    assert verdict is not None
+    assert verdict.found == "50.0% ± 25.0% (2, 1)"  # drops less half of the first: -0.5 and 0.5
 
 
 def test_prompt_fit_stays_if_it_falls_by_less_than_its_standard_error() -> None:

@@ -14,17 +14,25 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from syncpano.binding import bound
 from syncpano.checks import loss_of
+from syncpano.choices import Gradient
 from syncpano.config import PanoramaConfig
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.losses.load import load_loss, resize
 from syncpano.losses.lpips import LPIPS
 from syncpano.losses.perceptual import PerceptualLoss
+from syncpano.losses.pocket import PocketPerceptual
 from syncpano.losses.style import WEIGHT, StyleLoss
 from syncpano.losses.trunks import TRUNKS
 from syncpano.models.card import Card
-from syncpano.models.source import resolve_source
+from syncpano.models.load import load_model
+from syncpano.models.pocket_features import PocketFeatureNet
+from syncpano.models.source import POCKET_FOLDER, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.pipeline import initial_noise
+from syncpano.plan import plan
+from syncpano.sampler import Batches, Synchronization, synchronize
 
 WEIGHTS = Path(__file__).parents[2] / "shared" / "weights"
 TRUNK_FILES = {
@@ -35,6 +43,9 @@ real = pytest.mark.skipif(not WEIGHTS.is_dir(), reason="../shared/weights is not
 CPU = torch.device("cpu")
 ROUNDING = 1e-6
 SECONDS = 10.0
+# Norms of what moves the canvas of the pocket model's five windows, in float32.
+FIRST_STEP: dict[Gradient, float] = {"exact": 0.524, "x0": 0.927}
+STRENGTH = 0.03  # rounding moves it by far less, another scale or network by far more
 
 
 def images(count: int, side: int = 64, seed: int = 0) -> Tensor:
@@ -135,8 +146,44 @@ def test_a_style_on_vgg_16_says_so() -> None:
     assert distances(loss, images(1), images(1, seed=1)) > 0
 
 
-@pytest.fixture(params=["lpips", "style"])
+class Plain(PocketFeatureNet):
+    """Whose features are the image itself, and its mean."""
+
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        return [images, images.mean((2, 3), keepdim=True)]
+
+
+def test_the_pocket_loss_is_lpips_form_written_out() -> None:
+    """Of a colour of squared length 3 in one place of two, to black: 3 + 1 is 2 squared."""
+    image, black = torch.zeros(1, 3, 1, 2), torch.zeros(1, 3, 1, 2)
+    image[..., 0] = 1.0
+    stages = (3 * 0.5**2 / 2, 0.75 / 1.75)  # the mean over two places; the mean colour's own
+    distance = distances(PocketPerceptual(Plain()), image, black)
+    assert distance.tolist() == pytest.approx([sum(stages)])
+
+
+@pytest.mark.parametrize(("gradient", "strength"), FIRST_STEP.items())
+def test_the_pocket_models_first_step_is_as_strong_as_ever(
+    gradient: Gradient, strength: float
+) -> None:
+    """With its loss, the factors of its card, its small decoder and the paper's w."""
+    model = load_model(resolve_source("pocket", download=False), "cpu", "float32")
+    layout = plan(PanoramaConfig("A waterfall", width=1024), model.source)
+    denoiser, weights = bound(layout, model), layout.weights
+    gain = model.card.gradient_gains.get(gradient, 1.0)
+    loss = load_loss("pocket", device=CPU, model=model)
+    sync = Synchronization(loss, weights, gradient=gradient, gain=gain)
+    latent = initial_noise(0, model.latent_channels, layout.height, layout.width)
+    t, grid = denoiser.timesteps[0], layout.grid(0)
+    with torch.no_grad():
+        pulled = synchronize(latent, grid, t, weights[0], denoiser, sync, Batches())
+    assert float((pulled.canvas - latent).norm()) == pytest.approx(strength, rel=STRENGTH)
+
+
+@pytest.fixture(params=["lpips", "style", "pocket"])
 def loss(request: pytest.FixtureRequest, squeeze: LPIPS, style_file: Path) -> PerceptualLoss:
+    if request.param == "pocket":
+        return PocketPerceptual(PocketFeatureNet.from_pretrained(POCKET_FOLDER / "perceptual"))
     return squeeze if request.param == "lpips" else StyleLoss(device=CPU, weights=style_file)
 
 

@@ -17,10 +17,10 @@ from syncpano.batching import Batcher
 from syncpano.choices import Gradient
 from syncpano.errors import SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
-from syncpano.models import memory
+from syncpano.models import memory, precision
 from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.load import load_model
-from syncpano.models.precision import run_in
+from syncpano.models.precision import resolve_dtype, run_in
 from syncpano.models.schedulers import SOLVERS
 from syncpano.models.source import resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
@@ -130,16 +130,19 @@ def test_a_schedule_that_does_not_fit_is_refused(
     tiny.bind("x", num_steps=500, scheduler=scheduler)
 
 
-def test_a_scheduler_that_never_clipped_does_not_clip_under_ddim(
-    tiny_model: Path, tmp_path: Path
+@pytest.mark.parametrize(("kind", "clips"), [("DDIMScheduler", True), ("PNDMScheduler", False)])
+def test_a_schedule_that_does_not_say_so_clips_if_it_is_ddims(
+    tiny_model: Path, tmp_path: Path, kind: str, clips: bool
 ) -> None:
     folder = Path(shutil.copytree(tiny_model, tmp_path / "copied"))
     path = folder / "scheduler" / "scheduler_config.json"
     config = {key: value for key, value in json.loads(path.read_text()).items() if key[0] != "_"}
     del config["clip_sample"]
-    path.write_text(json.dumps({**config, "_class_name": "PNDMScheduler"}))
-    denoiser = load(folder).bind("x")
-    assert denoiser.foresee(noise(), noise(seed=1), denoiser.timesteps[0]).abs().max() > 1
+    path.write_text(json.dumps({**config, "_class_name": kind}))
+    model = load(folder)
+    denoiser = model.bind("x")
+    foreseen = denoiser.foresee(noise(), noise(seed=1), denoiser.timesteps[0])
+    assert (foreseen.abs().max() <= 1) == model.source.clips == clips
 
 
 @pytest.mark.parametrize("scheduler", SOLVERS)
@@ -349,6 +352,33 @@ def test_a_device_or_format_that_does_not_work_is_refused(
         load_model(resolve_source(str(tiny_model), download=False), device, dtype)
 
 
+@pytest.mark.parametrize(
+    ("device", "family", "card", "fast", "dtype"),
+    [
+        ("cpu", "pocket", "bfloat16", True, torch.bfloat16),
+        ("cpu", "pocket", "bfloat16", False, torch.float32),
+        ("cpu", "sd", "float32", True, torch.float32),
+        ("cuda", "pocket", "bfloat16", True, torch.bfloat16),
+        ("cuda", "pocket", "bfloat16", False, torch.float32),
+        ("cuda", "sd", "float32", True, torch.float16),
+        ("mps", "pocket", "bfloat16", True, torch.float32),
+        ("mps", "sd", "float32", True, torch.float16),
+    ],
+)
+def test_the_number_format_is_one_that_device_and_model_are_good_at(
+    device: str,
+    family: str,
+    card: str,
+    fast: bool,
+    dtype: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`fast`: whether the processor, or the card, computes in bfloat16 itself."""
+    for place, probe in (precision, "cpu_is_fast_at_bfloat16"), (torch.cuda, "is_bf16_supported"):
+        monkeypatch.setattr(place, probe, lambda: fast)
+    assert resolve_dtype("auto", torch.device(device), family, card) == dtype
+
+
 def test_weights_that_do_not_belong_to_the_config_are_refused(
     tiny_model: Path, tmp_path: Path
 ) -> None:
@@ -383,6 +413,17 @@ def test_decode_takes_the_latents_scale_off(tiny: LatentDiffusion) -> None:
     vae, latent = tiny._parts.vae, noise()
     torch.testing.assert_close(
         tiny.decode(latent, vae), vae.decode(latent / vae.config.scaling_factor).sample
+    )
+
+
+def test_decode_puts_the_latents_shift_back(tiny_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "copied"))
+    path = folder / "vae" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "shift_factor": 0.5}))
+    model = load(folder)
+    vae, latent = model._parts.vae, noise()
+    torch.testing.assert_close(
+        model.decode(latent, vae), vae.decode(latent / vae.config.scaling_factor + 0.5).sample
     )
 
 

@@ -52,10 +52,13 @@ def test_a_tapered_mean_of_unchanged_views_is_the_panorama_too(grid: Grid) -> No
     torch.testing.assert_close(merged, latent, atol=ROUNDING, rtol=ROUNDING)
 
 
-def test_a_tapered_window_fades_into_its_neighbour() -> None:
+@pytest.mark.parametrize("down", [False, True])
+def test_a_tapered_window_fades_into_its_neighbour(down: bool) -> None:
     views = torch.tensor([0.0, 1.0])[:, None, None, None].expand(-1, 1, 4, 4)
-    windows = [Window(0, 0, 4), Window(0, 2, 4)]
-    uniform, tapered = (average(views, windows, 4, 6, how)[0, 0, 1] for how in BLENDS)
+    windows = [Window(0, 0, 4), Window(2, 0, 4) if down else Window(0, 2, 4)]
+    height, width = (6, 4) if down else (4, 6)
+    merged = (average(views, windows, height, width, how)[0, 0] for how in BLENDS)
+    uniform, tapered = (cells[:, 1] if down else cells[1] for cells in merged)
     assert uniform.tolist() == [0, 0, 0.5, 0.5, 1, 1]
     torch.testing.assert_close(tapered, torch.tensor([0, 0, 0.25, 0.75, 1, 1]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from itertools import combinations, permutations
 from pathlib import Path
 
@@ -104,6 +105,23 @@ def test_a_photo_is_read_as_it_is_shown(tmp_path: Path) -> None:
     turned = Image.Exif()
     turned[0x0112] = 6  # the camera stood on its side
     Image.fromarray(scene(1)).save(tmp_path / "a.jpg", exif=turned)
+    assert read_picture(tmp_path / "a.jpg").pixels.shape == (3 * SIDE, SIDE, 3)
+
+
+@pytest.mark.parametrize("block", [b"Exif\0\0II*\0", b"Exif\0\0no table of tags at all"])
+def test_tags_that_cannot_be_read_leave_a_whole_picture_as_it_is(
+    tmp_path: Path, block: bytes
+) -> None:
+    Image.fromarray(scene(1)).save(tmp_path / "a.jpg", exif=block)
+    assert read_picture(tmp_path / "a.jpg").pixels.shape == (SIDE, 3 * SIDE, 3)
+
+
+def test_a_wrongly_typed_tag_does_not_keep_a_photo_from_being_turned(tmp_path: Path) -> None:
+    width_as_text = struct.pack("<HHI4s", 0x0100, 2, 4, b"big")
+    orientation = struct.pack("<HHIHxx", 0x0112, 3, 1, 6)
+    table = struct.pack("<H", 2) + width_as_text + orientation + bytes(4)
+    block = b"Exif\0\0II*\0" + struct.pack("<I", 8) + table
+    Image.fromarray(scene(1)).save(tmp_path / "a.jpg", exif=block)
     assert read_picture(tmp_path / "a.jpg").pixels.shape == (3 * SIDE, SIDE, 3)
 
 

@@ -9,6 +9,7 @@ import io
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -199,9 +200,9 @@ from workers import Workers
 workers = Workers()
 weight = torch.nn.Parameter(torch.ones(3))
 (weight * (workers.rank + 1)).sum().backward()
-workers.average_gradients([weight])
+workers.average_gradients([weight], 3)
 if workers.first:
-    print(workers.size, weight.grad.tolist(), workers.largest(0.25, 1.0))
+    print(workers.size, [round(g, 3) for g in weight.grad.tolist()], workers.largest(0.25, 1.0))
 else:
     workers.largest(0.5, 0.0)
 """
@@ -215,7 +216,7 @@ def test_workers_share_gradients_and_the_clock(tmp_path: Path) -> None:
     done = subprocess.run(
         [*command, script, SCRIPTS], capture_output=True, text=True, timeout=120, check=True
     )
-    assert done.stdout.split("\n")[0] == "2 [1.5, 1.5, 1.5] [0.5, 1.0]"
+    assert done.stdout.split("\n")[0] == "2 [1.333, 1.333, 1.333] [0.5, 1.0]"
 
 
 def test_the_text_encoder_learns_to_tell_subjects_apart(tmp_path: Path) -> None:
@@ -223,7 +224,10 @@ def test_the_text_encoder_learns_to_tell_subjects_apart(tmp_path: Path) -> None:
     shape = {"hidden_size": 32, "layers": 1, "heads": 2, "max_length": 16}
     recipe = {"seed": 0, "text": {**shape, "batch": 32, "learning_rate": 3e-3}}
     subjects = ["waterfall", "castle", "beach"]
-    train_text_encoder(Stage(tmp_path, "text", 6.0), subjects, recipe, "cpu")
+    # A clock that ticks when it is read: twice a step.
+    train_text_encoder(
+        Stage(tmp_path, "text", 600.0, clock=count().__next__), subjects, recipe, "cpu"
+    )
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     assert '"subject"' in lines[0]
     assert (tmp_path / "text_encoder" / "model.safetensors").is_file()
@@ -233,6 +237,25 @@ def test_the_text_encoder_learns_to_tell_subjects_apart(tmp_path: Path) -> None:
     tokens = tokenize(reader.tokenizer, ["a waterfall", "an old castle", "A sandy beach."])
     said = reader(tokens)[1]["subject"].argmax(1)
     np.testing.assert_array_equal(said.numpy(), [0, 1, 2])
+
+
+def test_a_larger_budget_holds_the_text_encoder_that_a_unet_knows(tmp_path: Path) -> None:
+    train_tokenizer(tmp_path / "tokenizer", ["a waterfall", "a castle"] * 9, 300, 16)
+    shape = {"hidden_size": 8, "layers": 1, "heads": 2, "max_length": 16, "hold": 1.0}
+    recipe = {"seed": 0, "text": {**shape, "batch": 2, "learning_rate": 1e-3}}
+
+    def train(budget: float) -> None:
+        stage = Stage(tmp_path, "text", budget, clock=count().__next__)
+        train_text_encoder(stage, ["waterfall", "castle"], recipe, "cpu")
+
+    train(5.0)
+    train(10.0)
+    assert not (tmp_path / "text_encoder.known").exists()
+    own = (tmp_path / "text_encoder" / "model.safetensors").read_bytes()
+    (tmp_path / "unet").mkdir()
+    train(20.0)
+    assert (tmp_path / "text_encoder.known" / "model.safetensors").read_bytes() == own
+    assert (tmp_path / "text_encoder" / "model.safetensors").read_bytes() != own
 
 
 def test_what_the_refiner_remembers_is_balanced() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image
 import syncpano
 from syncpano import PanoramaConfig, Studio, SyncPanoError, generate, pipeline, runlog
 from syncpano.errors import RUN_FAILED
+from tests.tiny import tiny_trunk
 
 
 @pytest.fixture
@@ -57,6 +59,42 @@ def test_a_studio_keeps_its_model(tiny: dict[str, Any], monkeypatch: pytest.Monk
         config = PanoramaConfig(prompt="A waterfall", seed=seed, **tiny)
         studio.generate(config, on_step=seen.append)
     assert (len(loaded), [report.step for report in seen]) == (1, [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("setting", ["dtype", "loss_weights", "loss_size"])
+def test_a_studio_keeps_nothing_that_another_picture_does_not_want(
+    tiny: dict[str, Any], setting: str, tmp_path: Path
+) -> None:
+    other = {
+        "dtype": "bfloat16",
+        "loss_weights": str(tiny_trunk(tmp_path / "other.safetensors", seed=1)),
+        "loss_size": 32,
+    }
+    first = PanoramaConfig("A waterfall", **tiny)
+    second = replace(first, **{setting: other[setting]})
+    studio = Studio()
+    before, after, fresh = (
+        painter.generate(config).latent
+        for painter, config in ((studio, first), (studio, second), (Studio(), second))
+    )
+    assert torch.equal(after, fresh)
+    assert not torch.equal(after, before)
+
+
+def test_a_studio_keeps_no_loss_for_one_of_another_name(
+    tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = []
+    real = pipeline.load_loss
+    monkeypatch.setattr(
+        pipeline,
+        "load_loss",
+        lambda name, **given: named.append(name) or real("lpips-squeeze", **given),
+    )
+    studio, config = Studio(), PanoramaConfig("A waterfall", **tiny)
+    for name in ("lpips-squeeze", "lpips-alex", "lpips-alex"):
+        studio.generate(replace(config, loss=name))
+    assert named == ["lpips-squeeze", "lpips-alex"]
 
 
 def test_a_studio_says_which_settings_were_asked_for(tiny: dict[str, Any], cli: Any) -> None:

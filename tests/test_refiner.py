@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
+from syncpano.metrics.pocket_features import PocketFeatures
 from syncpano.models import pocket_refiner
 from syncpano.models.albums import Album, as_file
 from syncpano.models.cells import smooth
@@ -27,6 +28,7 @@ from syncpano.models.load import load_model
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 from syncpano.models.pocket_refiner import THUMBNAIL, PocketRefiner
 from syncpano.models.quilt import joined, sewn, stacked
+from syncpano.models.recalled import Recalled
 from syncpano.models.source import POCKET_FOLDER, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.stretches import (
@@ -131,6 +133,31 @@ def test_a_thumbnail_is_encoded_like_its_picture(pocket: Pocket) -> None:
         atol=1e-3,
         rtol=1e-3,
     )
+
+
+# What a change costs
+
+
+def test_a_change_costs_more_to_another_class_to_the_same_render_and_to_the_same_place() -> None:
+    """Three renders of 20 columns and their mirror images; the third is of another class."""
+    width, numbers = 20, torch.arange(60).view(3, 20)
+    places = torch.cat([numbers, numbers.flip(1)]).flatten()
+    classes = torch.tensor([[4], [4], [5]]).repeat(2, 1)
+    nothing = torch.zeros(6, 1, 1, width)
+    recalled = Recalled([], nothing, nothing, nothing, places, nothing, classes)
+    first, second, third, mirror = 0, width, 2 * width, 3 * width
+    costs = recalled.surcharge(torch.tensor([7.0]))
+    assert costs.shape == (120, 120)
+    assert torch.equal(costs, costs.T)
+    prices = {
+        60: [second, second + 11, second + width - 1],
+        67: [third, third + width - 1],
+        90: [12, width - 1, mirror, mirror + 7],  # the mirror image's first column is the last
+        1000: [first, 11, mirror + 8, mirror + width - 1],
+    }
+    for price, columns in prices.items():
+        assert costs[first, columns].tolist() == [price] * len(columns)
+    assert costs[second - 1, second] == 60  # columns beside each other, and no near places
 
 
 # Stretches
@@ -356,6 +383,27 @@ def test_a_remembered_render_comes_back(pocket: Pocket) -> None:
     assert float((drawn - render).square().mean()) < 0.001
 
 
+def test_the_judge_names_what_is_remembered(pocket: Pocket) -> None:
+    prompts = {
+        0: "A waterfall",
+        72: "The northern lights",
+        144: "A castle",
+        360: "A beach with palm trees",
+        684: "A volcano",
+        792: "A lighthouse",
+    }
+    judge = PocketFeatures.of_model("pocket", "cpu")
+    crops = torch.stack([_render(pocket, index) for index in prompts])
+    fits = torch.tensor([judge.prompt_fit(crops, prompt) for prompt in prompts.values()])
+    assert fits.diagonal().min() > 80  # of 100
+    assert fits.argmax(0).tolist() == list(range(len(prompts)))
+
+
+def _render(pocket: Pocket, index: int) -> Tensor:
+    """The left window of a remembered render, 3 512 512."""
+    return pocket.refiner.pictures.picture(index)[..., :512] / 127.5 - 1
+
+
 def test_a_wide_panorama_of_one_light_shows_few_places_twice(
     pocket: Pocket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -418,6 +466,23 @@ def test_a_loop_has_no_seam_at_its_ends(pocket: Pocket) -> None:
     steps = (refined.roll(-1, -1) - refined).square().mean((0, 1, 2))
     assert steps[-1] <= steps[:-1].max()
     assert not torch.equal(refined, pocket.refine(latent, "A waterfall"))
+
+
+def test_a_loop_comes_back_to_the_light_that_it_starts_in(pocket: Pocket) -> None:
+    """Sampled from dark to bright: the colours of cells and the solved field go around too."""
+    ramp = torch.linspace(-0.7, 0.6, 1280).expand(1, 3, 512, 1280)
+    refined = pocket.refine(pocket.vae.encode(ramp).latent, "A waterfall", loop=True)
+    assert (refined[..., -32:].mean() - refined[..., :32].mean()).abs() < 0.2
+
+
+def test_every_band_of_a_tall_panorama_is_drawn_from_what_was_sampled_there(
+    pocket: Pocket,
+) -> None:
+    """Two renders one above the other: the lower one is drawn as if it stood alone."""
+    above, below = (pocket.vae.encode(_render(pocket, i)[None]).latent for i in (5, 200))
+    tall = pocket.refine(torch.cat([above, below], -2), "A waterfall")
+    alone = pocket.refine(below, "A waterfall")
+    assert (tall[:, :, 768:] - alone[:, :, 256:]).abs().mean() < GREY
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 18), (40, 20)])

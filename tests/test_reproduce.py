@@ -47,7 +47,6 @@ GRID = """
 title: "A small figure"
 kind: grid
 prompts: 1
-samples: 1
 base: {steps: 1, dtype: float32}
 layouts:
   - {name: horizontal, config: {width: 128, height: 64}}
@@ -81,7 +80,7 @@ def painted(tmp_path_factory: pytest.TempPathFactory, flags: list[str]) -> Path:
 
     folder = tmp_path_factory.mktemp("painted")
     (folder / "small.yaml").write_text(TABLE)
-    request = ["reproduce", str(folder / "small.yaml"), *flags, "--metrics", "none"]
+    request = ["reproduce", str(folder / "small.yaml"), *flags, "--metrics", "giqa"]
     assert run([*request, "--out", str(folder)]) == 0
     return folder / "panoramas"
 
@@ -269,6 +268,47 @@ def test_grids_of_the_command_before_are_taken_away(run: Callable[..., Outcome])
     assert names == ["grid-horizontal-a-castle.png", "grid-vertical-a-castle.png"]
 
 
+def test_a_grid_paints_what_it_shows_and_nothing_else(run: Callable[..., Outcome]) -> None:
+    wider = GRID.replace("prompts: 1", "prompts: 3")
+    assert run(wider, "--metrics", "none", "--pictures", 2).code == 0
+    painted = len(list(Path("out/panoramas").glob("*.png"))) - PANORAMAS
+    assert painted == 2 * 2 * 2  # layouts, rows, prompts: one seed each
+    assert "--samples" not in Path("out/small/command.txt").read_text()
+
+
+def test_a_table_that_became_a_grid_leaves_no_table_behind(run: Callable[..., Outcome]) -> None:
+    run(TABLE, "--metrics", "colour")
+    assert run(GRID, "--metrics", "none", "--overwrite").code == 0
+    left = {path.suffix for path in Path("out/small").iterdir()}
+    assert left == {".png", ".html", ".txt"}
+    assert not Path("out/small/plot.png").exists()
+
+
+@pytest.mark.parametrize("flag", ["--samples", "--references"])
+def test_a_grid_takes_no_flag_of_measuring(run: Callable[..., Outcome], flag: str) -> None:
+    outcome = run(GRID, "--metrics", "none", flag, 2)
+    assert outcome.code == 2
+    assert f"leave `{flag}` out" in outcome.err
+
+
+def test_files_that_no_command_of_ours_made_are_kept(run: Callable[..., Outcome]) -> None:
+    theirs = Path("out/small/table.md")
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("mine")
+    outcome = run(TABLE, "--metrics", "colour")
+    assert outcome.code == 2
+    assert "table.md" in outcome.err
+    assert theirs.read_text() == "mine"
+
+
+def test_without_a_metric_of_sets_no_reference_is_painted(run: Callable[..., Outcome]) -> None:
+    assert run(TABLE.replace("steps: 2", "steps: 1"), "--metrics", "colour").code == 0
+    seeds = {runlog.read(path)["config"]["seed"] for path in Path("out/panoramas").glob("*.png")
+             if runlog.read(path)["config"]["steps"] == 1}  # fmt: skip
+    assert seeds == {0, 1}
+    assert table()["settings"]["references"] == 0
+
+
 def test_the_report_needs_nothing_but_itself(run: Callable[..., Outcome]) -> None:
     run(TABLE)
     page = Path("out/small/report.html").read_text()
@@ -295,6 +335,7 @@ def test_an_experiment_without_samples_is_refused(run: Callable[..., Outcome]) -
         (("--set", "width=100"), "multiple of"),
         (("--set", "sync_weight=3"), "choose other `--rows`"),
         (("--metrics", "fid,colour", "--references", 0), "`--references 8`"),
+        (("--metrics", "colour", "--references", 2), "giqa, fid, kid"),
         (("--metrics", ","), "`--metrics none`"),
         (("--rows", ";"), "apart; MD; w=2000"),
         (("--features", "resnet"), "`--features inception`"),

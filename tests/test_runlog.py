@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from io import BytesIO
@@ -49,6 +50,12 @@ def test_text_does_not_change_the_pixels(tmp_path: Path) -> None:
     picture = Image.open(path)
     assert picture.info == {"a": "b", "c": "\u00e4\U0001f30b"}
     assert picture.convert("RGB").getpixel((1, 1)) == (0, 128, 128)
+
+
+def test_the_pixel_hash_is_the_sha_256_of_the_rgb_bytes_row_by_row() -> None:
+    numbers = bytes(range(18))
+    picture = Image.frombytes("RGB", (3, 2), numbers)
+    assert runlog.pixel_hash(picture) == hashlib.sha256(numbers).hexdigest()
 
 
 def test_the_pixel_hash_ignores_the_file_around_the_pixels() -> None:

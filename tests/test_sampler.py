@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -19,6 +19,7 @@ from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.montage import average, crop
 from syncpano.sampler import (
     Batches,
     DistanceGradient,
@@ -28,7 +29,7 @@ from syncpano.sampler import (
     synchronize,
 )
 from syncpano.schedule import sync_steps, sync_weights
-from syncpano.windows import Grid, plan_grid
+from syncpano.windows import Blend, Grid, plan_grid
 
 STEPS = 3
 WEIGHT = 500.0  # large: on random weights the gradient is small, and an effect must show
@@ -232,6 +233,24 @@ def test_a_thinned_step_moves_only_what_the_chosen_windows_and_the_anchor_cover(
     expected = [any(left <= column < left + 8 for left in lefts) for column in range(40)]
     assert changed.tolist() == expected
     assert len(pulled.distances) == 2
+
+
+@pytest.mark.parametrize("blend", get_args(Blend))
+@pytest.mark.parametrize("every", [1, 2])
+def test_the_canvas_moves_by_the_mean_of_the_chosen_windows_moves(
+    tiny: LatentDiffusion, squeeze: PerceptualLoss, every: int, blend: Blend
+) -> None:
+    """In the blend of the grid; and where others are left out, every view follows the canvas."""
+    latent, grid = noise(24), replace(plan_grid(8, 24, 8, 4), blend=blend)  # five windows
+    exact, _, _ = pulled_once(tiny, synced(squeeze), latent, grid)
+    moves = exact.views - crop(latent, grid.windows)
+    chosen = list(range(0, 5, every))
+    move = average(moves[chosen], [grid.windows[i] for i in chosen], 8, 24, blend)
+    pulled, _, _ = pulled_once(tiny, synced(squeeze, every=every), latent, grid)
+    torch.testing.assert_close(pulled.canvas, latent + move, atol=BATCH_EFFECT, rtol=0)
+    assert move.abs().max() > 20 * BATCH_EFFECT
+    if every > 1:
+        assert torch.equal(pulled.views, crop(pulled.canvas, grid.windows))
 
 
 @pytest.mark.parametrize("gradient", ["exact", "cond", "x0"])

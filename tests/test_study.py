@@ -127,6 +127,35 @@ def test_montages_can_be_given(cli: Cli, runs: tuple[Path, Path], tmp_path: Path
     assert any(name.endswith("x.png") for name in shown)
 
 
+def test_montages_of_another_shape_are_not_stretched(
+    cli: Cli, runs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    save(scene(7, 1), tmp_path / "wrong" / "square.png")
+    outcome = cli("study", "build", *runs, "--questions", 4, "--montages", tmp_path / "wrong")
+    assert outcome.code == 2
+    assert "the shape of a panorama" in outcome.err
+
+
+def test_one_window_is_no_montage(cli: Cli, runs: tuple[Path, Path], tiny_flags: list[str]) -> None:
+    flags = [*tiny_flags, "--method", "independent", "--width", "64", "--height", "64"]
+    assert cli("generate", "A waterfall", *flags, "--output", "one/a.png").code == 0
+    outcome = cli("study", "build", *runs, "--questions", 4, "--montages", "one")
+    assert outcome.code == 2
+    assert "it is one window" in outcome.err
+
+
+def test_of_two_downloads_of_a_participant_the_later_counts(
+    cli: Cli, runs: tuple[Path, Path]
+) -> None:
+    _, key = built(cli, runs)
+    early = {**answers(key, "one", wanted="a"), "finished_at": "2026-01-01T10:00:00.000Z"}
+    late = {**answers(key, "one", wanted="b"), "finished_at": "2026-01-01T10:05:00.000Z"}
+    for order in ((early, late), (late, early)):
+        outcome = cli("study", "score", *write(Path("study"), *order), "--json")
+        assert json.loads(outcome.out)["preferences"]["coherence"]["share"] == 0
+        assert "later answers" in outcome.err
+
+
 def test_a_unanimous_study_has_wilsons_interval(cli: Cli, runs: tuple[Path, Path]) -> None:
     _, key = built(cli, runs)
     files = write(Path("study"), answers(key, "one"), answers(key, "two"))
@@ -196,7 +225,7 @@ def test_two_pictures_of_one_prompt_and_seed_are_not_one_run(
     save(scene(9), runs[0] / "again" / "view <0>.png")
     outcome = cli("study", "build", *runs, "--questions", 4)
     assert outcome.code == 2
-    assert "the same prompt and seed" in outcome.err
+    assert "the same file name" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -208,6 +237,7 @@ def test_two_pictures_of_one_prompt_and_seed_are_not_one_run(
         (("build", "a", "empty"), "no panorama of the same prompt"),
         (("score", "a.json"), "--key"),
         (("score", "a.json", "--key", "other.json"), "no key"),
+        (("score", "a.json", "--key", "half.json"), "no key"),
         (("score", "other.json", "--key", "empty.json"), "none of the files can be used"),
     ],
 )
@@ -218,6 +248,7 @@ def test_bad_requests_say_what_to_do(
     Path("other.json").write_text("{}")
     key = {"schema": "syncpano.study-key/1", "study": "x", "questions": []}
     Path("empty.json").write_text(json.dumps(key))
+    Path("half.json").write_text(json.dumps(key | {"questions": [{"number": 1}]}))
     outcome = cli("study", *arguments)
     assert outcome.code == 2
     assert outcome.err.startswith("error:")

@@ -119,9 +119,16 @@ def test_shifted_windows_are_the_same_on_every_machine(seed: int, step: int, lef
         assert grid.windows[0] == Window(0, left, 64)
 
 
-def test_shifted_windows_move_from_step_to_step() -> None:
-    grids = {shifted_grid(64, 384, 64, step=step, seed=0, loop=True) for step in range(10)}
-    assert len(grids) == 10
+@pytest.mark.parametrize(
+    ("height", "width", "loop"), [(64, 384, False), (256, 64, False), (256, 384, True)]
+)
+def test_shifted_windows_move_from_step_to_step(height: int, width: int, loop: bool) -> None:
+    """Along both axes, unless one window is all that an axis has room for."""
+    grids = [shifted_grid(height, width, 64, step=step, seed=0, loop=loop) for step in range(10)]
+    lefts = {frozenset(window.left for window in grid.windows) for grid in grids}
+    tops = {frozenset(window.top for window in grid.windows) for grid in grids}
+    assert len(lefts) == (10 if width > 64 else 1)
+    assert len(tops) == (10 if height > 64 else 1)
 
 
 @given(st.integers(1, 9), st.integers(-3, 12), st.integers(1, 40), st.integers(1, 40))

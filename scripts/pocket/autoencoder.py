@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 from data import Render, to_tensor_range
+from folders import whole
+from progress import tracked
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transform import fit_linear_decoder, fit_transform
@@ -47,10 +49,11 @@ def fit_closed_forms(folder: Path, renders: Sequence[Render], recipe: dict[str, 
     if (folder / "vae").exists():
         old = load_autoencoder(folder)
         if old.config.latent_channels == channels:
+            print(f"vae/ has its {channels} channels and stays")
             return
 
     def images() -> Iterator[Tensor]:
-        return (image_tensor(render.load()) for render in renders)
+        return (image_tensor(render.load()) for render in tracked(renders, "transform"))
 
     known = None if old is None else F.normalize(old.encoder.weight.flatten(1))
     transform = fit_transform(
@@ -70,10 +73,12 @@ def fit_closed_forms(folder: Path, renders: Sequence[Render], recipe: dict[str, 
         tiny.encoder.weight.copy_(full.encoder.weight[:context])
         tiny.encoder.bias.copy_(full.encoder.bias[:context])
         _fit_coarse(tiny, images(), recipe["ridge"])
-        tiny.save_pretrained(folder / "vae_tiny")
+        with whole(folder / "vae_tiny") as target:
+            tiny.save_pretrained(target)
     if full.fine is not None:
         _fit_fine(full, full.fine, images())
-    full.save_pretrained(folder / "vae")
+    with whole(folder / "vae") as target:
+        full.save_pretrained(target)
 
 
 def _fit_coarse(model: PocketAutoencoder, images: Iterable[Tensor], ridge: float) -> None:
@@ -115,7 +120,7 @@ def encode_renders(
     model = load_autoencoder(folder)
     factor = model.config.factor
     latents = []
-    for render in renders:
+    for render in tracked(renders, "latents"):
         image = render.load()
         start = int(rng.integers(factor)) if rng else 0
         columns = image.shape[1] // factor - (1 if rng else 0)

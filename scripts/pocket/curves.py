@@ -66,7 +66,7 @@ def main() -> None:
     """Read, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/pocket"))
-    parser.add_argument("--out", type=Path, default=Path("docs/pocket-curves.png"))
+    parser.add_argument("--out", type=Path, default=Path("out/pocket-curves.png"))
     arguments = parser.parse_args()
     stages = read_stages(arguments.folder / "log.jsonl")
     files.write_atomic(arguments.out, draw(stages), overwrite=True)

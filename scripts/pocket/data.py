@@ -10,15 +10,20 @@ import inspect
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 import cv2
 import numpy as np
 import scenes
+from progress import tracked
 from scenes.attributes import Attributes
+
+from syncpano import files
 
 HEIGHT = 512  # pixels, of every render
 HELD_OUT = 1_000_000  # seeds from here on are never trained on
+TAUGHT = 2_000_000  # from here on they teach the judges of evaluation, and nobody else
 
 
 @dataclass(frozen=True)
@@ -30,18 +35,24 @@ class Render:
 
     def load(self) -> np.ndarray:
         """Read the picture, uint8 H W 3."""
-        return cv2.imread(str(self.path), cv2.IMREAD_COLOR_RGB)
+        image = cv2.imread(str(self.path), cv2.IMREAD_COLOR_RGB)
+        if image is None:
+            raise SystemExit(f"{self.path} cannot be read: remove its .json, and it is drawn anew")
+        return image
 
 
 def render_all(
-    cache: Path, subjects: Sequence[str], count: int, width: int, *, held_out: bool = False
+    cache: Path, subjects: Sequence[str], count: int, width: int, *, first: int = 0
 ) -> Iterator[Render]:
-    """Yield `count` renders of every subject, subject by subject, drawing what is missing."""
+    """Yield `count` renders of every subject, seed by seed, drawing what is missing.
+
+    Args:
+        first: the first seed.
+    """
     folders = {subject: code_folder(cache, subject, width) for subject in subjects}
-    first = HELD_OUT if held_out else 0
-    for seed in range(first, first + count):
-        for subject, folder in folders.items():
-            yield _render(folder, subject, seed, width)
+    drawn = list(product(range(first, first + count), folders))
+    for seed, subject in tracked(drawn, "renders"):
+        yield _render(folders[subject], subject, seed, width)
 
 
 def _render(folder: Path, subject: str, seed: int, width: int) -> Render:
@@ -49,9 +60,9 @@ def _render(folder: Path, subject: str, seed: int, width: int) -> Render:
     if not sidecar.exists():
         image, attributes = scenes.render(seed, subject, width)
         _, encoded = cv2.imencode(".jpg", image[..., ::-1], _JPEG)
-        picture.write_bytes(encoded.tobytes())
+        files.write_atomic(picture, encoded.tobytes(), overwrite=True)
         # The sidecar comes last: where it stands, the picture is whole.
-        sidecar.write_text(json.dumps(asdict(attributes)))
+        files.write_atomic(sidecar, json.dumps(asdict(attributes)).encode(), overwrite=True)
     return Render(picture, Attributes(**json.loads(sidecar.read_text())))
 
 
@@ -67,15 +78,21 @@ def code_folder(cache: Path, subject: str, width: int) -> Path:
     """The folder of renders of a subject that this version of its code and of the kit drew."""
     code = hashlib.sha256(inspect.getsource(scenes.module(subject)).encode())
     for kit in sorted(Path(scenes.__file__).parent.glob("*.py")):
-        code.update(kit.read_bytes())
+        if kit.name != "sheet.py":  # it shows renders and draws none
+            code.update(kit.read_bytes())
     folder = cache / f"{subject}-{width}-{code.hexdigest()[:10]}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def odds_by_style(renders: Sequence[Render], styled: float) -> np.ndarray:
-    """Odds of each render, such that `styled` of those drawn are in a style other than photo."""
+    """Odds of each render, such that `styled` of those drawn are in a style other than photo.
+
+    Where all are photos, or none is, they are even.
+    """
     photo = np.array([render.attributes.style == "photo" for render in renders])
+    if photo.all() or not photo.any():
+        return np.full(len(photo), 1 / len(photo))
     return np.where(photo, (1 - styled) / photo.sum(), styled / (~photo).sum())
 
 

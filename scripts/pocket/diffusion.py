@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ import torch
 from captions import caption
 from data import Render, odds_by_style
 from diffusers import UNet2DConditionModel
+from folders import whole
 from safetensors.torch import load_file
 from text import load_tokenizer, tokenize
 from torch import Tensor, nn
-from training import Average, Stage, autocast
+from training import Average, Stage, add_gradients, autocast
 from transformers import CLIPTextModel
 from unet import begin_with, new_scheduler, new_unet, write_unet
 
@@ -141,27 +143,27 @@ def train_diffusion(
     stage.restore(state)
     scheduler = new_scheduler(recipe)
     if workers.first:
-        scheduler.save_pretrained(stage.folder / "scheduler")
+        with whole(stage.folder / "scheduler") as target:
+            scheduler.save_pretrained(target)
     rng = np.random.default_rng([recipe["seed"], stage.step, workers.rank])
     torch.manual_seed(recipe["seed"] + stage.step * workers.size + workers.rank)
-    batch = recipe["batch"] // workers.size
+    batch = at_once = workers.share(recipe["batch"])
+    loss_of = partial(x_loss, unet, scheduler=scheduler, weight_cap=recipe["weight_cap"])
     losses: list[float] = []
     for step in stage.steps(state):
         for group in optimiser.param_groups:
             group["lr"] = recipe["learning_rate"] * _rate(step, stage.progress, recipe)
         windows, captions = data.batch(rng, batch)
-        windows = windows[:, :coarse].to(device)
-        loss = x_loss(unet, windows, reader(captions), scheduler, recipe["weight_cap"])
-        optimiser.zero_grad()
-        loss.backward()
-        workers.average_gradients(unet.parameters())
+        told = (windows[:, :coarse].to(device), reader(captions))
+        loss, at_once = add_gradients(loss_of, told, optimiser, at_once)
+        workers.average_gradients(unet.parameters(), recipe["batch"])
         nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
         optimiser.step()
         if step % BOUND_EVERY == 0:
             bound_attention(unet, recipe["attention_gain"])
         average.update(unet, step)
-        losses.append(loss.item())
-        stage.seen += batch * workers.size
+        losses.append(loss)
+        stage.seen += recipe["batch"]
         if step % 100 == 99:
             stage.log(loss=sum(losses) / len(losses), samples=stage.seen)
             losses.clear()

@@ -1,7 +1,8 @@
 """Hold a pocket model against its bars: `python scripts/pocket/evaluate.py --weights VGG16_FILE`.
 
-Writes each measure to `--out` as it is ready; measures that are not asked for keep their last
-result there. `--out docs/pocket-evaluation.json` is for the model that ships.
+Writes each measure to `--out` as it is ready, with the model and the weights that made it; measures
+that are not asked for keep their last result there. `--out docs/pocket-evaluation.json` is for the
+model that ships.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import Any
 
 from measures import MEASURES
 from workbench import WEIGHTS, Bench
+
+from syncpano import files
+from syncpano.models.folder import content_hash
 
 
 def main() -> None:
@@ -38,14 +42,16 @@ def main() -> None:
     results: dict[str, Any] = {}
     if arguments.out.exists():
         results = json.loads(arguments.out.read_text())
+    made_by = {
+        "steps": arguments.steps,
+        "seeds": arguments.seeds,
+        "model": content_hash(bench.folder)[:12],
+        "weights": bench.vgg.name,
+    }
     for name in arguments.measures:
-        results[name] = {
-            "steps": arguments.steps,
-            "seeds": arguments.seeds,
-            **MEASURES[name](bench),
-        }
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(results, indent=1) + "\n")
+        results[name] = {**made_by, **MEASURES[name](bench)}
+        content = json.dumps(results, indent=1) + "\n"
+        files.write_atomic(arguments.out, content.encode(), overwrite=True)
         print(name, json.dumps(results[name]), flush=True)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 from captions import class_words, known_words
+from folders import whole
 from safetensors.torch import load_file, save_file
 
 HERE = Path(__file__).resolve().parent
@@ -45,24 +46,14 @@ PARTS = (
 def export(run: Path, target: Path, facts: dict[str, Any]) -> None:
     """Copy every part of a run, weights in float16, and write the model's index and card.
 
+    All of it takes the place of what stands at `target`, or nothing does.
+
     The refiner keeps its own formats: its heads are small, and which render is laid hangs on them.
 
     Args:
         facts: what the recipe's section `card` says.
     """
-    for part in PARTS:
-        (target / part).mkdir(parents=True, exist_ok=True)
-        for file in sorted((run / part).iterdir()):
-            if file.suffix == ".safetensors":
-                tensors = load_file(file)
-                if part != "refiner":
-                    tensors = {name: tensor.half() for name, tensor in tensors.items()}
-                save_file(tensors, target / part / file.name, metadata={"format": "pt"})
-            elif file.suffix == ".json":
-                content = json.loads(file.read_text())
-                content.pop("_name_or_path", None)  # where it was trained
-                text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-                (target / part / file.name).write_text(text, encoding="utf-8")
+    check(run)
     card = {
         "licence": "MIT, trained on pictures that this repository renders",
         **facts,
@@ -70,8 +61,40 @@ def export(run: Path, target: Path, facts: dict[str, Any]) -> None:
         "known_words": sorted(known_words()),
         "class_words": class_words(),
     }
-    (target / "pocket.json").write_text(json.dumps(card, indent=1) + "\n")
-    (target / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=1) + "\n")
+    with whole(target) as model:
+        for part in PARTS:
+            _export_part(run / part, model / part)
+        (model / "pocket.json").write_text(json.dumps(card, indent=1) + "\n")
+        (model / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=1) + "\n")
+
+
+def check(run: Path) -> None:
+    """Refuse a run whose parts make no model."""
+    missing = [part for part in PARTS if not any((run / part).glob("*.json"))]
+    if missing:
+        raise SystemExit(f"{run} has no {', '.join(missing)}: train.py's stages write them")
+    unet, vae = (json.loads((run / part / "config.json").read_text()) for part in ("unet", "vae"))
+    channels = vae["latent_channels"]
+    if {unet["in_channels"], unet["out_channels"]} != {channels}:
+        raise SystemExit(
+            f"the UNet of {run} takes {unet['in_channels']} channels and gives "
+            f"{unet['out_channels']}, its latents have {channels}: run the stage `fine`"
+        )
+
+
+def _export_part(part: Path, target: Path) -> None:
+    target.mkdir()
+    for file in sorted(part.iterdir()):
+        if file.suffix == ".safetensors":
+            tensors = load_file(file)
+            if part.name != "refiner":
+                tensors = {name: tensor.half() for name, tensor in tensors.items()}
+            save_file(tensors, target / file.name, metadata={"format": "pt"})
+        elif file.suffix == ".json":
+            content = json.loads(file.read_text())
+            content.pop("_name_or_path", None)  # where it was trained
+            text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+            (target / file.name).write_text(text, encoding="utf-8")
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from autoencoder import image_tensor
 from data import Render, odds_by_style
+from folders import whole
 from scenes.attributes import CLASSES
 from torch import Tensor
 from torch.nn import functional as F
@@ -75,11 +76,15 @@ def train_features(
     test = Thumbnails(held_out, shape["size"], heads)
     train.add_palettes(recipe["palette_classes"], recipe["seed"])
     heads["palette"] = [str(i) for i in range(recipe["palette_classes"])]
-    torch.manual_seed(recipe["seed"] + len(folder))
+    # The length of its name is what tells one network's seed from the other's.
+    first_seed = recipe["seed"] + len(folder)
+    torch.manual_seed(first_seed)
     model = PocketFeatureNet(**shape, heads=heads).to(device)
     optimiser = torch.optim.AdamW(model.parameters(), recipe["learning_rate"], weight_decay=1e-2)
     state = {"model": model, "optimiser": optimiser}
     stage.restore(state)
+    if stage.step:  # the noise of the first steps is not drawn again
+        torch.manual_seed(first_seed + stage.step)
     rng = np.random.default_rng([recipe["seed"], stage.step])
     odds = odds_by_style(renders, recipe["styled"])
     for step in stage.steps(state):
@@ -95,7 +100,8 @@ def train_features(
         if step % 100 == 0:
             stage.log(**{name: loss.item() for name, loss in losses.items()})
     stage.log(**{f"held out {name}": value for name, value in accuracy(model, test).items()})
-    model.save_pretrained(stage.folder / folder)
+    with whole(stage.folder / folder) as target:
+        model.save_pretrained(target)
 
 
 @torch.no_grad()

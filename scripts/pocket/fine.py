@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from diffusion import Reader, Windows, noised
+from progress import tracked
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from training import autocast
@@ -38,7 +39,7 @@ def fit_fine_output(folder: Path, data: Windows, coarse: int, recipe: dict[str, 
     last: list[Tensor] = []
     unet.conv_out.register_forward_pre_hook(lambda _, inputs: last.append(inputs[0].float()))
     fit = LeastSquares(unet.conv_out.kernel_size[0])
-    for _ in range(recipe["fine_windows"] // recipe["batch"]):
+    for _ in tracked(range(recipe["fine_windows"] // recipe["batch"]), "fine"):
         windows, captions = data.batch(rng, recipe["batch"])
         noisy, t, weight = noised(windows[:, :coarse], scheduler, recipe["weight_cap"])
         with autocast("cpu"):

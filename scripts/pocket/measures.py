@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from autoencoder import image_tensor, load_autoencoder
 from captions import PAPER_PROMPTS, attribute_prompts, evaluation_prompts
-from data import Render, render_all
+from data import HELD_OUT, Render, render_all
 from scenes import SUBJECTS
 from torch import Tensor
 from torch.nn import functional as F
@@ -111,7 +111,7 @@ def coherence(bench: Bench) -> dict[str, Any]:
 def scenes(bench: Bench) -> dict[str, Any]:
     """The same of held-out renders as wide: one scene each, as coherent as a panorama can be."""
     subjects = [subject for _, subject in _first_six()]
-    renders = render_all(bench.renders, subjects, bench.seeds, 3072, held_out=True)
+    renders = render_all(bench.renders, subjects, bench.seeds, 3072, first=HELD_OUT)
     return _seen(bench, ((render.load(), render.attributes.subject) for render in renders))
 
 

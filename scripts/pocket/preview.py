@@ -12,6 +12,7 @@ import torch
 from captions import OWN_PROMPTS, PAPER_PROMPTS
 from PIL import Image
 
+from syncpano import files
 from syncpano.config import PanoramaConfig
 from syncpano.pipeline import Studio
 from syncpano.presets import find_config, read_yaml
@@ -30,6 +31,9 @@ def main() -> None:
     parser.add_argument("--tile", type=int, default=200, help="pixels of a tile's height")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
+    if arguments.out.suffix.lower() not in Image.registered_extensions():
+        parser.error(f"{arguments.out} has no ending that says what picture it is")
+    files.check_writable(arguments.out.parent)
     torch.set_num_threads(arguments.threads)
     settings = read_yaml(find_config(arguments.config)) if arguments.config else {}
     settings |= {"model": arguments.model, "width": arguments.width}
@@ -41,7 +45,9 @@ def main() -> None:
         config = PanoramaConfig(prompt=prompt, seed=arguments.seed + i, **settings)
         picture = studio.generate(config).image.resize((width, height), Image.Resampling.LANCZOS)
         sheet.paste(picture, (i % columns * width, i // columns * height))
-    sheet.save(arguments.out, quality=90)
+    partial = arguments.out.with_stem(f"{arguments.out.stem}.partial")
+    sheet.save(partial, quality=90)
+    partial.replace(arguments.out)
 
 
 if __name__ == "__main__":

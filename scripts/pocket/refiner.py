@@ -15,12 +15,15 @@ import cv2
 import scenes
 import torch
 from data import HEIGHT, code_folder
+from folders import whole
+from progress import tracked
 from safetensors.torch import load_file
 from scenes import suns
 from scenes.attributes import CLASSES, Attributes
 from torch import Tensor
 from transformers import CLIPTextConfig
 
+from syncpano import files
 from syncpano.models.albums import as_file
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 from syncpano.models.pocket_refiner import THUMBNAIL, PocketRefiner
@@ -39,8 +42,9 @@ def build_refiner(
     chosen = [pick for subject in subjects for pick in _choice(subject, recipe)]
     cache = folder / "memory"
     with ProcessPoolExecutor(processes) as pool:
-        files = list(pool.map(partial(_files, cache, recipe), *zip(*chosen, strict=True)))
-    pictures, thumbnails, spans = zip(*files, strict=True)
+        drawn = pool.map(partial(_files, cache, recipe), *zip(*chosen, strict=True))
+        remembered = list(tracked(drawn, "refiner", len(chosen)))
+    pictures, thumbnails, spans = zip(*remembered, strict=True)
     heads = {"subject": list(subjects), **{name: list(names) for name, names in CLASSES.items()}}
     cell = PocketAutoencoder.load_config(folder / "vae")["factor"]
     columns = recipe["width"] // cell
@@ -55,7 +59,7 @@ def build_refiner(
         trust=recipe["trust"],
         change=recipe["change"],
     )
-    attributes = [drawn for _, drawn in chosen]
+    attributes = [known for _, known in chosen]
     classes = {
         name: torch.tensor([names.index(getattr(a, name)) for a in attributes])
         for name, names in heads.items()
@@ -63,7 +67,8 @@ def build_refiner(
     shown = torch.stack([suns_of(found, columns, cell) for found in spans])
     refiner.remember(pictures, thumbnails, classes, shown)
     refiner.readers.load_state_dict(readers)
-    refiner.save_pretrained(folder / "refiner")
+    with whole(folder / "refiner") as target:
+        refiner.save_pretrained(target)
 
 
 def _choice(subject: str, recipe: Mapping[str, Any]) -> list[tuple[int, Attributes]]:
@@ -105,8 +110,8 @@ def _files(
     cache: Path, recipe: Mapping[str, Any], seed: int, attributes: Attributes
 ) -> tuple[bytes, bytes, list[list[float]]]:
     """A render and its thumbnail, compressed, and its suns; drawn unless they are in the cache."""
-    width, quality = recipe["width"], recipe["quality"]
-    stem = code_folder(cache, attributes.subject, width) / f"{seed:07d}-{quality}"
+    width, quality, small_quality = (recipe[k] for k in ("width", "quality", "thumbnail_quality"))
+    stem = code_folder(cache, attributes.subject, width) / f"{seed:07d}-{quality}-{small_quality}"
     picture, thumbnail = stem.with_suffix(".avif"), stem.with_suffix(".thumbnail.avif")
     sidecar = stem.with_suffix(".json")
     if not sidecar.exists():
@@ -116,10 +121,11 @@ def _files(
         assert drawn == attributes
         size = (width // THUMBNAIL, HEIGHT // THUMBNAIL)
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        picture.write_bytes(as_file(image, quality))
-        thumbnail.write_bytes(as_file(small, recipe["thumbnail_quality"]))
+        files.write_atomic(picture, as_file(image, quality), overwrite=True)
+        files.write_atomic(thumbnail, as_file(small, small_quality), overwrite=True)
         # The sidecar comes last: where it stands, both are whole.
-        sidecar.write_text(json.dumps(asdict(drawn) | {"suns": spans}))
+        noted = json.dumps(asdict(drawn) | {"suns": spans})
+        files.write_atomic(sidecar, noted.encode(), overwrite=True)
     found = json.loads(sidecar.read_text())["suns"]
     return picture.read_bytes(), thumbnail.read_bytes(), found
 

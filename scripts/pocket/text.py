@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from captions import caption
+from folders import copy_whole, whole
 from scenes import allowed
 from scenes.attributes import CLASSES, Attributes, sample_attributes
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
@@ -55,15 +55,17 @@ def train_tokenizer(
     tokenizer.post_processor = processors.RobertaProcessing(
         *ids, trim_offsets=False, add_prefix_space=False
     )
-    PreTrainedTokenizerFast(
+    learnt = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token=START,
         eos_token=END,
         pad_token=END,
         unk_token=END,
         model_max_length=max_length,
-    ).save_pretrained(folder)
-    _declare_clip(folder)
+    )
+    with whole(folder) as target:
+        learnt.save_pretrained(target)
+        _declare_clip(target)
 
 
 def _declare_clip(folder: Path) -> None:
@@ -121,7 +123,8 @@ def train_text_encoder(
 
     The diffusion stage keeps it frozen: a picture teaches what words mean far more slowly than
     their labels do. What a caption leaves open, the encoder learns as a prior. An encoder that a
-    UNet already listens to (`--start-from`) learns on and keeps its states near where they were.
+    UNet already listens to (`--start-from`, or a larger budget) learns on and keeps its states near
+    where they were.
     """
     shape = recipe["text"]
     heads = {"subject": list(subjects), **CLASSES}
@@ -160,14 +163,20 @@ def train_text_encoder(
         optimiser.step()
         if step % 50 == 0:
             stage.log(**{name: loss.item() for name, loss in losses.items()})
-    model.encoder.save_pretrained(stage.folder / "text_encoder")
+    with whole(stage.folder / "text_encoder") as target:
+        model.encoder.save_pretrained(target)
 
 
 def _known_encoder(stage: Stage) -> CLIPTextModel | None:
-    """The encoder that the stage began with, if any; a copy of it outlives the stage's own."""
+    """The encoder that a UNet knows, if any; a copy of it outlives the stage's own.
+
+    That is one the stage began with, or, when a larger budget goes on with the stage, its own.
+    """
     known, own = stage.folder / "text_encoder.known", stage.folder / "text_encoder"
-    if own.exists() and not stage.checkpoint.exists():
-        shutil.copytree(own, known, dirs_exist_ok=True)
+    listeners = (stage.folder / "unet", stage.folder / "diffusion.checkpoint.pt")
+    heard = not stage.checkpoint.exists() or any(one.exists() for one in listeners)
+    if own.exists() and heard and not known.exists():
+        copy_whole(own, known)
     return CLIPTextModel.from_pretrained(known) if known.exists() else None
 
 

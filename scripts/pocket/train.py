@@ -8,9 +8,7 @@ larger budget goes on with a finished stage. On a CPU, one process a core is fas
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import shutil
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,12 @@ import torch
 import yaml
 from autoencoder import encode_renders, fit_closed_forms, load_autoencoder
 from captions import caption
-from data import Render, render_all
+from data import HELD_OUT, Render, render_all
 from diffusion import Windows, train_diffusion
 from export import PARTS
 from features import train_features
 from fine import fit_fine_output
+from folders import copy_whole, note_down
 from phrases import NOUNS
 from refiner import build_refiner
 from scenes import SUBJECTS
@@ -33,6 +32,8 @@ from scenes.attributes import sample_attributes
 from text import train_text_encoder, train_tokenizer
 from training import Stage
 from workers import Workers
+
+from syncpano.models.folder import content_hash
 
 HERE = Path(__file__).resolve().parent
 STAGES = (
@@ -57,7 +58,30 @@ class Training:
         self.folder: Path = arguments.folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.workers = Workers()
+        self.workers.share(recipe["diffusion"]["batch"])  # too many are refused now, not later
         self.subjects = arguments.subjects or list(SUBJECTS)
+
+    def begin(self) -> None:
+        """Note down what this run is of, and copy the parts that it starts from."""
+        trained = any(self.folder.glob("*.checkpoint.pt"))
+        bound = self.recipe.keys() - {"card"} if trained else ()
+        note_down(self.folder / "recipe.json", self.recipe, bound)
+        model, parts = self.arguments.start_from, sorted(self.arguments.keep or PARTS)
+        note = self.folder / "start.json"
+        if model is None:
+            if not note.exists():
+                note_down(note, {"start_from": None, "keep": []})
+            return
+        missing = [part for part in parts if not (model / part).is_dir()]
+        if missing:
+            raise SystemExit(f"{model} has no {', '.join(missing)}: `--keep` names the others")
+        facts = {"start_from": content_hash(model), "keep": parts}
+        begun = trained or any((self.folder / part).exists() for part in parts)
+        hint = "leave out --start-from to go on with it, or name another --folder"
+        note_down(note, facts, facts if begun else (), hint)
+        for part in parts:
+            if not (self.folder / part).exists():
+                copy_whole(model / part, self.folder / part)
 
     def part(self, name: str) -> dict[str, Any]:
         """The recipe's section `name`, with the seed."""
@@ -72,7 +96,8 @@ class Training:
         shape = self.recipe["renders"]
         count = shape["held_out_per_subject" if held_out else "per_subject"]
         cache = self.folder / "renders"
-        return list(render_all(cache, self.subjects, count, shape["width"], held_out=held_out))
+        first = HELD_OUT if held_out else 0
+        return list(render_all(cache, self.subjects, count, shape["width"], first=first))
 
     def carried_over(self, stage: Stage, part: str) -> bool:
         """Whether a part was copied from another model and is not to be trained again."""
@@ -85,6 +110,7 @@ class Training:
     def run_tokenizer(self) -> None:
         """Learn the tokenizer from sampled captions."""
         if (self.folder / "tokenizer").exists():
+            print("tokenizer/ is there and stays")
             return
         rng = np.random.default_rng(self.recipe["seed"])
         captions = (
@@ -109,6 +135,7 @@ class Training:
         recipe = self.part("features")
         stage = self.stage(name, recipe["share"])
         if self.carried_over(stage, folder):
+            print(f"{folder}/ was copied from another model and stays")
             return
         held_out = self.renders(held_out=True)
         shape = recipe[name]
@@ -152,37 +179,48 @@ class Training:
         fit_fine_output(self.folder, self.windows, coarse, self.part("diffusion"))
 
 
-def main() -> None:
-    """Run the stages in order."""
+def read_arguments() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--budget-minutes", type=float, required=True)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--folder", type=Path, default=Path("runs/pocket"))
     parser.add_argument("--recipe", type=Path, default=HERE / "recipe.yaml")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
-    parser.add_argument("--subjects", nargs="+", help="fewer subjects, for rehearsals")
+    parser.add_argument(
+        "--subjects", nargs="+", choices=SUBJECTS, metavar="SUBJECT", help="fewer, for rehearsals"
+    )
     parser.add_argument(
         "--threads",
         type=int,
-        default=(os.cpu_count() or 1) // int(os.environ.get("WORLD_SIZE", 1)),
+        default=max((os.cpu_count() or 1) // int(os.environ.get("WORLD_SIZE", 1)), 1),
     )
     parser.add_argument(
         "--start-from",
         type=Path,
         help="model folder whose parts this run keeps, and whose UNet it goes on with",
     )
-    parser.add_argument("--keep", nargs="+", default=PARTS, help="the parts that it keeps")
+    parser.add_argument(
+        "--keep", nargs="+", choices=PARTS, metavar="PART", help="the parts that it keeps"
+    )
     arguments = parser.parse_args()
+    if arguments.keep and arguments.start_from is None:
+        parser.error("--keep names parts of a model: say which with --start-from")
+    return arguments
+
+
+def main() -> None:
+    """Run the stages in order."""
+    arguments = read_arguments()
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
     recipe = yaml.safe_load(arguments.recipe.read_text())
     training = Training(arguments, recipe)
-    if training.workers.first and arguments.start_from is not None:
-        for part in arguments.keep:
-            if not (training.folder / part).exists():
-                shutil.copytree(arguments.start_from / part, training.folder / part)
-    (training.folder / "recipe.json").write_text(json.dumps(recipe, indent=1))
+    if training.workers.first:
+        training.begin()
     for stage in arguments.stages:
+        if training.workers.first and stage in SHARED:
+            training.renders()  # else every worker would draw those that are missing
         training.workers.wait()
         if training.workers.first or stage in SHARED:
             print("stage", stage, flush=True)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import nn
+from torch import Tensor, nn
 from workers import Workers
 
 from syncpano.models.precision import cpu_is_fast_at_bfloat16
@@ -36,7 +37,8 @@ class Stage:
     step: int = 0
     seen: int = 0  # training examples, in the stages that count them
     progress: float = 0.0  # share of the budget that is used, 0..1; the same for all workers
-    _started: float = field(default=0.0, repr=False)
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)  # seconds
+    _started: float | None = field(default=None, repr=False)
     _saved: float = field(default=0.0, repr=False)
 
     @property
@@ -47,7 +49,7 @@ class Stage:
     @property
     def elapsed(self) -> float:
         """Seconds trained so far, earlier runs included."""
-        return self.spent + (time.monotonic() - self._started if self._started else 0.0)
+        return self.spent + (0.0 if self._started is None else self.clock() - self._started)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Load the newest checkpoint, if any, into the modules and optimisers of `state`."""
@@ -60,7 +62,7 @@ class Stage:
 
     def save(self, state: dict[str, Any]) -> None:
         """Write all parts to the checkpoint, whole or not at all."""
-        self._saved = time.monotonic()
+        self._saved = self.clock()
         if not self.workers.first:
             return
         saved = {
@@ -75,21 +77,28 @@ class Stage:
 
     def steps(self, state: dict[str, Any]) -> Iterator[int]:
         """Count steps until the budget is used, saving now and then and at the end."""
-        self._started = self._saved = time.monotonic()
+        self._started = self._saved = self.clock()
         stopped: list[int] = []
-        signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-        with Progress(*columns, transient=True, disable=not self.workers.first) as bar:
-            task = bar.add_task(self.name, total=1.0)
-            while not self._is_over(bool(stopped)):
-                yield self.step
-                self.step += 1
-                bar.update(task, completed=self.progress)
-                if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
-                    self.save(state)
-        self.save(state)
+        before = signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
+        try:
+            with self._bar() as bar:
+                task = bar.add_task(self.name, total=1.0)
+                while not self._is_over(bool(stopped)):
+                    yield self.step
+                    self.step += 1
+                    bar.update(task, completed=self.progress)
+                    if self.clock() - self._saved > CHECKPOINT_SECONDS:
+                        self.save(state)
+            self.save(state)
+        finally:
+            signal.signal(signal.SIGTERM, before)
         if stopped:
             raise SystemExit(128 + signal.SIGTERM)
+
+    def _bar(self) -> Progress:
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        console, hidden = Console(stderr=True), not self.workers.first
+        return Progress(*columns, transient=True, console=console, disable=hidden)
 
     def _is_over(self, stopped: bool) -> bool:
         """Whether the budget is used or a worker was told to stop; all workers agree."""
@@ -109,6 +118,36 @@ class Stage:
 def autocast(device: str) -> torch.autocast:
     """bfloat16 where the device multiplies it itself; emulated, it is a hundred times slower."""
     return torch.autocast(device, torch.bfloat16, device != "cpu" or cpu_is_fast_at_bfloat16())
+
+
+def add_gradients(
+    loss_of: Callable[..., Tensor],
+    batch: Sequence[Tensor],
+    optimiser: torch.optim.Optimizer,
+    at_once: int,
+) -> tuple[float, int]:
+    """The mean loss of a batch, whose gradients are left in the weights; how many fit at once.
+
+    Where the device's memory is too small for `at_once` examples, half of them are tried: the
+    batch stays what it is.
+
+    Args:
+        batch: what `loss_of` takes, each with as many rows as there are examples.
+    """
+    size = len(batch[0])
+    while True:
+        optimiser.zero_grad()
+        total = 0.0
+        try:
+            for part in zip(*(rows.split(at_once) for rows in batch), strict=True):
+                loss = loss_of(*part) * (len(part[0]) / size)
+                loss.backward()
+                total += loss.item()
+            return total, at_once
+        except torch.OutOfMemoryError:
+            if at_once == 1:
+                raise
+        at_once = -(-at_once // 2)
 
 
 class Average:
@@ -133,5 +172,6 @@ class Average:
         return self.shadow
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue an average."""
-        self.shadow = state
+        """Continue an average, on the device where it began."""
+        for name, value in state.items():
+            self.shadow[name].copy_(value)

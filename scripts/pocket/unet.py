@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
+from folders import whole
 from torch import Tensor, nn
 
 
@@ -72,7 +72,5 @@ def begin_with(unet: UNet2DConditionModel, weights: dict[str, Tensor]) -> None:
 
 def write_unet(folder: Path, unet: UNet2DConditionModel) -> None:
     """Write a UNet in the diffusers format, whole or not at all."""
-    partial = folder / "unet.partial"
-    unet.save_pretrained(partial)
-    shutil.rmtree(folder / "unet", ignore_errors=True)
-    partial.rename(folder / "unet")
+    with whole(folder / "unet") as target:
+        unet.save_pretrained(target)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from autoencoder import image_tensor
-from data import Render, render_all
+from data import HELD_OUT, TAUGHT, Render, render_all
 from judges import RegressionJudge, style_of
 from scenes import SUBJECTS
 
@@ -55,7 +55,7 @@ class Bench:
 
     @cached_property
     def judge(self) -> PocketFeatureNet:
-        """The shipped classifier, which guidance does not use."""
+        """The shipped classifier, which guidance does not use; it knows scenes that are laid."""
         return PocketFeatureNet.from_pretrained(
             self.folder / "features", torch_dtype=torch.float32, low_cpu_mem_usage=False
         ).eval()
@@ -72,8 +72,8 @@ class Bench:
 
     @cached_property
     def subject_judge(self) -> RegressionJudge:
-        """Who names subjects, taught on renders of training."""
-        renders = list(render_all(self.renders, list(SUBJECTS), _SUBJECT_SEEDS, 1024))
+        """Who names subjects, taught on renders that no training and no refiner saw."""
+        renders = list(render_all(self.renders, list(SUBJECTS), _SUBJECT_SEEDS, 1024, first=TAUGHT))
         return RegressionJudge(
             lambda image: self.vgg(image)[0],
             [render.load()[:, :SIDE] for render in renders],
@@ -82,8 +82,8 @@ class Bench:
 
     @cached_property
     def style_judge(self) -> RegressionJudge:
-        """Who names styles, taught on renders of training."""
-        renders = render_all(self.renders, list(SUBJECTS), _STYLE_SEEDS, 1024)
+        """Who names styles, taught on such renders too."""
+        renders = render_all(self.renders, list(SUBJECTS), _STYLE_SEEDS, 1024, first=TAUGHT)
         taught = [
             (render.load()[:, :SIDE], render.attributes.style)
             for index, render in enumerate(renders)
@@ -120,7 +120,7 @@ class Bench:
 
     def held_out(self, per_subject: int) -> list[Render]:
         """Renders that no training saw."""
-        return list(render_all(self.renders, list(SUBJECTS), per_subject, 1024, held_out=True))
+        return list(render_all(self.renders, list(SUBJECTS), per_subject, 1024, first=HELD_OUT))
 
 
 def crops(image: np.ndarray) -> list[np.ndarray]:

@@ -36,12 +36,19 @@ class Workers:
         distributed.all_reduce(shared, distributed.ReduceOp.MAX)
         return shared.tolist()  # type: ignore[no-any-return]
 
-    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Give every process the mean of all processes' gradients."""
+    def share(self, batch: int) -> int:
+        """How many examples of a batch are this process's: the first ones take the remainder."""
+        if batch < self.size:
+            raise SystemExit(f"{self.size} processes cannot share a batch of {batch}: start fewer")
+        return batch // self.size + (self.rank < batch % self.size)
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter], batch: int) -> None:
+        """Give every process the mean gradients of a batch that all of them `share`."""
         if self.size == 1:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        weight = self.share(batch) * self.size / batch  # 1 where all have as many
+        flat = weight * torch.cat([gradient.flatten() for gradient in gradients])
         distributed.all_reduce(flat)
         parts = (flat / self.size).split([gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):

@@ -142,7 +142,7 @@ def of_picture(path: Path) -> Log | None:
     try:
         if json.loads(sidecar.read_bytes()).get("schema") != SCHEMA:
             return None
-    except (ValueError, AttributeError, RecursionError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
     return read(sidecar)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
+
+from syncpano import files
 
 from . import render
 from .attributes import STYLES, TIMES, WEATHERS
@@ -17,7 +20,7 @@ def main() -> None:
     """Render, label and tile."""
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("subjects", nargs="+")
-    p.add_argument("--out", required=True)
+    p.add_argument("--out", type=Path, required=True)
     p.add_argument("-n", type=int, default=8, help="renders per subject")
     p.add_argument("--columns", type=int, default=4)
     p.add_argument("--width", type=int, default=512, help="width of each render in px")
@@ -26,6 +29,9 @@ def main() -> None:
     for name, values in (("style", STYLES), ("time", TIMES), ("weather", WEATHERS)):
         p.add_argument(f"--{name}", choices=values)
     a = p.parse_args()
+    if not cv2.haveImageWriter(str(a.out)):
+        p.error(f"{a.out} has no ending that says what picture it is")
+    files.check_writable(a.out.parent)
     cv2.setNumThreads(1)
     forced = {k: getattr(a, k) for k in ("style", "time", "weather") if getattr(a, k)}
     tiles, spent = [], []
@@ -43,7 +49,8 @@ def main() -> None:
     while len(tiles) % a.columns:
         tiles.append(np.zeros_like(tiles[0]))
     rows = [np.hstack(tiles[k : k + a.columns]) for k in range(0, len(tiles), a.columns)]
-    cv2.imwrite(a.out, np.vstack(rows)[..., ::-1])
+    _, encoded = cv2.imencode(a.out.suffix, np.vstack(rows)[..., ::-1])
+    files.write_atomic(a.out, encoded.tobytes(), overwrite=True)
     print(f"{len(spent)} renders, median {1000 * np.median(spent):.0f} ms of width {a.width}")
 
 

@@ -56,7 +56,9 @@ def bench(
     from syncpano.models.source import resolve_early, resolve_source
 
     voice = Voice(quiet=quiet)
-    environment = layers.environment_layer(os.environ).values
+    environment = dict(layers.environment_layer(os.environ).values)
+    if widths is not None:  # a flag, as strong as `--width`, and stronger than a variable
+        environment.pop("width", None)
     given = {**environment, **layers.flag_layer(given_flags(flags)).values}
     given.pop("prompt", None)
     cases = _cases(presets, widths, prompt, given)

@@ -22,6 +22,7 @@ from syncpano.metrics.settings import (
     PACKAGES,
     Settings,
     key_of,
+    without_effect,
 )
 from syncpano.versions import versions_of
 
@@ -182,8 +183,12 @@ def _measure(
 
     from syncpano.metrics.pictures import find_pictures
 
+    for sentence in without_effect(settings, reference=reference is not None):
+        voice.warn(sentence)
     pictures = find_pictures(paths)
     others = find_pictures([reference]) if reference else []
+    if not set(settings.metrics) & set(OF_SETS):
+        others = []
     quiet_libraries()
     from syncpano.metrics.cache import MeasurementCache, default_folder
     from syncpano.metrics.evaluation import Evaluator, check_sets

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from syncpano import files
 from syncpano.batch import read_prompt_file
 from syncpano.config import Value
 from syncpano.console import Voice, print_result, quiet_libraries
@@ -17,10 +18,18 @@ from syncpano.experiments.flags import (
     check_features,
     metrics_of,
     shared_settings,
+    tailored,
+    with_references,
 )
 from syncpano.experiments.reading import find_experiment, paper_prompts
-from syncpano.experiments.request import COMMAND_FILE, Request, check_rows, describe
-from syncpano.experiments.spec import only, varied
+from syncpano.experiments.request import (
+    COMMAND_FILE,
+    Request,
+    check_rows,
+    describe,
+    results_in,
+)
+from syncpano.experiments.spec import varied
 from syncpano.metrics.settings import CLIP_MODEL, Settings
 
 if TYPE_CHECKING:
@@ -101,13 +110,15 @@ def reproduce(
     from syncpano.models.source import resolve_early, resolve_source
 
     voice = Voice(quiet=quiet)
-    found = find_experiment(experiment)
-    if rows is not None:
-        found = only(found, [name.strip() for name in rows.split(";") if name.strip()])
-    if references is not None:
-        found = replace(found, references=references)
-    if pictures is not None:
-        found = replace(found, pictures=pictures)
+    texts = paper_prompts() if prompts is None else read_prompt_file(prompts)
+    found = tailored(
+        find_experiment(experiment),
+        rows=rows,
+        prompts=None if prompts is None else len(texts),
+        samples=samples,
+        references=references,
+        pictures=pictures,
+    )
     overrides: dict[str, Value] = {
         **shared_settings(settings, varied(found)),
         "model": model,
@@ -115,24 +126,19 @@ def reproduce(
         "device": device,
     }
     source = resolve_early(model, revision, progress=not quiet)
-    texts = paper_prompts()
-    if prompts is not None:
-        texts = read_prompt_file(prompts)
-        found = replace(found, prompts=len(texts), pictures=pictures or len(texts))
     of_family, of_features = OF_FAMILY[source.family]
     check_features(features, of_features)
+    names = metrics_of(found, metrics, of_family)
+    found = with_references(found, names, references)
     request = Request(
         name=experiment,
         experiment=found,
         source=source,
         measured=texts[: found.prompts],
         shown=texts[: found.pictures or found.prompts],
-        samples=samples or found.samples,
         folder=out,
         settings=Settings(
-            metrics=metrics_of(
-                found, metrics, of_family, found.prompts * (samples or found.samples)
-            ),
+            metrics=names,
             features=features or of_features,
             loss_weights=loss_weights,
             feature_weights=feature_weights,
@@ -158,6 +164,8 @@ def _check_results(request: Request) -> None:
     folder = request.folder / request.experiment.name
     made_by = folder / COMMAND_FILE
     if not made_by.is_file():
+        if found := sorted(results_in(folder)):
+            raise files.exists_error(found[0])
         return
     there = made_by.read_text(encoding="utf-8")
     if there != request.record:
@@ -171,7 +179,6 @@ def _check_results(request: Request) -> None:
 
 
 def _run(request: Request, voice: Voice) -> None:
-    from syncpano import files
     from syncpano.experiments.gallery import Curator, paint
 
     experiment = request.experiment
@@ -181,7 +188,7 @@ def _run(request: Request, voice: Voice) -> None:
         request.overrides,
         request.settings.loss_weights,
     )
-    exhibition = curator.lay_out(experiment, request.measured, request.shown, request.samples)
+    exhibition = curator.lay_out(experiment, request.measured, request.shown)
     files.check_writable(request.folder / "panoramas")
     quiet_libraries()
     evaluator = _evaluator(request)
@@ -223,6 +230,7 @@ def _measure_and_write(
 
     experiment = request.experiment
     count = sum(map(len, exhibition.measured.values())) + len(exhibition.references)
+    count *= evaluator is not None
     with counting("measuring", count, quiet=voice.quiet) as advance:
         results = measure_rows(experiment, exhibition, evaluator, lambda _: advance(1))
     description = describe(request, exhibition)
@@ -231,7 +239,7 @@ def _measure_and_write(
             f"the panoramas were painted in several ways ({'; '.join(description['setups'])}): "
             "their seconds do not compare"
         )
-    report = assemble(experiment, request.measured, request.samples, results, description)
+    report = assemble(experiment, request.measured, results, description)
     write(
         request.folder / experiment.name,
         report,

@@ -61,7 +61,12 @@ class Share:
     error: float | None
 
     def __str__(self) -> str:
-        return f"{self.value:.0%}" + (f" ± {self.error:.0%}" if self.error is not None else "")
+        return self.shown(0)
+
+    def shown(self, decimals: int) -> str:
+        """As per cent with its standard error."""
+        error = "" if self.error is None else f" ± {self.error:.{decimals}%}"
+        return f"{self.value:.{decimals}%}{error}"
 
 
 @dataclass(frozen=True)
@@ -163,8 +168,11 @@ def judge(bar: Bar, results: Sequence[RowResult]) -> Verdict | None:
             claim = f"{label} of {last} is at least {bar.least:.0%} below {first}"
             if means[0] == 0:
                 return Verdict(claim, False, f"there is nothing to be below ({shown})")
-            drop = 1 - means[-1] / means[0]
-            return Verdict(claim, drop >= bar.least, f"{drop:.1%} ({shown})")
+            before = _values(by_name[first], bar.metric)
+            drop = share_of_gain(before, _values(by_name[last], bar.metric), [0.0] * len(before))
+            if drop is None:
+                return Verdict(claim, False, "there are no pairs to tell")
+            return Verdict(claim, drop.value >= bar.least, f"{drop.shown(1)} ({shown})")
         case "keeps" | "fails_to_keep":
             kept = share_of_gain(*(_values(by_name[name], bar.metric) for name in bar.rows))
             most = bar.kind == "fails_to_keep"

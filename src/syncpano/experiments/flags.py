@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from syncpano.config import Value, settings
 from syncpano.errors import SyncPanoError, suggestion
-from syncpano.experiments.spec import Experiment
+from syncpano.experiments.spec import OF_COMMAND, Experiment, only
 from syncpano.metrics.settings import EXTRACTORS, OF_SETS
 from syncpano.values import coerce
 
-# Settings that `--set` may not touch: they have flags, or are the rows' own.
-OF_ROWS = ("prompt", "seed", "model", "revision", "device", "method")
 # What is measured unless one says otherwise. The pocket model paints no photographs, so its own
 # judge stands for CLIP and Inception.
 COMMON = "intra-lpips,intra-style,colour,palette,edges"
@@ -34,10 +33,63 @@ def check_features(asked: str | None, usual: str) -> None:
         )
 
 
-def metrics_of(
-    experiment: Experiment, asked: str | None, usual: str, pictures: int
-) -> tuple[str, ...]:
-    """The metrics of a table with so many pictures a row; a grid shows pictures only.
+def tailored(
+    experiment: Experiment,
+    *,
+    rows: str | None = None,
+    prompts: int | None = None,
+    samples: int | None = None,
+    references: int | None = None,
+    pictures: int | None = None,
+) -> Experiment:
+    """The experiment as the flags want it, None for its own; a grid paints what it shows.
+
+    Args:
+        prompts: how many there are in a file of one's own.
+
+    Raises:
+        SyncPanoError: there is no such row, or a grid is to have what only measuring needs.
+    """
+    if rows is not None:
+        experiment = only(experiment, [name.strip() for name in rows.split(";") if name.strip()])
+    if prompts is not None:
+        experiment = replace(experiment, prompts=prompts, pictures=prompts)
+    if pictures is not None:
+        experiment = replace(experiment, pictures=pictures)
+    if experiment.kind == "grid":
+        for name, value in {"samples": samples, "references": references}.items():
+            if value is not None:
+                raise SyncPanoError(
+                    f"{experiment.name} shows one picture of every prompt and measures nothing",
+                    hint=f"leave `--{name}` out; `--pictures` says how many prompts",
+                )
+        shown = experiment.pictures or experiment.prompts
+        return replace(experiment, prompts=shown, samples=1, references=0)
+    if samples is not None:
+        experiment = replace(experiment, samples=samples)
+    return experiment if references is None else replace(experiment, references=references)
+
+
+def with_references(
+    experiment: Experiment, metrics: Sequence[str], asked: int | None
+) -> Experiment:
+    """The experiment without references where nothing is compared with them.
+
+    Raises:
+        SyncPanoError: some were asked for.
+    """
+    if set(metrics) & set(OF_SETS):
+        return experiment
+    if asked:
+        raise SyncPanoError(
+            f"`--references {asked}` would be painted for nothing: no metric compares with them",
+            hint=f"leave it out, or measure {', '.join(OF_SETS)}",
+        )
+    return replace(experiment, references=0)
+
+
+def metrics_of(experiment: Experiment, asked: str | None, usual: str) -> tuple[str, ...]:
+    """The metrics of a table; a grid shows pictures only.
 
     Of the usual ones those that cannot be are left out.
 
@@ -57,6 +109,7 @@ def metrics_of(
                 hint="leave `--metrics` out",
             )
         return ()
+    pictures = experiment.prompts * experiment.samples
     for lacking, needy, reason, remedy in (
         (experiment.references == 0, OF_SETS, "there are no references", "`--references 8`"),
         (pictures < 2, ("fid", "kid"), "one picture a row is too few", "`--samples 2`"),
@@ -84,7 +137,7 @@ def shared_settings(given: Sequence[str], of_rows: frozenset[str]) -> dict[str, 
     for text in given:
         asked, equals, value = text.partition("=")
         name = names.get(asked.strip().replace("_", "-"), "")
-        if not equals or not name or name in OF_ROWS:
+        if not equals or not name or name in (*OF_COMMAND, "method"):
             raise SyncPanoError(
                 f"`--set {text}` is no setting that all panoramas could share",
                 hint=suggestion(asked.strip(), () if name else names)

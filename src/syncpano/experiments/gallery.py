@@ -93,7 +93,7 @@ class Curator:
     loss_weights: Path | None = None
 
     def lay_out(
-        self, experiment: Experiment, measured: Sequence[str], shown: Sequence[str], samples: int
+        self, experiment: Experiment, measured: Sequence[str], shown: Sequence[str]
     ) -> Exhibition:
         """Which panoramas are needed for these prompts; every config is checked.
 
@@ -114,9 +114,10 @@ class Curator:
             ]
 
         places = [(layout, row) for layout in experiment.layouts for row in experiment.rows]
+        seeds = range(experiment.samples)
         references = range(FIRST_REFERENCE_SEED, FIRST_REFERENCE_SEED + experiment.references)
         return Exhibition(
-            {(at.name, row.name): made(row, at, measured, range(samples)) for at, row in places},
+            {(at.name, row.name): made(row, at, measured, seeds) for at, row in places},
             {(at.name, row.name): made(row, at, shown, [0]) for at, row in places},
             made(REFERENCE, experiment.layouts[0], measured, references),
         )

@@ -42,7 +42,6 @@ def measure_rows(
 def assemble(
     experiment: Experiment,
     prompts: Sequence[str],
-    samples: int,
     results: Sequence[RowResult],
     settings: Mapping[str, Any],
 ) -> Report:
@@ -51,7 +50,6 @@ def assemble(
     return Report(
         experiment,
         prompts,
-        samples,
         results,
         [verdict for verdict in verdicts if verdict is not None],
         settings,

@@ -46,7 +46,10 @@ def draw(report: Report) -> bytes:
     )
     panels = list(axes.flat)
     for axis, metric in zip(panels, metrics, strict=False):
-        (_line if lines else _points)(axis, metric, report.results)
+        if lines:
+            _lines(axis, metric, report)
+        else:
+            _points(axis, metric, report)
         axis.set_title(UNITS[metric][0], fontsize=10)
         if lines:
             axis.set_xlabel(report.experiment.x_label)
@@ -67,13 +70,21 @@ def as_png(figure: Any, dpi: int = DPI) -> bytes:
     return stream.getvalue()
 
 
-def _line(axis: Any, metric: str, results: Sequence[RowResult]) -> None:
+def _lines(axis: Any, metric: str, report: Report) -> None:
+    layouts = [layout.name for layout in report.experiment.layouts]
+    for layout in layouts:
+        _line(axis, metric, [r for r in report.results if r.layout == layout], layout)
+    if len(layouts) > 1:
+        axis.legend(fontsize=7)
+
+
+def _line(axis: Any, metric: str, results: Sequence[RowResult], label: str) -> None:
     factor = UNITS[metric][1]
     there = [r for r in results if r.row.x is not None and _mean(r, metric) is not None]
     x = [result.row.x for result in there]
     means = [factor * (_mean(result, metric) or 0.0) for result in there]
     stds = [factor * (result.numbers[metric].std or 0.0) for result in there]
-    axis.plot(x, means, marker="o", markersize=4)
+    axis.plot(x, means, marker="o", markersize=4, label=label)
     axis.fill_between(
         x,
         [mean - std for mean, std in zip(means, stds, strict=True)],
@@ -82,9 +93,9 @@ def _line(axis: Any, metric: str, results: Sequence[RowResult]) -> None:
     )
 
 
-def _points(axis: Any, metric: str, results: Sequence[RowResult]) -> None:
+def _points(axis: Any, metric: str, report: Report) -> None:
     factor = UNITS[metric][1]
-    for place, result in enumerate(results):
+    for place, result in enumerate(report.results):
         mean = _mean(result, metric)
         if mean is not None:
             std = result.numbers[metric].std
@@ -92,7 +103,8 @@ def _points(axis: Any, metric: str, results: Sequence[RowResult]) -> None:
                 factor * mean, place, xerr=factor * std if std else None, fmt="o", markersize=4,
                 color="C0", capsize=2,
             )  # fmt: skip
-    axis.set_yticks(range(len(results)), [result.row.name for result in results], fontsize=7)
+    names = [report.name_of(result) for result in report.results]
+    axis.set_yticks(range(len(names)), names, fontsize=7)
     axis.invert_yaxis()
 
 

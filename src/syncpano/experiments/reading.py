@@ -14,7 +14,7 @@ from syncpano import files
 from syncpano.batch import read_prompt_file
 from syncpano.config import preset_folder
 from syncpano.errors import SyncPanoError, suggestion
-from syncpano.experiments.spec import Bar, BarKind, Experiment, Kind, Layout, Row
+from syncpano.experiments.spec import OF_COMMAND, Bar, BarKind, Experiment, Kind, Layout, Row
 from syncpano.metrics.settings import METRICS, key_of
 from syncpano.presets import read_yaml
 
@@ -99,6 +99,12 @@ def _check_types(part: Experiment | Row | Layout | Bar, where: str) -> None:
             raise _wrong(f"{key} {value!r} of {where}", "a number")
         if key == "rows" and not isinstance(value, list | tuple):
             raise _wrong(f"{key} {value!r} of {where}", "a list")
+    for setting in {**getattr(part, "base", {}), **getattr(part, "config", {})}:
+        if setting in OF_COMMAND:
+            raise SyncPanoError(
+                f"{setting} in {where} is not a row's: all panoramas have what the command gives",
+                hint="use `--prompts FILE`, `--samples`, `--model`, `--revision`, `--device`",
+            )
     for metric, value in getattr(part, "paper", {}).items():
         pair = value if isinstance(value, list) and len(value) == 2 else [None, None]
         if not isinstance(pair[0], int | float | str) or not isinstance(pair[1], int | float):

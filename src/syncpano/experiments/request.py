@@ -23,6 +23,7 @@ from syncpano.plan import plan
 from syncpano.versions import versions_of
 
 COMMAND_FILE = "command.txt"  # beside an experiment's results: which command made them
+RESULTS = ("table.*", "plot.png", "grid-*.png", "report.html")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,6 @@ class Request:
     source: ModelSource
     measured: Sequence[str]
     shown: Sequence[str]
-    samples: int
     folder: Path
     settings: Settings
     overrides: dict[str, Value]
@@ -51,15 +51,15 @@ class Request:
     @property
     def command(self) -> str:
         """The command line that repeats it, folders by their names alone."""
-        found = self.settings
+        found, grid = self.settings, self.experiment.kind == "grid"
         flags: dict[str, object] = {
             "rows": self.rows,
             "metrics": self.metrics,
             "features": self.features,
             "prompts": self.prompts and self.prompts.name,
-            "samples": self.samples,
+            "samples": None if grid else self.experiment.samples,
             "pictures": len(self.shown),
-            "references": self.experiment.references,
+            "references": None if grid else self.experiment.references,
             "loss-weights": found.loss_weights and found.loss_weights.name,
             "feature-weights": found.feature_weights and found.feature_weights.name,
             "clip-model": None if found.clip_model == CLIP_MODEL else short_name(found.clip_model),
@@ -90,6 +90,11 @@ class Request:
         ]
         digest = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
         return f"{self.command}\n# {digest[:16]}\n"
+
+
+def results_in(folder: Path) -> set[Path]:
+    """What an experiment has written there."""
+    return {path for pattern in RESULTS for path in folder.glob(pattern)}
 
 
 def check_rows(
@@ -158,5 +163,6 @@ def describe(request: Request, exhibition: Exhibition) -> dict[str, Any]:
         "base": dict(request.experiment.base),
         "overrides": request.overrides,
         "references": request.experiment.references,
-        "versions": {**machine.versions, **versions_of(PACKAGES)},
+        "painted_with": machine.versions,
+        "measured_with": versions_of(PACKAGES) if settings.metrics else {},
     }

@@ -14,6 +14,8 @@ Kind = Literal["table", "lines", "grid"]
 BarKind = Literal["falls", "drops", "keeps", "fails_to_keep", "stays"]
 Published = tuple[float | str, float]  # mean (or "<0.01") and standard deviation
 FIRST_REFERENCE_SEED = 10_000  # no row paints these seeds
+# Settings that the command gives to all panoramas alike.
+OF_COMMAND = ("prompt", "seed", "model", "revision", "device")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Experiment:
         base: settings of all rows.
         prompts: how many prompts of the list are measured.
         samples: seeds 0, 1, ... of every prompt, the same in every row.
-        pictures: how many prompts are shown with seed 0, measured or not.
+        pictures: how many prompts are shown with seed 0, measured or not; 0 is those measured.
         references: seeds of every prompt in the reference set of independent windows.
         x_label: of a line plot.
     """

@@ -27,7 +27,6 @@ class Report:
 
     experiment: Experiment
     prompts: Sequence[str]
-    samples: int
     results: Sequence[RowResult]
     verdicts: Sequence[Verdict]
     settings: Mapping[str, Any]
@@ -43,6 +42,11 @@ class Report:
         """Keys of the metrics that the paper has."""
         found = {metric for result in self.results for metric in result.row.paper}
         return [metric for metric in UNITS if metric in found]
+
+    def name_of(self, result: RowResult) -> str:
+        """The row's name, with its layout where there are several."""
+        several = len(self.experiment.layouts) > 1
+        return f"{result.row.name} ({result.layout})" if several else result.row.name
 
 
 def to_markdown(report: Report) -> str:
@@ -94,7 +98,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "experiment": report.experiment.name,
         "title": report.experiment.title,
         "prompts": list(report.prompts),
-        "samples": report.samples,
+        "samples": report.experiment.samples,
         "settings": dict(report.settings),
         "units": {metric: {"label": UNITS[metric][0]} for metric in report.metrics},
         "rows": [
@@ -133,7 +137,8 @@ def _how(report: Report) -> str:
     settings = report.settings
     return (
         f"Model {settings['model']} (weights {settings['model_hash'][:12]}), "
-        f"{len(report.prompts)} prompts x {report.samples} seeds, the same in every row. "
+        f"{len(report.prompts)} prompts x {report.experiment.samples} seeds, the same in every "
+        "row. "
         f"Device: {', '.join(settings['setups'])}. "
         f"Made by `{settings['command']}`."
     )
@@ -153,7 +158,7 @@ def _numbers(report: Report) -> str:
         header += [f"{_arrow(metric)} {PAPER}"] if metric in report.published else []
     lines = []
     for result in report.results:
-        cells = [_name(result, report)]
+        cells = [report.name_of(result)]
         for metric in shown:
             if metric in report.metrics:
                 cells.append(show(result.numbers.get(metric), metric))
@@ -178,7 +183,7 @@ def _differences(report: Report) -> str:
             error = "" if found.error is None else f" ± {found.error * factor:.2g}"
             relative = "" if found.relative is None else f" ({found.relative:+.1%})"
             cells.append(f"{found.mean * factor:+.3g}{error}{relative}")
-        lines.append([_name(result, report), str(result.row.against), *cells])
+        lines.append([report.name_of(result), str(result.row.against), *cells])
     return _table(["row", "against", *(UNITS[metric][0] for metric in metrics)], lines)
 
 
@@ -192,11 +197,6 @@ def _claims(report: Report) -> str:
 def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     rows = [header, ["---"] * len(header), *lines]
     return "\n".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in rows)
-
-
-def _name(result: RowResult, report: Report) -> str:
-    several = len(report.experiment.layouts) > 1
-    return f"{result.row.name} ({result.layout})" if several else result.row.name
 
 
 def _arrow(metric: str) -> str:

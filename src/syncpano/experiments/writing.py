@@ -13,7 +13,7 @@ from syncpano.experiments.gallery import Exhibition
 from syncpano.experiments.grids import compare
 from syncpano.experiments.plots import draw
 from syncpano.experiments.report import to_html
-from syncpano.experiments.request import COMMAND_FILE
+from syncpano.experiments.request import COMMAND_FILE, results_in
 from syncpano.experiments.spec import Experiment
 from syncpano.experiments.tables import Report, to_csv, to_json, to_markdown
 from syncpano.saving import encode
@@ -26,7 +26,7 @@ def write(
     record: str,
     on_file: Callable[[Path], None] = lambda _: None,
 ) -> None:
-    """Write everything into `folder`, and take away the grids of another command.
+    """Write everything into `folder`, and take away what is left of another command.
 
     Args:
         record: of `Request`.
@@ -38,6 +38,7 @@ def write(
     }
     # First: a command that is killed from here on can be repeated.
     files.write_atomic(folder / COMMAND_FILE, record.encode(), overwrite=True)
+    stale = results_in(folder)
     contents: dict[str, bytes] = {}
     plot = None
     if report.experiment.kind != "grid":
@@ -50,14 +51,13 @@ def write(
         }
     for name, content in contents.items():
         _write(folder / name, content, on_file)
-    grids = set()
     if report.experiment.kind == "grid":
         for name, picture in _grids(report.experiment, exhibition):
             _write(folder / name, encode(picture), on_file)
-            grids.add(folder / name)
-    for stale in set(folder.glob("grid-*.png")) - grids:
-        stale.unlink()
+            stale.discard(folder / name)
     _write(folder / "report.html", to_html(report, shown, plot).encode(), on_file)
+    for path in stale - {folder / name for name in (*contents, "report.html")}:
+        path.unlink()
 
 
 def _grids(experiment: Experiment, exhibition: Exhibition) -> Iterator[tuple[str, Image.Image]]:

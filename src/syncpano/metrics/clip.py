@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from syncpano import files
 from syncpano.errors import BAD_INPUT, RUN_FAILED, SyncPanoError, first_line
 from syncpano.metrics.fingerprint import fingerprint
 from syncpano.metrics.settings import CLIP_MODEL
-from syncpano.models.hub import check_reachable
+from syncpano.models import hub
 
-_UNUSABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
+_UNUSABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, pickle.UnpicklingError)
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
@@ -31,13 +32,13 @@ class ClipScore:
     """
 
     def __init__(self, device: str, model: str = CLIP_MODEL) -> None:
-        """Load a Hub id or a local folder, safetensors only.
+        """Load a Hub id or a local folder; of a pickle the tensors alone, its code never runs.
 
         Raises:
             SyncPanoError: it is not cached and cannot be fetched, or is no CLIP.
         """
         try:
-            self._network, self._tokenizer = _cached_or_fetched(model)
+            self._network, self._tokenizer = _load(model)
         except (*_UNUSABLE, SyncPanoError) as error:
             reason = f"{model} cannot be loaded as CLIP: {first_line(error)}"
             raise SyncPanoError(
@@ -63,21 +64,12 @@ class ClipScore:
         return [100 * float(value) for value in cosine.cpu()]
 
 
-def _cached_or_fetched(model: str) -> tuple[Any, Any]:
-    try:
-        return _load(model, local_files_only=True)
-    except OSError:
-        if files.is_folder(Path(model)):
-            raise
-    check_reachable(model)
-    return _load(model, local_files_only=False)
-
-
-def _load(model: str, *, local_files_only: bool) -> tuple[Any, Any]:
-    """Network and tokenizer."""
+def _load(model: str) -> tuple[Any, Any]:
+    """Network and tokenizer of a folder, else of a repository, fetched where it is not cached."""
     from transformers import AutoTokenizer, CLIPModel
 
-    network = CLIPModel.from_pretrained(
-        model, use_safetensors=True, local_files_only=local_files_only
-    )
-    return network, AutoTokenizer.from_pretrained(model, local_files_only=local_files_only)
+    folder = Path(model)
+    if not files.is_folder(folder):
+        folder = hub.cached_clip(model) or hub.download_clip(model)
+    # transformers reads a pickle's tensors without running its code.
+    return CLIPModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)

@@ -146,6 +146,8 @@ class Evaluator:
         scores: dict[str, float | None] = {}
         vector = None
         for metric in self.settings.metrics:
+            if metric in OF_SETS and vector is not None:
+                continue  # they share their features
             numbers = self.cache.get(
                 what_decides(metric, picture, self.settings, self.tools),
                 partial(measure, metric, picture, self.settings, self.tools),
@@ -189,7 +191,9 @@ class Evaluator:
         return found
 
     def _group(self, picture: Picture) -> str:
-        return prompt_of(picture, self.settings) if self.settings.by_prompt else POOLED
+        if self._of_sets and self.settings.by_prompt:
+            return prompt_of(picture, self.settings)
+        return POOLED
 
     def _summarise(self, evaluation: Evaluation, ours: FeatureSet, others: FeatureSet) -> None:
         for metric in self.settings.metrics:
@@ -197,7 +201,9 @@ class Evaluator:
             if metric in ("fid", "kid"):
                 found = distances(metric, ours, others, self.settings.seed)
                 result = _result(found.values, found.n, self.features[metric])
-                evaluation.results[key] = replace(result, std=result.std or found.spread)
+                evaluation.results[key] = replace(
+                    result, std=found.spread if result.std is None else result.std
+                )
                 continue
             if metric == "giqa":
                 scores = giqa_by_row(ours, others, self.settings.giqa_form)

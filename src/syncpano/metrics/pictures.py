@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -86,11 +87,11 @@ def open_picture(path: Path) -> Image:
         SyncPanoError: the file cannot be read or is no whole picture.
     """
     import PIL.Image
-    from PIL import ImageOps, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
     try:
         with PIL.Image.open(path) as image:
-            upright: Image = ImageOps.exif_transpose(image)
+            upright = _turned(image)
             if upright.mode.startswith("I"):  # 16 bits of grey, which `convert` would clip
                 levels = np.asarray(upright, dtype=np.float64) / 257
                 upright = PIL.Image.fromarray(levels.round().astype(np.uint8))
@@ -99,6 +100,27 @@ def open_picture(path: Path) -> Image:
         raise _unreadable(path, "it is no picture") from error
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
         raise _unreadable(path, str(error)) from error
+
+
+def _turned(image: Image) -> Image:
+    """As its EXIF says; where that cannot be read, as it is: its pixels are whole all the same."""
+    from PIL import ExifTags
+    from PIL.Image import Transpose
+
+    turns: dict[object, Transpose] = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    try:
+        turn = turns.get(image.getexif().get(ExifTags.Base.Orientation))
+    except (struct.error, SyntaxError, OSError, ValueError, TypeError, KeyError):
+        turn = None
+    return image if turn is None else image.transpose(turn)
 
 
 def _unreadable(path: Path, reason: str) -> SyncPanoError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -82,6 +83,28 @@ class Settings:
                     f"unknown metric {name!r}",
                     hint=suggestion(name, METRICS) or f"metrics: {', '.join(METRICS)}",
                 )
+
+
+def without_effect(settings: Settings, *, reference: bool) -> list[str]:
+    """A sentence for each flag of `syncpano evaluate` that was given and that no metric reads."""
+    usual = Settings(())
+    judged = ("intra-pocket", "pocket-fit", *(OF_SETS if settings.features == "pocket" else ()))
+    readers: dict[str, tuple[bool, Collection[str]]] = {
+        "reference": (reference, OF_SETS),
+        "features": (settings.features != usual.features, OF_SETS),
+        "by-prompt": (settings.by_prompt, OF_SETS),
+        "giqa-form": (settings.giqa_form != usual.giqa_form, ("giqa",)),
+        "reduction": (settings.reduction != usual.reduction, OF_PAIRS),
+        "loss-weights": (settings.loss_weights is not None, ("intra-lpips", "intra-style")),
+        "feature-weights": (settings.feature_weights is not None, OF_SETS),
+        "clip-model": (settings.clip_model != usual.clip_model, ("clip",)),
+        "judge": (settings.judge != usual.judge, judged),
+    }
+    return [
+        f"`--{flag}` has no effect without {' or '.join(metrics)} among the metrics"
+        for flag, (given, metrics) in readers.items()
+        if given and not set(metrics) & set(settings.metrics)
+    ]
 
 
 def key_of(metric: str) -> str:

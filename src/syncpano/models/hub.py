@@ -11,6 +11,7 @@ from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
 from syncpano.models.folder import PARTS, WEIGHT_STEMS, weight_files
 
 TIMEOUT_SECONDS = 5.0
+PICKLE = "pytorch_model.bin"
 _OFFLINE_HINT = "`--model pocket` and a local folder work offline"
 
 
@@ -50,16 +51,24 @@ def download_component(repo: str, *, progress: bool = True) -> Path:
     return _download(repo, None, wanted, progress=progress)
 
 
-def check_reachable(repo: str) -> None:
-    """Ask the Hub for a repository, once and briefly, where its client would try for half a minute.
+def cached_clip(repo: str) -> Path | None:
+    """The snapshot of a transformers repository with its weights, a pickle included."""
+    folder = _snapshot(repo, None)
+    if folder is None:
+        return None
+    whole = weight_files(folder)[1] or [path for path in [folder / PICKLE] if path.is_file()]
+    return folder if whole else None
 
-    Raises:
-        SyncPanoError: the Hub cannot be reached, or has no such repository.
-    """
-    from huggingface_hub import HfApi
 
-    with _hub_errors(repo, None):
-        HfApi().model_info(repo, timeout=TIMEOUT_SECONDS)
+def download_clip(repo: str) -> Path:
+    """Fetch a network of transformers and its tokenizer; a pickle where there is nothing else."""
+
+    def wanted(files: list[str]) -> list[str]:
+        texts = [name for name in files if "/" not in name and name.endswith((".json", ".txt"))]
+        only_pickle = PICKLE in files and not any(name.endswith(".safetensors") for name in files)
+        return [*texts, *([PICKLE] if only_pickle else _weights(files, ""))]
+
+    return _download(repo, None, wanted, progress=True)
 
 
 def _download(

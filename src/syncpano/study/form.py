@@ -124,9 +124,10 @@ def _vigilance(pairs: Sequence[Pair], montages: Sequence[Path], rng: random.Rand
 
 def _section(question: Question, images: tuple[Image.Image, Image.Image]) -> str:
     name = f"q{question.number}"
+    shape = "tall" if images[0].height > images[0].width else "wide"
     figures = "".join(
-        f"<figure><figcaption>{label}</figcaption>"
-        f'<img alt="{label} picture" src="{data_uri(image)}"></figure>'
+        f'<figure><figcaption>{label}</figcaption><div tabindex="0">'
+        f'<img alt="{label} picture" src="{data_uri(image)}"></div></figure>'
         for label, image in zip(("First", "Second"), images, strict=True)
     )
     asked = "".join(
@@ -141,7 +142,8 @@ def _section(question: Question, images: tuple[Image.Image, Image.Image]) -> str
     )
     return (
         f'<section data-question="{question.number}"><h2>{question.number}. '
-        f"{html.escape(question.prompt)}</h2>{figures}{asked}</section>"
+        f'{html.escape(question.prompt)}</h2><div class="{shape}">{figures}</div>'
+        f"{asked}</section>"
     )
 
 

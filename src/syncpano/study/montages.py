@@ -13,6 +13,7 @@ from syncpano.errors import SyncPanoError
 from syncpano.metrics.pictures import open_picture
 from syncpano.study.pairs import Pair
 
+MOST_STRETCH = 1.5  # of a given montage to the panorama's shape
 LEAST_OTHERS = 2  # pairs besides the one that a montage is shown with
 
 
@@ -25,10 +26,9 @@ def check_montages(pairs: Sequence[Pair], montages: Sequence[Path], vigilance: i
     for path in montages:
         log = runlog.of_picture(path)
         if log is not None and log["config"].get("method") != "independent":
-            raise SyncPanoError(
-                f"{path} is no montage: its windows were not sampled on their own",
-                hint="paint montages with `--method independent`",
-            )
+            raise _no_montage(path, "its windows were not sampled on their own")
+        if log is not None and log["windows"]["count"] == 1:
+            raise _no_montage(path, "it is one window, and one scene")
     if vigilance and not montages and len(pairs) <= LEAST_OTHERS:
         raise SyncPanoError(
             f"montages cannot be made of {len(pairs)} pairs: their windows come from "
@@ -48,13 +48,37 @@ def montage_beside(
 
     Args:
         montages: those to choose from; without any, windows of the other pairs are put together.
+
+    Raises:
+        SyncPanoError: none of the given ones has about the panorama's shape.
     """
     if montages:
-        chosen = rng.choice(list(montages))
-        return open_picture(chosen).resize(panorama.size), str(chosen)
+        return _given(panorama, montages, rng)
     others = _others(pair, pairs, rng)
     origin = f"windows of {', '.join(map(str, others))}"
     return _put_together(panorama, others, rng), origin
+
+
+def _given(
+    panorama: Image.Image, montages: Sequence[Path], rng: random.Random
+) -> tuple[Image.Image, str]:
+    """One of about the panorama's shape: stretched, it would be told by that alone."""
+    shape = panorama.width / panorama.height
+    for path in rng.sample(list(montages), len(montages)):
+        picture = open_picture(path)
+        if 1 / MOST_STRETCH <= picture.width / picture.height / shape <= MOST_STRETCH:
+            return picture.resize(panorama.size), str(path)
+    raise SyncPanoError(
+        f"no montage has about the shape of a panorama of {panorama.width} x {panorama.height}",
+        hint="paint montages of the panoramas' width and height",
+    )
+
+
+def _no_montage(path: Path, reason: str) -> SyncPanoError:
+    return SyncPanoError(
+        f"{path} is no montage: {reason}",
+        hint="paint montages with `--method independent`, of several windows",
+    )
 
 
 def _others(pair: Pair, pairs: Sequence[Pair], rng: random.Random) -> list[Path]:

@@ -49,8 +49,9 @@ def _pictures_of(folder: Path) -> Mapping[str, tuple[Path, str]]:
         log = runlog.of_picture(path)
         name = f"{log['prompt']}\n{log['config']['seed']}" if log else path.name
         if name in found:
+            what = "prompt and seed" if log else "file name, and no run log"
             raise SyncPanoError(
-                f"{found[name][0]} and {path} have the same prompt and seed",
+                f"{found[name][0]} and {path} have the same {what}",
                 hint="give a folder with the panoramas of one run",
             )
         found[name] = (path, log["prompt"] if log else path.stem)

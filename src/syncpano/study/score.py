@@ -15,6 +15,7 @@ from syncpano.study.form import ASPECTS, KEY_SCHEMA
 ANSWERS_SCHEMA = "syncpano.study-answers/1"
 Z_95 = 1.959963984540054  # quantile of the standard normal distribution for 95 %
 SIDES = ("first", "second")
+_QUESTION = {"number", *SIDES, "vigilance"}  # what counting needs of one
 
 
 @dataclass(frozen=True)
@@ -74,16 +75,7 @@ def score(answers: Sequence[Path], key: Mapping[str, Any]) -> Score:
     result = Score()
     questions = {question["number"]: question for question in key["questions"]}
     votes: dict[str, list[bool]] = {aspect: [] for aspect in ASPECTS}
-    for path in answers:
-        try:
-            content = _read_answers(path, key["study"])
-        except SyncPanoError as error:
-            result.skipped[str(path)] = error.message
-            continue
-        participant = content["participant"]
-        if participant in result.participants or participant in result.dropped:
-            result.skipped[str(path)] = f"participant {participant[:8]} has answered already"
-            continue
+    for participant, content in _latest(answers, key["study"], result.skipped).items():
         given = {answer.get("question"): answer for answer in content["answers"]}
         failed = [
             number
@@ -107,6 +99,28 @@ def score(answers: Sequence[Path], key: Mapping[str, Any]) -> Score:
     return result
 
 
+def _latest(
+    answers: Sequence[Path], study: str, skipped: dict[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Participant -> the answers that were finished last; all other files go to `skipped`."""
+    read: list[tuple[str, Path, dict[str, Any]]] = []
+    for path in answers:
+        try:
+            content = _read_answers(path, study)
+        except SyncPanoError as error:
+            skipped[str(path)] = error.message
+            continue
+        read.append((str(content.get("finished_at", "")), path, content))
+    found: dict[str, dict[str, Any]] = {}
+    for _, path, content in sorted(read, key=lambda entry: entry[0], reverse=True):
+        participant = content["participant"]
+        if participant in found:
+            skipped[str(path)] = f"participant {participant[:8]} has later answers"
+            continue
+        found[participant] = content
+    return found
+
+
 def read_key(path: Path) -> dict[str, Any]:
     """The key that `study build` wrote.
 
@@ -114,7 +128,14 @@ def read_key(path: Path) -> dict[str, Any]:
         SyncPanoError: it is missing or something else.
     """
     content = _read_json(path)
-    if content.get("schema") != KEY_SCHEMA or not isinstance(content.get("questions"), list):
+    questions = content.get("questions")
+    whole = (
+        content.get("schema") == KEY_SCHEMA
+        and isinstance(content.get("study"), str)
+        and isinstance(questions, list)
+        and all(isinstance(q, dict) and q.keys() >= _QUESTION for q in questions)
+    )
+    if not whole:
         raise SyncPanoError(f"{path} is no key of a study", hint="`study build` writes key.json")
     return content
 
