@@ -337,6 +337,7 @@ def test_an_experiment_without_samples_is_refused(run: Callable[..., Outcome]) -
         (("--metrics", "fid,colour", "--references", 0), "`--references 8`"),
         (("--metrics", "colour", "--references", 2), "giqa, fid, kid"),
         (("--metrics", ","), "`--metrics none`"),
+        (("--pictures", 19), "`--prompts FILE`"),
         (("--rows", ";"), "apart; MD; w=2000"),
         (("--features", "resnet"), "`--features inception`"),
         (("--set", "stpes=3"), "did you mean `steps`"),

@@ -16,6 +16,7 @@ from syncpano.errors import SyncPanoError
 from syncpano.experiments.flags import (
     OF_FAMILY,
     check_features,
+    check_prompts,
     metrics_of,
     shared_settings,
     tailored,
@@ -119,6 +120,7 @@ def reproduce(
         references=references,
         pictures=pictures,
     )
+    check_prompts(found, len(texts))
     overrides: dict[str, Value] = {
         **shared_settings(settings, varied(found)),
         "model": model,

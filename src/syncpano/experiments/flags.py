@@ -70,6 +70,20 @@ def tailored(
     return experiment if references is None else replace(experiment, references=references)
 
 
+def check_prompts(experiment: Experiment, count: int) -> None:
+    """Refuse to measure or show fewer prompts than were asked for.
+
+    Raises:
+        SyncPanoError: there are only `count`.
+    """
+    wanted = max(experiment.prompts, experiment.pictures)
+    if wanted > count:
+        raise SyncPanoError(
+            f"{experiment.name} wants {wanted} prompts, and there are {count}",
+            hint="give more by `--prompts FILE`, or fewer `--pictures`",
+        )
+
+
 def with_references(
     experiment: Experiment, metrics: Sequence[str], asked: int | None
 ) -> Experiment:
