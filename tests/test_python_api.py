@@ -40,6 +40,13 @@ def test_a_prompt_with_settings_is_a_panorama(tiny: dict[str, Any]) -> None:
     assert panorama.log["source"]["stride"] == "default"
 
 
+@pytest.mark.gpu
+def test_a_gpu_paints_what_a_cpu_paints(tiny: dict[str, Any]) -> None:
+    on_cpu = generate("A waterfall", **tiny).latent
+    on_gpu = generate("A waterfall", **{**tiny, "device": "cuda"}).latent
+    torch.testing.assert_close(on_gpu.cpu(), on_cpu, rtol=0.01, atol=0.01)
+
+
 def test_it_gives_the_pixels_of_the_command_line(
     tiny: dict[str, Any], tiny_flags: list[str], cli: Any
 ) -> None:
