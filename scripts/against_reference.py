@@ -73,7 +73,7 @@ def seconds(function: Callable[[], Tensor]) -> tuple[float, float, Tensor]:
 def compare(folder: Path, weights: Path, net: str, rounds: int, width: int) -> dict[str, Any]:
     """Both loops in turns after a warm-up of each; ratios within a round."""
     model = load_model(resolve_source(str(folder), download=False), "cpu", "float32")
-    loss = load_loss(f"lpips-{net}", device="cpu", weights=weights, model=model)
+    loss = load_loss(f"lpips-{net}", device="cpu", weights=weights, source=model.source)
     assert isinstance(loss, LPIPS)
     stride = model.window // 4
     noise = initial_noise(0, model.latent_channels, model.window, width // model.vae_factor)

@@ -118,7 +118,7 @@ class Bench:
             formats = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
             model._parts.unet.to(memory_format=formats[lever.unet_format])
             model._parts.vae.to(memory_format=formats[lever.memory_format])
-            loss = load_loss(self._loss, device="cpu", weights=self._weights, model=model)
+            loss = load_loss(self._loss, device="cpu", weights=self._weights, source=model.source)
             self._models[key] = model, loss
         return self._models[key]
 

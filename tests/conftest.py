@@ -111,4 +111,4 @@ def squeeze(tiny: LatentDiffusion, squeeze_trunk: Path) -> PerceptualLoss:
     """LPIPS on the random SqueezeNet trunk."""
     from syncpano.losses.load import load_loss
 
-    return load_loss("lpips-squeeze", device="cpu", weights=squeeze_trunk, model=tiny)
+    return load_loss("lpips-squeeze", device="cpu", weights=squeeze_trunk, source=tiny.source)

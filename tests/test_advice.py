@@ -37,6 +37,13 @@ from tests.test_checks import GOOD, SD
             ["`--sync-weight` has no effect with `--sync-decay 0`"],
         ),
         ({"refine": False}, {"refine"}, ["`--no-refine` has no effect with sd2"]),
+        ({}, {"refine"}, ["`--refine` has no effect with sd2"]),
+        (
+            {"guidance_scale": 1.0, "gradient": "cond"},
+            {"gradient"},
+            ["`--gradient` has no effect with `--guidance-scale 1`"],
+        ),
+        ({"guidance_scale": 1.0}, {"gradient"}, []),
         ({}, {"sync_freq", "stride", "loss"}, []),
         ({"sync_weight": 0.0}, set(), []),
     ],

@@ -167,6 +167,44 @@ def test_resume_knows_the_commit_of_a_branch(
     assert "was made with other settings" in cli(*command, "--resume").err
 
 
+def test_a_branch_is_fetched_before_it_is_compared(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("generate", "A lake", *tiny_flags).code == 0
+
+    def fetched(*_: object, **__: object) -> None:
+        raise SyncPanoError("the Hub was asked")
+
+    monkeypatch.setattr("syncpano.models.hub.download", fetched)
+    command = ("generate", "A lake", "--model", "sd2", "--w", 0, "--resume")
+    assert "made with other settings" in cli(*command).err
+    assert "the Hub was asked" in cli(*command, "--revision", "fp16").err
+
+
+@pytest.mark.parametrize(
+    ("model", "flags", "said"),
+    [
+        ("someone/model", ("--steps", 0), "`--steps 0` is out of range"),
+        ("someone/model", ("--output", "there.png"), "there.png exists already"),
+        ("someone/model", ("--overwrite", "--resume"), "give one of them"),
+        ("sd2", ("--dtype", "float16"), "float16 does not work well on a CPU"),
+        ("sd2", ("--device", "mps"), "device 'mps' is not available here"),
+    ],
+)
+def test_nothing_is_fetched_for_a_run_that_is_refused(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, model: str, flags: tuple[object, ...], said: str
+) -> None:
+    def fetched(*_: object, **__: object) -> None:
+        raise AssertionError("the Hub was asked")
+
+    monkeypatch.setattr("syncpano.models.hub.download", fetched)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    Path("there.png").touch()
+    done = cli("generate", "A lake", "--model", model, "--device", "cpu", *flags)
+    assert done.code == 2
+    assert said in done.err
+
+
 def test_one_existing_picture_stops_a_batch_before_it_starts(
     cli: Cli, tiny_flags: list[str]
 ) -> None:
@@ -213,7 +251,7 @@ def test_what_no_picture_can_do_without_stops_the_batch_at_once(
     assert done.err.count("VGG-16 cannot be fetched") == len(asked) == 1
 
 
-def test_a_signal_while_the_picture_is_encoded_does_not_lose_it(
+def test_a_signal_while_the_picture_is_encoded_loses_neither_it_nor_its_path(
     cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encode = saving.encode
@@ -223,7 +261,8 @@ def test_a_signal_while_the_picture_is_encoded_does_not_lose_it(
         return encode(image)
 
     monkeypatch.setattr(saving, "encode", interrupted)
-    assert cli("generate", "A lake", *tiny_flags).code == 130
+    done = cli("generate", "A lake", "--seeds", "0,1", *tiny_flags)
+    assert (done.code, done.out) == (130, "out/a-lake-0.png\n")
     assert runlog.read(Path("out/a-lake-0.png"))["status"] == "done"
 
 

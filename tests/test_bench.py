@@ -228,6 +228,17 @@ def test_a_page_repeats_what_the_environment_set(
     assert "--guidance-scale 3" in json.loads(done.out)["command"]
 
 
+def test_a_page_repeats_values_as_they_were_given(
+    cli: Cli, tiny_flags: list[str], tiny_model: Path, untimed: None
+) -> None:
+    given = ("--guidance-scale", "7.1234567", "--negative-prompt", "", "--stride", "auto")
+    done = cli("bench", "--presets", "first3", "--json", *tiny_flags, *given)
+    command = json.loads(done.out)["command"]
+    for words in ("--guidance-scale 7.1234567", "--negative-prompt ''", "--stride auto"):
+        assert words in command
+    assert f"--model {tiny_model.name}" in command
+
+
 def test_a_flag_without_effect_is_named(cli: Cli, tiny_flags: list[str], untimed: None) -> None:
     done = cli("bench", "--presets", "multidiffusion,first3", "--gradient", "x0", *tiny_flags)
     assert "multidiffusion: `--gradient` has no effect" in done.err

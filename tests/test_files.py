@@ -91,6 +91,29 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_part(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_files_that_belong_together_are_all_replaced_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = paths = [tmp_path / "first", tmp_path / "second"]
+    files.write_together(dict.fromkeys(paths, b"old"))
+    synced = iter([None, OSError(28, "No space left on device")])
+
+    def fills_up(_: int) -> None:
+        if error := next(synced):
+            raise error
+
+    monkeypatch.setattr(os, "fsync", fills_up)
+    with pytest.raises(SyncPanoError, match="second cannot be written"):
+        files.write_together(dict.fromkeys(paths, b"new"), overwrite=True)
+    assert first.read_bytes() == second.read_bytes() == b"old"
+    assert sorted(tmp_path.iterdir()) == paths
+
+
+def test_a_text_that_no_file_can_be_named_is_its_own_short_name(tmp_path: Path) -> None:
+    assert files.short_name("a blurry, " * 30) == "a blurry, " * 30
+    assert files.short_name(str(tmp_path)) == tmp_path.name
+
+
 def test_a_folder_below_a_file_is_not_writable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SyncPanoError) as caught:

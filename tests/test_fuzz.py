@@ -51,6 +51,7 @@ WORDS = st.sampled_from(
             "bld",
             "unipc",
             "a" * 5000,
+            "9" * 400,
             "--",
             "~",
             "/",

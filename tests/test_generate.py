@@ -13,6 +13,7 @@ from PIL import Image
 
 from syncpano import PanoramaConfig, generate, png, runlog
 from syncpano.config import settings
+from syncpano.losses.trunk_files import cached_path
 from tests.conftest import Outcome
 
 Cli = Callable[..., Outcome]
@@ -120,16 +121,43 @@ def test_another_device_starts_without_the_number_format_found_for_the_first(
     assert origins == ["from first.png (auto)", "default"]
 
 
-def test_a_dry_run_says_what_would_be_downloaded(cli: Cli) -> None:
-    flags = ("generate", "A waterfall", "--model", "sd2", "--dry-run")
-    assert cli(*flags).out.count("not downloaded yet") == 1
-    lines = cli(*flags, "--gradient-decoder", "tiny").out.splitlines()
-    assert lines[-2:] == [
-        "model             sd2 is not downloaded yet",
-        "model             madebyollin/taesd is not downloaded yet",
-    ]
-    missing = cli(*flags, "--gradient-decoder", "tiny", "--w", 0).out
-    assert "taesd" not in missing  # nothing descends
+def test_a_dry_run_says_what_would_be_downloaded(
+    cli: Cli, squeeze_trunk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    flags = ("generate", "A waterfall", "--model", "sd2", "--gradient-decoder", "tiny", "--dry-run")
+
+    def missing(*further: object) -> list[str]:
+        lines = cli(*flags, *further).out.splitlines()
+        return [line.split(maxsplit=1)[1] for line in lines if "not downloaded" in line]
+
+    everything = ["sd2", "madebyollin/taesd", "VGG-16 of the loss (528 MB)"]
+    assert missing() == [f"{name} is not downloaded yet" for name in everything]
+    assert len(missing("--loss-weights", squeeze_trunk)) == 2
+    assert len(missing("--w", 0)) == 1  # nothing descends
+    cached_path("vgg").parent.mkdir(parents=True)
+    cached_path("vgg").touch()
+    assert len(missing()) == 2
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        (("--gradient", "x0"), ("--gradient", "cond")),
+        (("--gradient", "cond"), ()),
+        (("--compare", "noisy"), ("--gradient", "cond")),
+        (("--w", 0), ("--gradient", "cond")),
+        (("--method", "bld"), ("--method", "multi")),
+    ],
+)
+def test_a_dry_run_foresees_what_takes_less_memory(
+    cli: Cli, less: tuple[object, ...], more: tuple[object, ...]
+) -> None:
+    def need(flags: tuple[object, ...]) -> int:
+        done = cli("generate", "A lake", "--model", "sd2", "--dry-run", "--json", *flags)
+        return int(json.loads(done.out)["memory"]["estimate_bytes"])
+
+    assert need(less) < need(more)
 
 
 def test_what_was_found_for_a_model_is_left_behind_after_any_number_of_runs(

@@ -31,7 +31,8 @@ LAYERS = [
             "plan",
         ),
         *("models.__init__", "models.source", "models.layout", "models.aliases", "models.folder"),
-        *("models.hub", "models.memory", "models.card", "losses.__init__"),
+        *("models.hub", "models.memory", "models.card"),
+        *("losses.__init__", "losses.trunk_files"),
     },
     # 1: the algorithm and the clock; torch only
     {

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import lpips
 import pytest
@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from syncpano.binding import bound
 from syncpano.checks import loss_of
 from syncpano.choices import Gradient
-from syncpano.config import PanoramaConfig
+from syncpano.config import LossName, PanoramaConfig
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.losses.load import load_loss, resize
 from syncpano.losses.lpips import LPIPS
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.losses.pocket import PocketPerceptual
 from syncpano.losses.style import WEIGHT, StyleLoss
-from syncpano.losses.trunks import TRUNKS
+from syncpano.losses.trunk_files import TRUNK_OF, TRUNKS, cached_path
 from syncpano.models.card import Card
 from syncpano.models.load import load_model
 from syncpano.models.pocket_features import PocketFeatureNet
@@ -171,7 +171,7 @@ def test_the_pocket_models_first_step_is_as_strong_as_ever(
     layout = plan(PanoramaConfig("A waterfall", width=1024), model.source)
     denoiser, weights = bound(layout, model), layout.weights
     gain = model.card.gradient_gains.get(gradient, 1.0)
-    loss = load_loss("pocket", device=CPU, model=model)
+    loss = load_loss("pocket", device=CPU, source=model.source)
     sync = Synchronization(loss, weights, gradient=gradient, gain=gain)
     latent = initial_noise(0, model.latent_channels, layout.height, layout.width)
     t, grid = denoiser.timesteps[0], layout.grid(0)
@@ -205,7 +205,7 @@ def test_features_of_short_formats_are_float32(loss: PerceptualLoss) -> None:
 def test_a_resized_loss_sees_the_smaller_image(tiny: LatentDiffusion, squeeze_trunk: Path) -> None:
     def load(size: int | None) -> PerceptualLoss:
         return load_loss(
-            "lpips-squeeze", device="cpu", weights=squeeze_trunk, size=size, model=tiny
+            "lpips-squeeze", device="cpu", weights=squeeze_trunk, size=size, source=tiny.source
         )
 
     ours, target = images(2, 96), images(1, 96, seed=1)
@@ -221,12 +221,15 @@ def test_a_card_scales_the_loss_that_it_names(
     tiny: LatentDiffusion, squeeze_trunk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def distance() -> Tensor:
-        loss = load_loss("lpips-squeeze", device="cpu", weights=squeeze_trunk, size=48, model=tiny)
+        loss = load_loss(
+            "lpips-squeeze", device="cpu", weights=squeeze_trunk, size=48, source=tiny.source
+        )
         return distances(loss, images(2), images(1, seed=1))
 
     plain = distance()
     for scales, factor in ({"lpips-squeeze": 0.5}, 0.5), ({"style": 0.5}, 1.0):
-        monkeypatch.setattr(type(tiny), "card", Card(loss_scales=scales))
+        card = Card(loss_scales=scales)
+        monkeypatch.setattr("syncpano.losses.load.read_card", lambda _, card=card: card)
         torch.testing.assert_close(distance(), factor * plain)
 
 
@@ -254,7 +257,7 @@ def test_offline_without_weights_fails_within_seconds_and_says_what_works(
     monkeypatch.setattr("syncpano.losses.trunks._BASE_URL", "http://127.0.0.1:9/")
     started = time.monotonic()
     with pytest.raises(SyncPanoError, match="cannot be fetched") as failed:
-        load_loss(name, device="cpu", model=tiny)
+        load_loss(name, device="cpu", source=tiny.source)
     assert time.monotonic() - started < SECONDS
     assert "--loss-weights" in failed.value.hint
     assert failed.value.exit_code == RUN_FAILED
@@ -271,9 +274,25 @@ def test_torchs_cache_is_used(
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     torch.save(load_file(squeeze_trunk), folder / TRUNKS["squeeze"].file)
-    cached = load_loss("lpips-squeeze", device="cpu", model=tiny)
+    cached = load_loss("lpips-squeeze", device="cpu", source=tiny.source)
     ours, target = images(1), images(1, seed=1)
     assert torch.equal(distances(cached, ours, target), distances(squeeze, ours, target))
+
+
+@pytest.mark.parametrize("caches", [{}, {"XDG_CACHE_HOME": "/c"}, {"TORCH_HOME": "~/t"}])
+def test_torchs_cache_is_where_torch_has_it(
+    caches: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_CACHE_HOME", "TORCH_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in caches.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("torch.hub._hub_dir", None)
+    assert cached_path("vgg").parent == Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def test_every_loss_but_pockets_looks_through_a_trunk() -> None:
+    assert {*TRUNK_OF, "auto", "pocket"} == set(get_args(LossName))
 
 
 class Evil:
@@ -287,7 +306,7 @@ def test_weights_that_would_run_code_are_refused(tiny: LatentDiffusion, tmp_path
     file = tmp_path / "evil.pth"
     torch.save({"features.0.weight": Evil()}, file)
     with pytest.raises(SyncPanoError, match="cannot be read as weights"):
-        load_loss("lpips-squeeze", device="cpu", weights=file, model=tiny)
+        load_loss("lpips-squeeze", device="cpu", weights=file, source=tiny.source)
     assert not Path("pwned").exists()
 
 
@@ -305,17 +324,19 @@ def test_broken_weights_are_refused(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SyncPanoError, match=words):
-        load_loss("lpips-vgg", device="cpu", weights=tmp_path / name, model=tiny)
+        load_loss("lpips-vgg", device="cpu", weights=tmp_path / name, source=tiny.source)
 
 
 def test_weights_of_another_network_are_refused(
     tiny: LatentDiffusion, squeeze_trunk: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(SyncPanoError, match=r"do not fit AlexNet: features\.0\.weight has shape"):
-        load_loss("lpips-alex", device="cpu", weights=squeeze_trunk, model=tiny)
+        load_loss("lpips-alex", device="cpu", weights=squeeze_trunk, source=tiny.source)
     save_file({"classifier.weight": torch.zeros(1)}, tmp_path / "none.safetensors")
     with pytest.raises(SyncPanoError, match="no `features"):
-        load_loss("lpips-alex", device="cpu", weights=tmp_path / "none.safetensors", model=tiny)
+        load_loss(
+            "lpips-alex", device="cpu", weights=tmp_path / "none.safetensors", source=tiny.source
+        )
 
 
 def test_a_torchvision_that_does_not_fit_is_a_clear_error(tmp_path: Path) -> None:
@@ -340,5 +361,5 @@ sys.exit(2)
 def test_the_package_prints_nothing(
     squeeze_trunk: Path, tiny: LatentDiffusion, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    load_loss("lpips-squeeze", device="cpu", weights=squeeze_trunk, model=tiny)
+    load_loss("lpips-squeeze", device="cpu", weights=squeeze_trunk, source=tiny.source)
     assert capfd.readouterr() == ("", "")

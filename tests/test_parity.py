@@ -57,7 +57,7 @@ def test_golden_latents_and_pixels(name: str, monkeypatch: pytest.MonkeyPatch) -
     case = {**cases["common"], **cases["cases"][name]}
     source = resolve_source(str(GOLDEN / "tiny-sd"), download=False)
     model = load_model(source, "cpu", "float32")
-    loss = load_loss("lpips-squeeze", device="cpu", model=model)
+    loss = load_loss("lpips-squeeze", device="cpu", source=model.source)
     noise = initial_noise(case["seed"], 4, case["height"] // 8, case["width"] // 8)
     latent = panorama(model, loss, noise, case)
     expected = torch.from_numpy(np.load(GOLDEN / f"{name}.latent.npy"))

@@ -13,6 +13,7 @@ from torch import Tensor
 from syncpano import PanoramaConfig, Studio, generate, pipeline
 from syncpano.binding import bound
 from syncpano.drawing import to_image
+from syncpano.errors import SyncPanoError
 from syncpano.models.card import read_card
 from syncpano.models.source import POCKET_FOLDER
 from syncpano.models.stable_diffusion import LatentDiffusion
@@ -100,6 +101,19 @@ def test_every_setting_of_synchronisation_reaches_the_sampler(
     assert loaded is not None
     assert sync == Synchronization(loaded, {0: 8.0, 1: 4.0}, every=2, gain=gain, **settings)
     assert {batch.size for batch in (batches.denoise, batches.sync, batches.decode)} == {3}
+
+
+def test_what_is_wrong_with_the_losses_weights_is_said_before_the_model_loads(
+    config: PanoramaConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loaded(*_: object) -> None:
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr(pipeline, "load_model", loaded)
+    file = tmp_path / "notes.safetensors"
+    file.write_text("no weights")
+    with pytest.raises(SyncPanoError, match="cannot be read as weights"):
+        generate(config, sync_weight=1.0, loss="lpips-squeeze", loss_weights=str(file))
 
 
 def test_a_loop_closes_in_its_windows_and_in_its_pixels(

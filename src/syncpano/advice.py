@@ -53,11 +53,15 @@ def without_effect(layout: Plan, source: ModelSource, explicit: Collection[str])
         note(
             "blend window_batch", "with `--method bld`, which extends the picture window by window"
         )
+    # Of one branch alone the conditional gradient is the exact one.
+    cond = " gradient" * bool(layout.weights and config.gradient == "cond")
     if config.guidance_scale == 1:
-        note("negative_prompt guided_share", "with `--guidance-scale 1`, which is no guidance")
+        reason = "with `--guidance-scale 1`, which is no guidance"
+        note(f"negative_prompt guided_share{cond}", reason)
     elif config.guided_share == 0:
-        note("negative_prompt guidance_scale", "with `--guided-share 0`, which is no guidance")
-    if not config.refine and not source.has_refiner:
+        reason = "with `--guided-share 0`, which is no guidance"
+        note(f"negative_prompt guidance_scale{cond}", reason)
+    if not source.has_refiner:
         note("refine", f"with {source.id}, which has no refiner")
     if config.initial_steps is not None and config.initial_steps >= config.steps:
         note("initial_steps initial_span", f"with {config.steps} steps")

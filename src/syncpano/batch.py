@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from syncpano import files, png, runlog, saving
 from syncpano.config import PanoramaConfig, Setting, settings
 from syncpano.errors import BAD_INPUT, SyncPanoError
-from syncpano.interrupts import Interrupted
+from syncpano.interrupts import Interrupted, held_back
 from syncpano.layers import was_auto
 from syncpano.saving import encode, log_path
 
@@ -42,13 +42,17 @@ class Options:
 
     Attributes:
         overwrite: replace pictures and previews that exist.
-        resume: keep pictures that exist; previews of the others are replaced.
+        resume: keep pictures that exist; previews of the others are replaced. Not with `overwrite`.
         save_steps: folder for the foreseen panorama of every step; None for none.
     """
 
     overwrite: bool = False
     resume: bool = False
     save_steps: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.overwrite and self.resume:
+            raise SyncPanoError("there is `--overwrite` and `--resume`", hint="give one of them")
 
 
 @dataclass(frozen=True)
@@ -125,8 +129,6 @@ def pending(jobs: Sequence[Job], options: Options) -> list[Job]:
         SyncPanoError: a picture, or a JSON file in its log's place, exists and may neither be
             replaced nor kept; with `resume` also where it was made by other settings or is cut off.
     """
-    if options.overwrite and options.resume:
-        raise SyncPanoError("there is `--overwrite` and `--resume`", hint="give one of them")
     remaining = []
     for job in jobs:
         there = files.exists(job.path)
@@ -192,7 +194,8 @@ def run(
         except (Interrupted, KeyboardInterrupt) as error:
             _write_unfinished(job, log, "interrupted", str(error))
             raise
-        events.on_saved(job, panorama.save(job.path, overwrite=options.overwrite))
+        with held_back():  # who is told of the pictures is told of every one
+            events.on_saved(job, panorama.save(job.path, overwrite=options.overwrite))
     return failures
 
 

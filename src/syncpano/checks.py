@@ -14,6 +14,7 @@ from syncpano.schedule import sync_steps
 from syncpano.windows import closes_ring
 
 MAX_PIXELS = 2**28  # 512 x 524,288: ten times the longest panorama anybody has shown
+UNBOUNDED = 2**31  # counts of steps and windows beyond it are slips of the finger
 MIN_LOSS_SIZE = 32  # AlexNet's three poolings leave nothing of a smaller image
 
 
@@ -23,20 +24,10 @@ def validate(config: PanoramaConfig, source: ModelSource) -> None:
     Raises:
         SyncPanoError: the first value that cannot work, with one that can.
     """
-    check_types(config)
-    if not config.prompt.strip():
-        raise SyncPanoError("the prompt is empty", hint='say what to paint: "A waterfall"')
-    _check_text(config.prompt)
-    _check_text(config.negative_prompt)
+    check_values(config)
     _in_range("--steps", config.steps, 1, source.trained_steps)
-    _check_ranges(config)
     for name, length in (("width", config.width), ("height", config.height)):
         _check_side(name, length, source)
-    if config.width * config.height > MAX_PIXELS:
-        raise SyncPanoError(
-            f"{config.width} x {config.height} is more than {MAX_PIXELS} pixels",
-            hint="paint a smaller panorama",
-        )
     if source.clips and config.scheduler != "ddim":
         raise SyncPanoError(
             f"{config.scheduler} cannot clip samples as {source.id} asks for",
@@ -51,6 +42,25 @@ def validate(config: PanoramaConfig, source: ModelSource) -> None:
         )
     if config.wants_sync and loss_of(config, source) == "pocket":
         _check_pocket_loss(config, source)
+
+
+def check_values(config: PanoramaConfig) -> None:
+    """What `validate` can refuse whatever the model is: of one on the Hub nothing is known yet.
+
+    Raises:
+        SyncPanoError: the first value that cannot work, with one that can.
+    """
+    check_types(config)
+    if not config.prompt.strip():
+        raise SyncPanoError("the prompt is empty", hint='say what to paint: "A waterfall"')
+    _check_text(config.prompt)
+    _check_text(config.negative_prompt)
+    _check_ranges(config)
+    if config.width * config.height > MAX_PIXELS:
+        raise SyncPanoError(
+            f"{config.width} x {config.height} is more than {MAX_PIXELS} pixels",
+            hint="paint a smaller panorama",
+        )
 
 
 def loss_of(config: PanoramaConfig, source: ModelSource) -> str:
@@ -80,15 +90,16 @@ def _check_text(prompt: str) -> None:
 
 
 def _check_ranges(config: PanoramaConfig) -> None:
+    _in_range("--steps", config.steps, 1, UNBOUNDED)
     _in_range("--seed", config.seed, 0, 2**63 - 1)
     _in_range("--w", config.sync_weight, 0, math.inf)
     _in_range("--sync-decay", config.sync_decay, 0, 1)
     _in_range("--guidance-scale", config.guidance_scale, 0, math.inf)
     _in_range("--guided-share", config.guided_share, 0, 1)
     _in_range("--temperature", config.temperature, 0.01, 1)
-    _in_range("--sync-every", config.sync_every, 1, math.inf)
-    _in_range("--window-batch", config.window_batch, 1, math.inf)
-    _in_range("--initial-steps", config.initial_steps, 1, math.inf)
+    _in_range("--sync-every", config.sync_every, 1, UNBOUNDED)
+    _in_range("--window-batch", config.window_batch, 1, UNBOUNDED)
+    _in_range("--initial-steps", config.initial_steps, 1, UNBOUNDED)
     _check_span(config)
     _in_range("--loss-size", config.loss_size, MIN_LOSS_SIZE, 4096)
     _in_range("--sync-freq", config.sync_freq, 1, config.steps)
@@ -122,10 +133,11 @@ def _check_span(config: PanoramaConfig) -> None:
 def _in_range(flag: str, number: float | None, least: float, most: float) -> None:
     if number is None:
         return
-    if not math.isfinite(number):
+    if isinstance(number, float) and not math.isfinite(number):
         raise SyncPanoError(f"`{flag} {number}` is not a finite number", hint="give a number")
     if not least <= number <= most:
-        wanted = f"at least {least}" if most == math.inf else f"between {least} and {most}"
+        too_low = number < least and most >= UNBOUNDED
+        wanted = f"at least {least}" if too_low else f"between {least} and {most}"
         raise SyncPanoError(f"`{flag} {number}` is out of range", hint=f"use a value {wanted}")
 
 

@@ -8,7 +8,7 @@ import re
 import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from syncpano.errors import BAD_INPUT, RUN_FAILED, SyncPanoError
@@ -22,19 +22,34 @@ def write_atomic(path: Path, content: bytes, *, overwrite: bool = False) -> None
     Raises:
         SyncPanoError: the file exists and `overwrite` is False, or it cannot be written.
     """
-    if path.exists() and not overwrite:
-        raise exists_error(path)
-    part: Path | None = None
+    write_together({path: content}, overwrite=overwrite)
+
+
+def write_together(contents: Mapping[Path, bytes], *, overwrite: bool = False) -> None:
+    """Write files that belong together: none is renamed into place before all are written.
+
+    Args:
+        contents: what goes where, in the order in which the files appear.
+
+    Raises:
+        SyncPanoError: a file exists and `overwrite` is False, or one cannot be written.
+    """
+    for path in contents:
+        if path.exists() and not overwrite:
+            raise exists_error(path)
+    parts: dict[Path, Path] = {}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".syncpano-", suffix=".part")
-        part = Path(name)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner reads
-        part.replace(path)
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".syncpano-", suffix=".part")
+            parts[path] = Path(name)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            parts[path].chmod(0o666 & ~_umask())  # mkstemp's are for their owner alone
+        for path, part in parts.items():
+            part.replace(path)
     except OSError as error:
         raise SyncPanoError(
             f"{path} cannot be written: {error.strerror or error}",
@@ -42,7 +57,7 @@ def write_atomic(path: Path, content: bytes, *, overwrite: bool = False) -> None
             exit_code=RUN_FAILED,
         ) from error
     finally:
-        if part is not None:
+        for part in parts.values():
             part.unlink(missing_ok=True)
 
 
@@ -142,4 +157,4 @@ def _umask() -> int:
 def short_name(value: str) -> str:
     """The last part of a path to something that is there; anything else, a Hub id too, as it is."""
     path = Path(value)
-    return path.name if path.is_absolute() or path.exists() else value
+    return path.name if path.is_absolute() or is_file(path) or is_folder(path) else value

@@ -24,6 +24,7 @@ from syncpano.layers import PYTHON, changed_values, resolve, values_layer
 from syncpano.losses.load import load_loss
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models.load import load_model
+from syncpano.models.precision import resolve_device
 from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.tiny_decoder import resolve_gradient_decoder, tiny_decoder_folder
@@ -126,8 +127,9 @@ class Studio:
         layout = plan(config, source)
         on_planned(layout)
         with fitting(config.model, _LIGHTER):
-            model = self._model(layout, source)
-            return layout, model, self._loss(config, model) if layout.weights else None
+            # The loss is smaller and may be a user's file: what is wrong with it is said first.
+            loss = self._loss(config, source) if layout.weights else None
+            return layout, self._model(layout, source), loss
 
     def _generate(
         self, config: PanoramaConfig, watcher: Watcher, log: runlog.Log, clock: runlog.Clock
@@ -179,20 +181,21 @@ class Studio:
             if layout.weights and decoder == "tiny":
                 tiny_decoder_folder(source, download=True)  # fails before the weights load
             self._models.clear()  # two models at once seldom fit, and a batch uses one at a time
-            self._losses.clear()
             self._models[key] = load_model(source, config.device, config.dtype, config.compile)
         return self._models[key]
 
-    def _loss(self, config: PanoramaConfig, model: LatentDiffusion) -> PerceptualLoss:
-        name = loss_of(config, model.source)
-        key = (name, config.loss_weights, config.loss_size)
+    def _loss(self, config: PanoramaConfig, source: ModelSource) -> PerceptualLoss:
+        name = loss_of(config, source)
+        of_model = (source.id, source.revision, config.device)
+        key = (*of_model, name, config.loss_weights, config.loss_size)
         if key not in self._losses:
+            self._losses = {k: loss for k, loss in self._losses.items() if k[:3] == of_model}
             self._losses[key] = load_loss(
                 name,
-                device=model.device,
+                device=resolve_device(config.device),
                 weights=Path(config.loss_weights) if config.loss_weights else None,
                 size=config.loss_size,
-                model=model,
+                source=source,
             )
         return self._losses[key]
 

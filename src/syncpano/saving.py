@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def save(image: Image, log: runlog.Log, path: Path, *, overwrite: bool = False) -> runlog.Log:
     """Write `path` (a PNG that holds the log) and the same log as JSON beside it.
 
-    The JSON comes first: where there is a picture, all of it is there.
+    The JSON appears first: where there is a picture, all of it is there.
 
     Returns:
         The log with the picture's name and the time that saving took.
@@ -40,9 +40,8 @@ def save(image: Image, log: runlog.Log, path: Path, *, overwrite: bool = False) 
         clock.stop()
         # Beside the log: the pair can move, and tells no folder names.
         log["image"]["path"] = path.name
-        # Without its picture a log is the left-over of a run that did not end.
-        runlog.write(log_path(path), log)
-        files.write_atomic(path, runlog.embed(encoded, log), overwrite=overwrite)
+        pair = {log_path(path): runlog.to_json(log), path: runlog.embed(encoded, log)}
+        files.write_together(pair, overwrite=True)
     return log
 
 

@@ -58,6 +58,8 @@ def _expected(item: Setting) -> str:
     """An example that works."""
     if item.choices:
         return f"use one of {', '.join(item.choices)}"
+    if item.name == "prompt":
+        return "say what to paint, such as A waterfall"
     example = (
         item.default
         if item.default not in (MISSING, None)

@@ -13,7 +13,7 @@ import typer
 
 from syncpano import layers
 from syncpano.advice import without_effect
-from syncpano.commands.options import given_flags, shown, takes_settings
+from syncpano.commands.options import given_flags, takes_settings
 from syncpano.config import Value
 from syncpano.console import Voice, print_result
 from syncpano.counting import counting
@@ -53,6 +53,7 @@ def bench(
     """
     from syncpano import bench as benchmark
     from syncpano import files
+    from syncpano.models.precision import check_precision
     from syncpano.models.source import resolve_early, resolve_source
 
     voice = Voice(quiet=quiet)
@@ -75,10 +76,11 @@ def bench(
         files.check_writable(markdown.parent)
         if files.exists(markdown) and not overwrite:
             raise files.exists_error(markdown)
+    command = _command(presets, widths, prompt, repeats, given)
+    check_precision(first.device, first.dtype)
     resolve_source(first.model, first.revision, download=True, progress=not quiet)
     with counting("timing", repeats * len(timed), quiet=quiet) as advance:
         benchmark.time_in_turns(timed, repeats, on_run=lambda _: advance(1))
-    command = _command(presets, widths, prompt, repeats, given)
     report = benchmark.summarise(timed, command)
     page = benchmark.to_markdown(report, title)
     if markdown is not None:
@@ -134,6 +136,8 @@ def _command(
         flag = name.replace("_", "-")
         if isinstance(value, bool):
             words.append(f"--{flag}" if value else f"--no-{flag}")
+        elif name in ("model", "loss_weights") and isinstance(value, str):
+            words += [f"--{flag}", short_name(value)]
         else:
-            words += [f"--{flag}", short_name(shown(value))]
+            words += [f"--{flag}", "auto" if value is None else str(value)]
     return shlex.join(words)

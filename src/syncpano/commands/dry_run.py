@@ -8,8 +8,10 @@ from typing import Any
 
 from syncpano import layers
 from syncpano.batch import Job
+from syncpano.checks import loss_of
 from syncpano.commands.options import shown
 from syncpano.console import print_result
+from syncpano.losses.trunk_files import TRUNK_OF, TRUNKS, cached_path
 from syncpano.models.memory import default_batches, estimate_memory, total_host_bytes
 from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.tiny_decoder import TAESD, resolve_gradient_decoder, tiny_decoder_folder
@@ -17,6 +19,8 @@ from syncpano.plan import Plan, count_calls, plan
 
 # Interpreter, torch and diffusers with nothing loaded: a round estimate.
 LIBRARY_BYTES = 500 * 2**20
+# Share of the UNet's activations that a gradient needs: of both branches, of one, of none.
+KEPT_OF_UNET = {"exact": 1.0, "cond": 0.5, "x0": 0.0}
 PIXEL_BYTES = 4 * 4 * 3  # float32 of 3 channels: the panorama, weights and blend of the tiles
 
 
@@ -61,10 +65,16 @@ def _missing(layout: Plan, source: ModelSource) -> list[str]:
     Raises:
         SyncPanoError: the model has no decoder of the kind that is asked for.
     """
+    config = layout.config
     missing = [] if source.folder is not None else [source.id]
-    decoder = resolve_gradient_decoder(layout.config.gradient_decoder, source)
-    if layout.weights and decoder == "tiny" and tiny_decoder_folder(source, download=False) is None:
+    decoder = resolve_gradient_decoder(config.gradient_decoder, source)
+    if not layout.weights:  # no gradient, no decoder for it, no loss
+        return missing
+    if decoder == "tiny" and tiny_decoder_folder(source, download=False) is None:
         missing.append(TAESD)
+    net = TRUNK_OF.get(loss_of(config, source))
+    if net is not None and config.loss_weights is None and not cached_path(net).is_file():
+        missing.append(f"{TRUNKS[net].name} of the loss ({TRUNKS[net].download})")
     return missing
 
 
@@ -74,12 +84,15 @@ def estimate_bytes(layout: Plan, source: ModelSource) -> int:
     estimate = estimate_memory(source, 2 if config.dtype in ("float16", "bfloat16") else 4)
     denoise, sync, decode = default_batches(estimate, "cpu", total_host_bytes())
     windows = len(layout.grid(0).windows)
+    if config.method == "bld":  # it paints window after window
+        windows = 1
     denoise = min(config.window_batch or denoise, windows)
     sync = min(config.window_batch or sync, windows) if layout.weights else 0
-    pulled = sync * estimate.sync_window + min(decode, sync) * estimate.decode_window
+    kept = KEPT_OF_UNET[config.gradient] if config.compare == "foreseen" else 0
+    pulled = kept * sync * estimate.sync_window + min(decode, sync) * estimate.decode_window
     activations = max(denoise * estimate.denoise_window, pulled)
     picture = config.width * config.height * PIXEL_BYTES
-    return LIBRARY_BYTES + estimate.weights + activations + picture
+    return LIBRARY_BYTES + estimate.weights + round(activations) + picture
 
 
 def _as_text(facts: dict[str, Any]) -> str:

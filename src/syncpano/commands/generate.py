@@ -12,6 +12,7 @@ import typer
 
 from syncpano import batch, layers, runlog
 from syncpano.advice import too_strong, without_effect
+from syncpano.checks import check_values
 from syncpano.commands.dry_run import print_dry_run
 from syncpano.commands.options import takes_settings
 from syncpano.commands.request import (
@@ -91,7 +92,7 @@ def generate(
     configs = name_configs(resolved, texts, numbers)
     request = Request(resolved, place_jobs(configs, output, output_dir), options)
     _warn_unknown_variables(voice)
-    source = _check(request, voice, fetch=not dry_run)
+    source = _check(request, voice, dry_run=dry_run)
     if dry_run:
         for job in request.jobs:
             print_dry_run(job, resolved, as_json=as_json)
@@ -109,10 +110,16 @@ def _warn_unknown_variables(voice: Voice) -> None:
         voice.warn(f"{name} is no setting" + (f"; did you mean {near}?" if near else ""))
 
 
-def _check(request: Request, voice: Voice, *, fetch: bool) -> ModelSource:
+def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
     """Refuse what can be refused before a weight is read, and warn of what has no effect."""
-    first = request.jobs[0].config
-    source = resolve_early(first.model, first.revision, download=fetch, progress=not voice.quiet)
+    first, resume = request.jobs[0].config, request.options.resume
+    for job in request.jobs:
+        check_values(job.config)
+    if not (dry_run or resume):
+        batch.pending(request.jobs, request.options)  # nothing is fetched for what exists
+    # `--resume` compares commits, and only what is fetched tells a branch's.
+    resolve = resolve_source if resume and first.revision is not None else resolve_early
+    source = resolve(first.model, first.revision, download=not dry_run, progress=not voice.quiet)
     layouts = [plan(job.config, source) for job in request.jobs]
     explicit = request.resolved.explicit()
     for sentence in without_effect(layouts[0], source, explicit) + too_strong(first, explicit):
@@ -129,7 +136,10 @@ def _paint(request: Request, voice: Voice, earlier: runlog.Log | None, *, as_jso
         return
     if voice.verbosity < 2:
         quiet_libraries()
+    from syncpano.models.precision import check_precision
+
     first = jobs[0].config
+    check_precision(first.device, first.dtype)
     # Once, before the batch: a model that cannot be fetched fails no picture, it fails the command.
     resolve_source(first.model, first.revision, download=True, progress=not voice.quiet)
     from syncpano.pipeline import Studio

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from syncpano.losses.perceptual import PerceptualLoss
-
-if TYPE_CHECKING:
-    from syncpano.models.stable_diffusion import LatentDiffusion
-
-LPIPS_NETS = {"lpips-vgg": "vgg", "lpips-alex": "alex", "lpips-squeeze": "squeeze"}
+from syncpano.losses.trunk_files import TRUNK_OF
+from syncpano.models.card import read_card
+from syncpano.models.source import ModelSource
 
 
 def load_loss(
@@ -24,7 +21,7 @@ def load_loss(
     device: torch.device | str,
     weights: Path | None = None,
     size: int | None = None,
-    model: LatentDiffusion,
+    source: ModelSource,
 ) -> PerceptualLoss:
     """The loss of a run, times the factor on the model's card.
 
@@ -34,15 +31,16 @@ def load_loss(
         name: lpips-vgg, lpips-alex, lpips-squeeze, style or pocket.
         weights: a file with the trunk's `features.*`; None is torch's usual cache.
         size: side in pixels of the images as the loss sees them; None is native.
-        model: whose folder the pocket loss comes from.
+        source: the model, with a folder: its card and the pocket loss lie there.
 
     Raises:
         SyncPanoError: weights are missing or do not fit.
     """
-    loss = _load(name, torch.device(device), weights, model)
+    assert source.folder is not None, "the source was resolved without a download"
+    loss = _load(name, torch.device(device), weights, source)
     if size is not None:
         loss = Resized(loss, size)
-    scale = model.card.loss_scales.get(name)
+    scale = read_card(source.folder).loss_scales.get(name)
     return loss if scale is None else Scaled(loss, scale)
 
 
@@ -91,30 +89,28 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 def _load(
-    name: str, device: torch.device, weights: Path | None, model: LatentDiffusion
+    name: str, device: torch.device, weights: Path | None, source: ModelSource
 ) -> PerceptualLoss:
-    if name in LPIPS_NETS:
+    if name.startswith("lpips-"):
         from syncpano.losses.lpips import LPIPS
 
-        return LPIPS(LPIPS_NETS[name], device=device, weights=weights)  # type: ignore[arg-type]
+        return LPIPS(TRUNK_OF[name], device=device, weights=weights)  # type: ignore[arg-type]
     if name == "style":
         from syncpano.losses.style import StyleLoss
 
         return StyleLoss(device=device, weights=weights)
     assert name == "pocket", name
     assert weights is None, "the pocket loss brings its own"
-    return _load_pocket(device, model)
+    return _load_pocket(device, source)
 
 
-def _load_pocket(device: torch.device, model: LatentDiffusion) -> PerceptualLoss:
+def _load_pocket(device: torch.device, source: ModelSource) -> PerceptualLoss:
     from syncpano.losses.pocket import PocketPerceptual
     from syncpano.models.parts import load_part
     from syncpano.models.pocket_features import PocketFeatureNet
 
-    folder = model.source.folder
-    assert folder is not None, "a loaded model has a folder"
-    network = load_part(
-        PocketFeatureNet, folder / "perceptual", model.source.id, device, torch.float32
-    )
+    assert source.folder is not None
+    folder = source.folder / "perceptual"
+    network = load_part(PocketFeatureNet, folder, source.id, device, torch.float32)
     assert isinstance(network, PocketFeatureNet)
     return PocketPerceptual(network)

@@ -9,7 +9,6 @@ import pickle
 import sys
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -19,29 +18,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.losses.trunk_files import TRUNKS, Trunk, cached_path
 
 TIMEOUT_SECONDS = 5.0
 _UNREADABLE = (OSError, EOFError, RuntimeError, ValueError)
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # means and deviations in [0, 1]
 _KINDS = "a .safetensors file, or a .pth that holds nothing but tensors"
 _BASE_URL = "https://download.pytorch.org/models/"
-
-
-@dataclass(frozen=True)
-class Trunk:
-    """A network's name for users and its file in torch's cache."""
-
-    name: str
-    file: str
-    download: str
-
-
-TRUNKS = {
-    "vgg": Trunk("VGG-16", "vgg16-397923af.pth", "528 MB"),
-    "vgg19": Trunk("VGG-19", "vgg19-dcbb9e9d.pth", "548 MB"),
-    "alex": Trunk("AlexNet", "alexnet-owt-7be5be79.pth", "233 MB"),
-    "squeeze": Trunk("SqueezeNet", "squeezenet1_1-b8a52dc0.pth", "5 MB"),
-}
 
 
 def trunk_features(net: str, weights: Path | None) -> dict[str, Tensor]:
@@ -111,7 +94,7 @@ def trunk_path(net: str, weights: Path | None) -> Path:
         if not weights.is_file():
             raise SyncPanoError(f"{weights} is no file", hint=f"give a file with {_KINDS}")
         return weights
-    path = Path(torch.hub.get_dir()) / "checkpoints" / TRUNKS[net].file
+    path = cached_path(net)
     if not path.is_file():
         _download(TRUNKS[net], path)
     return path

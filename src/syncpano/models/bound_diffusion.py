@@ -21,7 +21,7 @@ class BoundDiffusion:
         predict_raw: views N C h w, t, embeds N L d -> the model's raw output N C h w.
         new_solver: makes the noise schedule, set to its steps; solvers remember a run's last ones.
         embeds: 2 L d, negative and positive.
-        decode: N C h w -> N 3 f*h f*w, through the gradient's decoder, not clipped.
+        decode: N C h w -> N 3 q*h q*w, through the gradient's decoder of factor q, not clipped.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class BoundDiffusion:
         return alpha.sqrt() * latent + (1 - alpha).sqrt() * noise
 
     def decode(self, latent: Tensor) -> Tensor:
-        """N C h w -> N 3 f*h f*w clipped to [-1, 1], through the gradient's decoder."""
+        """N C h w -> N 3 q*h q*w clipped to [-1, 1], through the gradient's decoder of factor q."""
         return self._decode(latent).clamp(-1, 1)
 
     def _predict(self, views: Tensor, t: Tensor) -> Tensor:

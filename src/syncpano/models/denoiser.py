@@ -12,7 +12,7 @@ from syncpano.choices import Gradient
 class Denoiser(Protocol):
     """A frozen model under one prompt, one guidance scale and one noise schedule.
 
-    # N windows, C latent channels, h w one window, H W the panorama, factor f = vae_factor
+    # N windows, C latent channels, h w one window, H W the panorama, q pixels a cell of the decoder
     Latents are float32 outside; a model computes in its own dtype inside. Two text encoders, added
     conditioning and flow matching live behind `predict` and `foresee`: the sampler does not know.
     """
@@ -44,7 +44,7 @@ class Denoiser(Protocol):
         ...
 
     def decode(self, latent: Tensor) -> Tensor:
-        """N C h w -> N 3 f*h f*w clipped to [-1, 1], differentiable.
+        """N C h w -> N 3 q*h q*w clipped to [-1, 1], differentiable.
 
         The clipping is the reference's: overshoot neither counts nor has a gradient.
         """

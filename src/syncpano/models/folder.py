@@ -94,7 +94,10 @@ def count_numbers(file: Path) -> int:
 
 
 def content_hash(folder: Path) -> str:
-    """SHA-256 over the names and SHA-256 digests of all weight files of a model folder."""
+    """SHA-256 over the names and SHA-256 digests of the weight files that sample and draw.
+
+    Not in it: a pocket model's loss and tiny decoder, of which only its gradient knows.
+    """
     digest = hashlib.sha256()
     for part in ("unet", "vae", "text_encoder", "refiner"):
         for file in weight_files(folder / part)[1]:

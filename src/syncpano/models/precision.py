@@ -39,6 +39,15 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def check_precision(device: str, dtype: str) -> None:
+    """Refuse a device or a number format that the machine has not, before anything is fetched.
+
+    Raises:
+        SyncPanoError: as `resolve_device` and `resolve_dtype`.
+    """
+    resolve_dtype(dtype, resolve_device(device), family="", cpu_dtype="float32")
+
+
 def resolve_dtype(name: str, device: torch.device, family: str, cpu_dtype: str) -> torch.dtype:
     """The model's own number format; canvas, averages and losses stay in float32.
 

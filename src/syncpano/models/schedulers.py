@@ -60,9 +60,10 @@ def make_scheduler(
     steps = solver.timesteps
     # Near as many steps as were trained, an offset of 1 leads beyond the table, or steps coincide.
     if len(steps) != num_steps or int(steps[0]) >= trained or not (steps[1:] < steps[:-1]).all():
+        hint = f"`--steps {trained // 2}` and fewer fit"
         raise SyncPanoError(
             f"{name} finds no {num_steps} timesteps in a schedule of {trained}",
-            hint=f"`--steps {trained // 2}` and fewer fit",
+            hint=hint if places is None else f"{hint}, and a larger `--initial-span` may",
         )
     return solver
 

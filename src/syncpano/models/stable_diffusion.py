@@ -149,7 +149,7 @@ class LatentDiffusion:
         )
 
     def decode(self, latent: Tensor, decoder: nn.Module) -> Tensor:
-        """N C h w -> N 3 f*h f*w in [-1, 1], not clipped, differentiable."""
+        """N C h w -> N 3 q*h q*w around [-1, 1], not clipped; the decoder has q pixels a cell."""
         config: Any = decoder.config
         shift = getattr(config, "shift_factor", None) or 0.0
         units = latent / config.scaling_factor + shift
