@@ -31,7 +31,7 @@ LAYERS = [
             "plan",
         ),
         *("models.__init__", "models.source", "models.layout", "models.aliases", "models.folder"),
-        *("models.hub", "models.memory", "models.card"),
+        *("models.hub", "models.memory", "models.card", "models.wording"),
         *("losses.__init__", "losses.trunk_files"),
     },
     # 1: the algorithm and the clock; torch only

@@ -401,14 +401,6 @@ def test_words_beyond_the_text_encoder_are_named(tiny: LatentDiffusion) -> None:
     assert tiny.dropped_words("") == []
 
 
-def test_words_that_a_pocket_model_never_saw_are_named(tiny_model: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(tiny_model, tmp_path / "copied"))
-    (folder / "pocket.json").write_text(json.dumps({"known_words": ["a", "Waterfall", "at"]}))
-    model = load(folder)
-    assert model.unknown_words("A waterfall, at 9 o'clock: WATERFALL!") == ["o'clock"]
-    assert load(tiny_model).unknown_words("anything goes") == []
-
-
 def test_decode_takes_the_latents_scale_off(tiny: LatentDiffusion) -> None:
     vae, latent = tiny._parts.vae, noise()
     torch.testing.assert_close(

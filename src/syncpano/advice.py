@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from syncpano.config import PanoramaConfig
 from syncpano.models.source import ModelSource
+from syncpano.models.wording import Reading
 from syncpano.plan import Plan
+
+SHOWN_WORDS = 12
 
 
 def without_effect(layout: Plan, source: ModelSource, explicit: Collection[str]) -> list[str]:
@@ -66,6 +69,23 @@ def without_effect(layout: Plan, source: ModelSource, explicit: Collection[str])
     if config.initial_steps is not None and config.initial_steps >= config.steps:
         note("initial_steps initial_span", f"with {config.steps} steps")
     return found
+
+
+def about_words(model: str, reading: Reading) -> list[str]:
+    """Sentences about words that a model takes for others and words that it does not know."""
+    found = []
+    if reading.taken:
+        pairs = [f"{word} for {meant}" for word, meant in reading.taken.items()]
+        found.append(f"{model} takes {listed(pairs)}")
+    if reading.unknown:
+        found.append(f"{model} does not know: {listed(reading.unknown)} (`--model sd2` knows more)")
+    return found
+
+
+def listed(words: Sequence[str]) -> str:
+    """The first words of a list."""
+    shown = ", ".join(word[:40] for word in words[:SHOWN_WORDS])
+    return shown if len(words) <= SHOWN_WORDS else f"{shown} and {len(words) - SHOWN_WORDS} more"
 
 
 def too_strong(config: PanoramaConfig, explicit: Collection[str]) -> list[str]:

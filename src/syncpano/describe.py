@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from syncpano import machine, runlog
+from syncpano.advice import about_words, listed
 from syncpano.binding import sampling_of
 from syncpano.checks import loss_of, stride_of
 from syncpano.config import PanoramaConfig, settings
@@ -18,7 +18,6 @@ from syncpano.plan import Plan
 from syncpano.sampler import StepReport
 
 logger = logging.getLogger(__name__)
-SHOWN_WORDS = 12
 
 
 def resolved(
@@ -82,21 +81,12 @@ def notice_words(log: runlog.Log, config: PanoramaConfig, model: LatentDiffusion
     for prompt in filter(None, (config.prompt, config.negative_prompt)):
         dropped = model.dropped_words(prompt)
         if dropped:
-            notice(log, f"the prompt is too long for {config.model}, dropped: {_listed(dropped)}")
-        unknown = model.unknown_words(prompt)
-        if unknown:
-            notice(
-                log,
-                f"{config.model} does not know: {_listed(unknown)} (`--model sd2` knows more)",
-            )
+            notice(log, f"the prompt is too long for {config.model}, dropped: {listed(dropped)}")
+        for sentence in about_words(config.model, model.card.read(prompt)):
+            notice(log, sentence)
 
 
 def notice(log: runlog.Log, sentence: str) -> None:
     """Keep a sentence in the log and say it once."""
     log["notices"].append(sentence)
     logger.warning("%s", sentence)
-
-
-def _listed(words: Sequence[str]) -> str:
-    shown = ", ".join(word[:40] for word in words[:SHOWN_WORDS])
-    return shown if len(words) <= SHOWN_WORDS else f"{shown} and {len(words) - SHOWN_WORDS} more"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from syncpano import batch, layers, runlog
-from syncpano.advice import too_strong, without_effect
+from syncpano.advice import about_words, too_strong, without_effect
 from syncpano.checks import check_values
 from syncpano.commands.dry_run import print_dry_run
 from syncpano.commands.options import takes_settings
@@ -26,6 +26,7 @@ from syncpano.commands.request import (
 from syncpano.console import Bar, Voice, print_result, quiet_libraries
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.models.aliases import ALIASES
+from syncpano.models.card import read_card
 from syncpano.models.source import ModelSource, resolve_early, resolve_source
 from syncpano.plan import plan
 
@@ -124,6 +125,11 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
     explicit = request.resolved.explicit()
     for sentence in without_effect(layouts[0], source, explicit) + too_strong(first, explicit):
         voice.warn(sentence)
+    if dry_run and source.folder is not None:  # a run says it for every picture
+        card = read_card(source.folder)
+        for prompt in dict.fromkeys(job.config.prompt for job in request.jobs):
+            for sentence in about_words(source.id, card.read(prompt)):
+                voice.warn(sentence)
     return source
 
 

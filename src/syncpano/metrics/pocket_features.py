@@ -17,6 +17,7 @@ from torch import Tensor
 from syncpano.errors import SyncPanoError
 from syncpano.losses.pocket import unweighted_distance
 from syncpano.metrics.fingerprint import fingerprint
+from syncpano.models.card import Card, read_card
 from syncpano.models.folder import JUDGE, read_json, require_weights
 from syncpano.models.parts import load_part
 from syncpano.models.pocket_features import PocketFeatureNet
@@ -33,11 +34,16 @@ class PocketFeatures:
     """
 
     def __init__(
-        self, network: PocketFeatureNet, class_words: ClassWords | None = None, device: str = "cpu"
+        self,
+        network: PocketFeatureNet,
+        class_words: ClassWords | None = None,
+        device: str = "cpu",
+        card: Card | None = None,
     ) -> None:
         self._network = network.to(device).eval().requires_grad_(False)
         self._device = device
         self._class_words = class_words or {}
+        self._card = card or Card()
         self.name = f"pocket-judge@{fingerprint(network)}"
 
     @classmethod
@@ -69,7 +75,8 @@ class PocketFeatures:
         assert isinstance(network, PocketFeatureNet)
         card = folder.parent / "pocket.json"
         words = read_json(card).get("class_words") if card.is_file() else None
-        return cls(network, words if isinstance(words, dict) else None, device)
+        listed = words if isinstance(words, dict) else None
+        return cls(network, listed, device, read_card(folder.parent))
 
     @property
     def vocabulary(self) -> str:
@@ -98,7 +105,7 @@ class PocketFeatures:
         The longest match wins, so that "northern lights" is not a light. Words come from
         `class_words` of pocket.json; a class without an entry is named by its own name.
         """
-        words_in_order = re.findall(r"[^\W_]+", prompt.lower())
+        words_in_order = re.findall(r"[^\W_]+", self._card.read(prompt).text.lower())
         text = f" {' '.join(words_in_order)} "
         named: dict[str, str] = {}
         for head, classes in (self._network.config.heads or {}).items():

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeGuard
 
 from syncpano.errors import SyncPanoError
+from syncpano.models import wording
 from syncpano.models.folder import read_json
-
-_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 
 
 @dataclass(frozen=True)
@@ -39,12 +37,11 @@ class Card:
     cpu_dtype: str = "float32"
     gradient_gains: Mapping[str, float] = field(default_factory=dict)
 
-    def unknown_words(self, prompt: str) -> list[str]:
-        """Words of the prompt that the model has never seen, in order, each once."""
+    def read(self, prompt: str) -> wording.Reading:
+        """The prompt as the model reads it: as it is, where no words are listed."""
         if not self.known_words:
-            return []
-        words = dict.fromkeys(word.lower() for word in _WORD.findall(prompt))
-        return [word for word in words if word not in self.known_words]
+            return wording.Reading(prompt)
+        return wording.read(prompt, self.known_words)
 
 
 def read_card(folder: Path) -> Card:

@@ -164,15 +164,11 @@ class LatentDiffusion:
             views,
         )
 
-    def unknown_words(self, prompt: str) -> list[str]:
-        """Words that a pocket model has never seen; none for other models."""
-        return self.card.unknown_words(prompt)
-
     def dropped_words(self, prompt: str) -> list[str]:
         """Words at the end of a prompt that the text encoder does not see."""
         tokenizer = self._parts.tokenizer
         # Without the truncation the tokenizer warns; with `verbose` off it does not.
-        ids = tokenizer(prompt, verbose=False)["input_ids"]
+        ids = tokenizer(self.card.read(prompt).text, verbose=False)["input_ids"]
         beyond = ids[tokenizer.model_max_length - 1 : -1]
         return list(tokenizer.decode(beyond, skip_special_tokens=True).split())
 
@@ -194,7 +190,7 @@ class LatentDiffusion:
     def _embed(self, prompts: list[str]) -> Tensor:
         tokenizer, encoder = self._parts.tokenizer, self._parts.text_encoder
         tokens = tokenizer(
-            prompts,
+            [self.card.read(prompt).text for prompt in prompts],
             padding="max_length",
             max_length=tokenizer.model_max_length,
             truncation=True,

@@ -1,0 +1,145 @@
+"""A prompt in the words that a small model has learnt. No torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_SHORTEST = 3  # letters of a word that may be a form of another
+# Words of pocket's captions -> words that mean nearly the same, or an example of it.
+NEAR = {
+    "castle": "chateau citadel fort palace",
+    "city": "beijing berlin chicago dubai london manhattan metropolis paris shanghai singapore "
+    "sydney tokyo town york",
+    "skyline": "cityscape",
+    "forest": "grove rainforest thicket wood woodland",
+    "pine": "fir spruce",
+    "trees": "birch oak",
+    "waterfall": "cataract iguazu niagara",
+    "mountain": "mount",
+    "mountains": "alps andes dolomites everest himalaya matterhorn ridge rockies summit",
+    "snowy mountain": "glacier",
+    "valley": "canyon gorge",
+    "volcano": "etna fuji vesuvius",
+    "lava": "magma",
+    "beach": "bay cove seashore shore shoreline",
+    "tropical beach": "bahamas caribbean hawaii island lagoon maldives",
+    "palm": "coconut",
+    "waves": "surf",
+    "beachside street": "boardwalk esplanade promenade",
+    "street": "avenue boulevard",
+    "road": "highway",
+    "coral reef": "aquarium atoll",
+    "underwater": "diver diving snorkeling snorkelling",
+    "fish": "dolphin shark turtle whale",
+    "boats": "ferry ship vessel yacht",
+    "quay": "dock jetty pier wharf",
+    "desert": "gobi namib",
+    "village": "hamlet",
+    "cottages": "cabin chalet hut",
+    "galaxy": "cosmos nebula",
+    "stars": "constellation",
+    "meteors": "asteroid comet perseids",
+    "railway": "rail",
+    "train": "locomotive",
+    "concert": "gig",
+    "band": "guitarist musician orchestra singer",
+    "crowd": "audience",
+    "street market": "bazaar souk",
+    "alley": "lane",
+    "shops": "boutique store",
+    "bird's eye": "aerial drone",
+    "animals": "antelope bison buffalo cattle cow deer elephant gazelle giraffe goat herd horse "
+    "lion rhino sheep wildlife zebra",
+    "savanna": "savannah serengeti",
+    "savanna with animals": "safari",
+    "grassland": "pasture prairie steppe",
+    "meadow": "field",
+    "skiers": "snowboarder",
+    "skiing": "snowboarding",
+    "vines": "creeper",
+    "brick wall": "brickwork masonry",
+    "cartoon": "comic",
+    "anime": "ghibli manga",
+    "dawn": "sunup",
+    "daylight": "afternoon sunlight sunshine",
+    "sunny": "sunlit",
+    "sunset": "sundown",
+    "dusk": "gloaming",
+    "night": "nighttime",
+    "clear": "cloudless",
+    "clouds": "rain storm thunderstorm",
+    "cloudy": "gloomy rainy stormy",
+    "haze": "smog",
+    "snowfall": "blizzard snowstorm",
+    "snow": "frost ice",
+    "snowy": "icy",
+    "wintry": "frosty frozen",
+    "winter": "christmas december february january",
+    "spring": "april",
+    "summer": "august july june",
+    "autumn": "november october september",
+    "colorful": "colourful",
+    "colors": "colour",
+}
+_MEANT = {word: meant for meant, words in NEAR.items() for word in words.split()}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A prompt as a model of few words reads it.
+
+    Attributes:
+        text: the prompt in known words, as far as there are any.
+        taken: word of the prompt, in lower case -> the known words that stand for it.
+        unknown: words of the prompt without any, in order, each once.
+    """
+
+    text: str
+    taken: Mapping[str, str] = field(default_factory=dict)
+    unknown: Sequence[str] = ()
+
+
+def read(prompt: str, known: Set[str]) -> Reading:
+    """Put known words in the place of other forms of them, and of words that mean nearly the same.
+
+    Args:
+        known: words in lower case.
+    """
+    taken: dict[str, str] = {}
+    unknown: dict[str, None] = {}
+
+    def known_for(match: re.Match[str]) -> str:
+        word = match[0].lower()
+        if word in known:
+            return match[0]
+        meant = _meant(word, known)
+        if meant is None:
+            unknown[word] = None
+            return match[0]
+        taken[word] = meant
+        return meant
+
+    return Reading(_WORD.sub(known_for, prompt), taken, list(unknown))
+
+
+def _meant(word: str, known: Set[str]) -> str | None:
+    forms = [word] if word in _MEANT else list(_forms(word))  # Andes is no form of "and"
+    near = (_MEANT[form] for form in forms if form in _MEANT)
+    usable = (meant for meant in near if set(meant.split()) <= known)
+    return next((form for form in forms if form in known), next(usable, None))
+
+
+def _forms(word: str) -> Iterator[str]:
+    """The word, its singulars and its plurals, by the rules of English spelling alone."""
+    word = word.removesuffix("'s")
+    yield word
+    if len(word) < _SHORTEST:
+        return
+    for ending, singular in (("ies", "y"), ("ves", "f"), ("es", ""), ("s", "")):
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST - 1:
+            yield word.removesuffix(ending) + singular
+    yield from (word + "s", word + "es")
+    yield word.removesuffix("y") + "ies"

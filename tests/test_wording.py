@@ -1,0 +1,127 @@
+"""Prompts in other words than those that the pocket model has learnt."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from syncpano.advice import about_words
+from syncpano.experiments.reading import paper_prompts
+from syncpano.metrics.pocket_features import PocketFeatures
+from syncpano.models import wording
+from syncpano.models.card import read_card
+from syncpano.models.folder import JUDGE
+from syncpano.models.load import load_model
+from syncpano.models.source import POCKET_FOLDER, resolve_source
+from tests.conftest import Outcome
+
+KNOWN = {
+    "a",
+    "and",
+    "at",
+    "of",
+    "the",
+    "castle",
+    "city",
+    "beach",
+    "dunes",
+    "bird's",
+    "eye",
+    "autumn",
+    "waterfall",
+}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "taken"),
+    [
+        ("A castle", "A castle", {}),
+        ("CASTLES at night", "castle at night", {"castles": "castle"}),
+        ("beaches, beaches", "beach, beach", {"beaches": "beach"}),
+        ("A dune", "A dunes", {"dune": "dunes"}),
+        ("a castle's city", "a castle city", {"castle's": "castle"}),
+        ("A bird's eye", "A bird's eye", {}),
+        ("towns of OCTOBER", "city of autumn", {"towns": "city", "october": "autumn"}),
+        ("aerial", "bird's eye", {"aerial": "bird's eye"}),
+        ("the Andes", "the Andes", {}),  # whatever "and" is
+        ("a savannah", "a savannah", {}),  # nor is the savanna known
+        ("", "", {}),
+    ],
+)
+def test_known_words_stand_for_other_forms_and_near_ones(
+    prompt: str, text: str, taken: dict[str, str]
+) -> None:
+    reading = wording.read(prompt, KNOWN)
+    assert (reading.text, reading.taken) == (text, taken)
+
+
+def test_words_without_a_known_one_stay_and_are_listed_once() -> None:
+    reading = wording.read("A Spaceship at 9 o'clock: spaceship, Aß!", KNOWN)
+    assert reading.text == "A Spaceship at 9 o'clock: spaceship, Aß!"
+    assert reading.unknown == ["spaceship", "o'clock", "aß"]
+
+
+def test_a_model_that_lists_no_words_reads_a_prompt_as_it_is(tiny_model: Path) -> None:
+    assert read_card(tiny_model).read("Castles") == wording.Reading("Castles")
+
+
+def test_a_model_sees_the_words_that_it_knows(tiny_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "copied"))
+    (folder / "pocket.json").write_text(json.dumps({"known_words": ["Waterfall", "at", "night"]}))
+    model, plain = (
+        load_model(resolve_source(str(path), download=False), "cpu", "float32")
+        for path in (folder, tiny_model)
+    )
+    wanted = plain.bind("waterfall at night", "night")
+    given = ("Waterfalls at nights", "nighttime")
+    latent, t = torch.zeros(1, 4, 8, 8), torch.tensor(999)
+    read, unread = (each.bind(*given).predict(latent, t) for each in (model, plain))
+    assert torch.equal(read, wanted.predict(latent, t))
+    assert not torch.equal(unread, wanted.predict(latent, t))
+
+
+def test_what_words_are_taken_for_is_said() -> None:
+    taken, unknown = about_words("pocket", wording.read("a xylophone in towns", KNOWN | {"in"}))
+    assert taken == "pocket takes towns for city"
+    assert unknown.startswith("pocket does not know: xylophone")
+    assert about_words("pocket", wording.read("a castle", KNOWN)) == []
+
+
+pocket = pytest.mark.skipif(
+    not (POCKET_FOLDER / "pocket.json").is_file(),
+    reason="this checkout carries no trained pocket model",
+)
+
+
+@pocket
+def test_every_near_word_stands_for_what_the_table_says() -> None:
+    """None is known anyway, or a form of a known one, or stands for words that are not known."""
+    known = read_card(POCKET_FOLDER).known_words
+    for meant, words in wording.NEAR.items():
+        for word in words.split():
+            assert wording.read(word, known).taken == {word: meant}
+
+
+@pocket
+def test_a_judge_finds_what_other_words_name() -> None:
+    judge = PocketFeatures.from_folder(POCKET_FOLDER / JUDGE, "cpu")
+    wanted = {"subject": "castle", "time": "night"}
+    assert judge.named_classes("Castles at nighttime") == wanted
+
+
+@pocket
+def test_the_papers_prompts_are_read_as_they_are() -> None:
+    card = read_card(POCKET_FOLDER)
+    for prompt in paper_prompts():
+        assert card.read(prompt).text == prompt
+
+
+@pocket
+def test_a_dry_run_says_what_words_are_taken_for(cli) -> None:  # type: ignore[no-untyped-def]
+    done: Outcome = cli("generate", "Castles and xylophones", "--dry-run")
+    assert "pocket takes castles for castle" in done.err
+    assert "pocket does not know: xylophones" in done.err
