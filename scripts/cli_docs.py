@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
@@ -53,8 +54,11 @@ def page() -> str:
 
 def main() -> int:
     """Write the page, or compare it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail where the page is not current")
+    check = parser.parse_args().check
     text = page()
-    if "--check" not in sys.argv:
+    if not check:
         TARGET.write_text(text, encoding="utf-8")
         return 0
     if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text:

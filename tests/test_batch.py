@@ -205,6 +205,21 @@ def test_nothing_is_fetched_for_a_run_that_is_refused(
     assert said in done.err
 
 
+def test_a_dry_run_of_many_pictures_is_short_and_says_what_exists(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    Path("out").mkdir()
+    Path("out/a-lake-2.png").touch()
+    done = cli("generate", "A lake", "--seeds", "0-2", "--dry-run", *tiny_flags)
+    assert done.code == 0
+    assert done.out.splitlines()[-3].endswith("out/a-lake-0.png")
+    assert done.out.splitlines()[-2:] == [
+        "seed 1: 'A lake', out/a-lake-1.png",
+        "seed 2: 'A lake', out/a-lake-2.png",
+    ]
+    assert "out/a-lake-2.png exists already: `--overwrite` replaces it" in done.err
+
+
 def test_one_existing_picture_stops_a_batch_before_it_starts(
     cli: Cli, tiny_flags: list[str]
 ) -> None:

@@ -159,3 +159,10 @@ def test_a_missing_config_is_named_with_the_one_that_is_meant() -> None:
     with pytest.raises(SyncPanoError, match="'papr'") as caught:
         layers.config_layer("papr")
     assert caught.value.hint == "did you mean `paper`?"
+
+
+def test_a_flags_name_finds_the_setting() -> None:
+    with pytest.raises(SyncPanoError) as caught:
+        layers.values_layer("python", {"w": 3})
+    assert caught.value.hint == "did you mean `sync_weight`?"
+    assert layers.unknown_variables({"SYNCPANO_W": "3"}) == {"SYNCPANO_W": "SYNCPANO_SYNC_WEIGHT"}

@@ -147,6 +147,7 @@ def test_a_dry_run_says_what_would_be_downloaded(
         (("--gradient", "cond"), ()),
         (("--compare", "noisy"), ("--gradient", "cond")),
         (("--w", 0), ("--gradient", "cond")),
+        (("--gradient-decoder", "tiny"), ()),
         (("--method", "bld"), ("--method", "multi")),
     ],
 )

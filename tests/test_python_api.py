@@ -47,6 +47,13 @@ def test_a_gpu_paints_what_a_cpu_paints(tiny: dict[str, Any]) -> None:
     torch.testing.assert_close(on_gpu.cpu(), on_cpu, rtol=0.01, atol=0.01)
 
 
+def test_a_studio_takes_a_prompt_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(Studio, "_generate", lambda self, config, *_: asked.append(config))
+    Studio().generate("A waterfall")
+    assert asked == [PanoramaConfig("A waterfall")]
+
+
 def test_it_gives_the_pixels_of_the_command_line(
     tiny: dict[str, Any], tiny_flags: list[str], cli: Any
 ) -> None:

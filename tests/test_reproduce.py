@@ -387,3 +387,16 @@ def test_in_a_browser_pictures_load_and_wide_ones_scroll(run: Callable[..., Outc
     })()"""
     found = run_in_page(Path("out/small/report.html").absolute(), script)
     assert found == {"loaded": True, "pictures": 9, "scrolls": True, "page": True, "rows": 4}
+
+
+def test_a_loss_that_cannot_be_had_is_missed_before_anything_is_painted(
+    cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("syncpano.losses.trunks._BASE_URL", "http://127.0.0.1:9/")
+    Path("small.yaml").write_text(TABLE)
+    judged = ("--model", model, "--judge", model, "--features", "pocket", "--metrics", "colour")
+    done = cli("reproduce", "small.yaml", *judged, "--device", "cpu", "--out", "out")
+    assert done.code == 1
+    assert "leave the rows with the loss lpips-squeeze out by `--rows`" in done.err
+    assert not list(Path("out/panoramas").glob("*.png"))

@@ -99,8 +99,9 @@ def read_prompt_file(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise SyncPanoError(
-            f"{path} cannot be read: {error}", hint="`--prompts` takes a UTF-8 text file"
+            f"{path} cannot be read: {reason}", hint="`--prompts` takes a UTF-8 text file"
         ) from error
     return parse_prompts(text, str(path))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from syncpano import runlog
-from syncpano.config import PanoramaConfig, Value, settings
+from syncpano.config import PanoramaConfig, Setting, Value, settings
 from syncpano.errors import SyncPanoError, suggestion
 from syncpano.presets import find_config, read_yaml
 from syncpano.values import coerce
@@ -102,10 +102,13 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
     """`SYNCPANO_*` variables that are no setting -> the setting that is meant, if one is near."""
     known = {item.variable for item in settings().values()}
+
+    def meant(name: str) -> str | None:
+        by_flag = _by_flag(name.removeprefix("SYNCPANO_"))
+        return by_flag.variable if by_flag else next(iter(get_close_matches(name, known, 1)), None)
+
     return {
-        name: next(iter(get_close_matches(name, known, 1)), None)
-        for name in environ
-        if name.startswith("SYNCPANO_") and name not in known
+        name: meant(name) for name in environ if name.startswith("SYNCPANO_") and name not in known
     }
 
 
@@ -151,13 +154,21 @@ def _checked(values: Mapping[str, Any], where: str) -> dict[str, Value]:
     known = settings()
     for name in values:
         if name not in known:
+            by_flag = _by_flag(name)
+            near = suggestion(by_flag.name if by_flag else name, known)
             raise SyncPanoError(
                 f"{name!r} in {where} is no setting",
-                hint=suggestion(name, known) or "`syncpano config show` lists all settings",
+                hint=near or "`syncpano config show` lists all settings",
             )
     return {
         name: coerce(known[name], value, f"{name} in {where}") for name, value in values.items()
     }
+
+
+def _by_flag(name: str) -> Setting | None:
+    """The setting with that flag: `w` is `sync_weight`."""
+    flag = f"--{name.lower().replace('_', '-')}"
+    return next((item for item in settings().values() if flag in item.flags), None)
 
 
 def changed_values(config: PanoramaConfig) -> dict[str, Value]:

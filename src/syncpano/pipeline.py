@@ -84,7 +84,7 @@ class Studio:
 
     def generate(
         self,
-        config: PanoramaConfig,
+        config: PanoramaConfig | str,
         *,
         on_step: Callable[[StepReport], None] | None = None,
         watcher: Watcher | None = None,
@@ -93,6 +93,7 @@ class Studio:
         """Paint one panorama.
 
         Args:
+            config: or a prompt, for which all settings are defaults.
             on_step: called after every denoising step; short for a `watcher` with only that, and
                 not to be given beside one.
             log: a begun run log to fill on the way, so that a run that fails has one too.
@@ -101,6 +102,7 @@ class Studio:
             SyncPanoError: the config cannot work, or the run failed.
         """
         assert on_step is None or watcher is None
+        config = PanoramaConfig(config) if isinstance(config, str) else config
         watcher = watcher or Watcher(on_step=on_step or (lambda _: None))
         if log is None:
             origins = resolve([values_layer(PYTHON, changed_values(config))]).origins

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,18 +18,25 @@ from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.tiny_decoder import TAESD, resolve_gradient_decoder, tiny_decoder_folder
 from syncpano.plan import Plan, count_calls, plan
 
-# Interpreter, torch and diffusers with nothing loaded: a round estimate.
-LIBRARY_BYTES = 500 * 2**20
+# Interpreter, torch and diffusers with nothing loaded, and what a gradient takes beside the
+# activations that it keeps: from benchmarks/presets.md and benchmarks/full-size.md.
+LIBRARY_BYTES = 900 * 2**20
+WORKSPACE = 1.2
 # Share of the UNet's activations that a gradient needs: of both branches, of one, of none.
 KEPT_OF_UNET = {"exact": 1.0, "cond": 0.5, "x0": 0.0}
+KEPT_OF_TINY_DECODER = 0.25  # of the full one's: TAESD 0.2, pocket's 0.27
 PIXEL_BYTES = 4 * 4 * 3  # float32 of 3 channels: the panorama, weights and blend of the tiles
 
 
-def print_dry_run(job: Job, resolved: layers.Resolved, *, as_json: bool) -> None:
-    """Check the job against its model's geometry and print what it would do; nothing is loaded."""
-    source = resolve_source(job.config.model, job.config.revision, download=False)
-    facts = describe(job, resolved, plan(job.config, source), source)
-    print_result(json.dumps(facts, ensure_ascii=False) if as_json else _as_text(facts))
+def print_dry_run(jobs: Sequence[Job], resolved: layers.Resolved, *, as_json: bool) -> None:
+    """Print what the jobs would do; nothing is loaded. As text, only the first one at length."""
+    for index, job in enumerate(jobs):
+        if index and not as_json:
+            print_result(f"seed {job.config.seed}: {job.config.prompt!r}, {job.path}")
+            continue
+        source = resolve_source(job.config.model, job.config.revision, download=False)
+        facts = describe(job, resolved, plan(job.config, source), source)
+        print_result(json.dumps(facts, ensure_ascii=False) if as_json else _as_text(facts))
 
 
 def describe(
@@ -88,9 +96,12 @@ def estimate_bytes(layout: Plan, source: ModelSource) -> int:
         windows = 1
     denoise = min(config.window_batch or denoise, windows)
     sync = min(config.window_batch or sync, windows) if layout.weights else 0
-    kept = KEPT_OF_UNET[config.gradient] if config.compare == "foreseen" else 0
-    pulled = kept * sync * estimate.sync_window + min(decode, sync) * estimate.decode_window
-    activations = max(denoise * estimate.denoise_window, pulled)
+    of_unet = KEPT_OF_UNET[config.gradient] if config.compare == "foreseen" else 0
+    is_tiny = resolve_gradient_decoder(config.gradient_decoder, source) == "tiny"
+    of_decoder = KEPT_OF_TINY_DECODER if is_tiny else 1
+    kept = of_unet * sync * estimate.sync_window
+    kept += of_decoder * min(decode, sync) * estimate.decode_window
+    activations = max(denoise * estimate.denoise_window, WORKSPACE * kept)
     picture = config.width * config.height * PIXEL_BYTES
     return LIBRARY_BYTES + estimate.weights + round(activations) + picture
 

@@ -222,7 +222,7 @@ def _warn_of_gaps(settings: Settings, evaluation: Evaluation, voice: Voice) -> N
     }
     alone = [name for name, count in missing.items() if name in OF_PAIRS and count]
     if alone:
-        voice.warn(f"pictures of a single crop have no pairs: {', '.join(alone)} leave them out")
+        voice.warn(f"pictures of a single crop have no pairs: left out in {', '.join(alone)}")
     unmatched = [name for name, count in missing.items() if name in OF_SETS and count]
     if unmatched:
         what = "two crops of one prompt" if settings.by_prompt else "two crops"

@@ -95,8 +95,7 @@ def generate(
     _warn_unknown_variables(voice)
     source = _check(request, voice, dry_run=dry_run)
     if dry_run:
-        for job in request.jobs:
-            print_dry_run(job, resolved, as_json=as_json)
+        print_dry_run(request.jobs, resolved, as_json=as_json)
         return
     earlier = runlog.read(from_log) if from_log else None
     if resolved.values["revision"] is not None and source.revision is not None:
@@ -116,8 +115,13 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
     first, resume = request.jobs[0].config, request.options.resume
     for job in request.jobs:
         check_values(job.config)
-    if not (dry_run or resume):
-        batch.pending(request.jobs, request.options)  # nothing is fetched for what exists
+    try:
+        if not resume:  # nothing is fetched for what exists
+            batch.pending(request.jobs, request.options)
+    except SyncPanoError as error:
+        if not dry_run:
+            raise
+        voice.warn(f"{error.message}: {error.hint}")
     # `--resume` compares commits, and only what is fetched tells a branch's.
     resolve = resolve_source if resume and first.revision is not None else resolve_early
     source = resolve(first.model, first.revision, download=not dry_run, progress=not voice.quiet)

@@ -181,7 +181,7 @@ def _check_results(request: Request) -> None:
 
 
 def _run(request: Request, voice: Voice) -> None:
-    from syncpano.experiments.gallery import Curator, paint
+    from syncpano.experiments.gallery import Curator, paint, require_losses
 
     experiment = request.experiment
     curator = Curator(
@@ -196,6 +196,7 @@ def _run(request: Request, voice: Voice) -> None:
     evaluator = _evaluator(request)
     wanted = exhibition.all()
     missing = [painting for painting in wanted if not painting.is_there()]
+    require_losses(missing, request.source)
     voice.say(f"{experiment.name}: {len(missing)} of {len(wanted)} panoramas are to be painted")
     if missing:
         from syncpano.pipeline import Studio

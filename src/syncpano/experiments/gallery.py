@@ -1,6 +1,6 @@
 """Panoramas that an experiment needs: each painted once, kept under the hash of what decides it.
 
-No torch but inside `paint`.
+No torch but inside what paints.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from syncpano.config import PanoramaConfig, Value
 from syncpano.errors import SyncPanoError
 from syncpano.experiments.identity import identity, model_identity
 from syncpano.experiments.spec import FIRST_REFERENCE_SEED, Experiment, Layout, Row, config_of
+from syncpano.losses.trunk_files import TRUNK_OF
 from syncpano.models.source import ModelSource
 from syncpano.plan import count_calls, plan
 
@@ -134,6 +135,25 @@ class Curator:
         if self.loss_weights is None or loss_of(config, self.source) == "pocket":
             return config
         return replace(config, loss_weights=str(self.loss_weights))
+
+
+def require_losses(paintings: Sequence[Painting], source: ModelSource) -> None:
+    """Fetch the networks of the paintings' losses: in the last row they would be missed too late.
+
+    Raises:
+        SyncPanoError: one is not there and cannot be fetched.
+    """
+    from syncpano.losses.trunks import trunk_path
+
+    configs = [painting.config for painting in paintings if painting.config.wants_sync]
+    for name, weights in dict.fromkeys((loss_of(c, source), c.loss_weights) for c in configs):
+        if name not in TRUNK_OF:
+            continue
+        try:
+            trunk_path(TRUNK_OF[name], Path(weights) if weights else None)
+        except SyncPanoError as error:
+            hint = f"{error.hint}; or leave the rows with the loss {name} out by `--rows`"
+            raise SyncPanoError(error.message, hint=hint, exit_code=error.exit_code) from error
 
 
 def paint(

@@ -92,7 +92,7 @@ def trunk_path(net: str, weights: Path | None) -> Path:
     """
     if weights is not None:
         if not weights.is_file():
-            raise SyncPanoError(f"{weights} is no file", hint=f"give a file with {_KINDS}")
+            raise SyncPanoError(f"{weights} is no file", hint=f"give {_KINDS}")
         return weights
     path = cached_path(net)
     if not path.is_file():
@@ -114,7 +114,7 @@ def _download(trunk: Trunk, path: Path) -> None:
         raise SyncPanoError(
             f"{trunk.name} ({trunk.download}) is not cached and cannot be fetched from "
             f"{urlparse(url).hostname}: {reason}",
-            hint="give its trunk by `--loss-weights FILE`; embedded are `--model pocket` with "
-            "its loss, and `intra-pocket` among the metrics",
+            hint="give its trunk by `--loss-weights FILE`, or take what needs none: "
+            "`--loss pocket`, the metric `intra-pocket`",
             exit_code=RUN_FAILED,
         ) from error

@@ -2,8 +2,9 @@
 
 The coefficients are those of Stable Diffusion 2 at 512 px, measured: under guidance its UNet keeps
 5.03 GiB of activations for a backward pass and its decoder 2.85 GiB, which is 515 and 23 maps of
-each network's base width at full resolution. Other sizes are scaled from there; an estimate that is
-too small costs a retry with half the batch, not the run.
+each network's base width at full resolution; those of the pocket model are what autograd keeps of
+its networks. Other sizes are scaled from there; an estimate that is too small costs a retry with
+half the batch, not the run.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from syncpano.models.folder import count_numbers, read_json, weight_files
 from syncpano.models.source import ModelSource
 
 _GIB = 2**30
-_UNET_KEPT, _UNET_LIVE = 515, 40
-_DECODER_KEPT = 23
+_UNET_KEPT = {"sd": 515, "pocket": 92}
+_UNET_LIVE = 40
+_DECODER_KEPT = {"sd": 23, "pocket": 4}
 _LOSS_KEPT_PER_PIXEL = int(0.21 * _GIB) // 512**2
 POCKET_LOSS_SIDE = 64  # pixels at which the pocket loss looks at a window
 _CPU_BUDGET = 2 * _GIB  # more windows than this at once only leave the caches
@@ -27,7 +29,7 @@ _CPU_DECODER_BUDGET = _GIB  # likewise: ten windows of pocket's decoder, of Stab
 _CPU_LIMIT = (21, 10, 10)
 _GPU_LIMIT = (64, 16, 16)
 _GPU_SHARE = 0.8
-_SMALL_WINDOW = _GIB // 8  # pocket's is half of it in float32, Stable Diffusion's twenty times it
+_SMALL_WINDOW = _GIB // 8  # pocket's is a tenth of it in float32, Stable Diffusion's 40 times it
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,8 @@ def estimate_memory(source: ModelSource, bytes_per_number: int) -> MemoryEstimat
     return MemoryEstimate(
         weights=_weight_bytes(source, bytes_per_number),
         denoise_window=_UNET_LIVE * unet_map,
-        sync_window=_UNET_KEPT * unet_map,
-        decode_window=_DECODER_KEPT * decoder_map + loss,
+        sync_window=_UNET_KEPT[source.family] * unet_map,
+        decode_window=_DECODER_KEPT[source.family] * decoder_map + loss,
     )
 
 
@@ -123,7 +125,7 @@ def _base_width(source: ModelSource, part: str, default: int) -> int:
 
 
 def _decoder_map(source: ModelSource, pixels: int) -> int:
-    if source.family == "pocket":  # linear: what it keeps is about eight pictures
+    if source.family == "pocket":  # linear: it has no maps but its picture
         return pixels
     return _base_width(source, "vae", 128) * pixels
 

@@ -144,8 +144,10 @@ def find_key(answers: Sequence[Path]) -> Path:
     """key.json beside the answers, one folder above them, or in ./study.
 
     Raises:
-        SyncPanoError: it is in none of them.
+        SyncPanoError: it is in none of them, or there are no answers either.
     """
+    if not any(path.is_file() for path in answers):
+        raise SyncPanoError(f"{answers[0]} is no file", hint="give the answers that the form saved")
     folder = answers[0].absolute().parent
     places = [folder, folder.parent, Path("study")]
     for place in places:
