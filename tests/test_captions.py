@@ -16,6 +16,7 @@ pytest.importorskip("cv2", reason="the scenes are drawn with OpenCV")
 sys.path.insert(0, str(SCRIPTS))
 
 import captions  # noqa: E402
+import own_words  # noqa: E402
 import scenes  # noqa: E402
 from phrases import NOUNS, SEASON, STYLE, TIME, WEATHER  # noqa: E402
 from scenes.attributes import Attributes, sample_attributes  # noqa: E402
@@ -139,3 +140,12 @@ def test_every_attribute_value_can_be_said() -> None:
 def test_some_captions_are_the_bare_name(corpus: list[tuple[str, Attributes]]) -> None:
     names = [bare(text) in NOUNS[attributes.subject] for text, attributes in corpus]
     assert 0.01 < np.mean(names) < 0.3
+
+
+def test_prompts_in_own_words_name_classes_that_there_are() -> None:
+    prompts = own_words.read_prompts(own_words.PROMPTS.read_text())
+    assert len(prompts) == 200
+    assert prompts["Castles at night"] == {"subject": ["castle"], "time": ["night"]}
+    named = [pair for names in prompts.values() for pair in names.items()]
+    assert {name for name, _ in named} <= set(own_words.NAMES)
+    assert all(set(classes) <= set(own_words.NAMES[name]) for name, classes in named)

@@ -12,11 +12,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from measures import MEASURES
+from measures import MEASURES as OF_PICTURES
+from own_words import own_words
 from workbench import WEIGHTS, Bench
 
 from syncpano import files
 from syncpano.models.folder import content_hash
+
+MEASURES = {**OF_PICTURES, "own_words": own_words}
 
 
 def main() -> None:
