@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from syncpano.batching import Batcher
 from syncpano.choices import Gradient
+from syncpano.commands.dry_run import KEPT_OF_TINY_DECODER
 from syncpano.errors import SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models import memory, precision
@@ -22,7 +24,7 @@ from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.load import load_model
 from syncpano.models.precision import resolve_dtype, run_in
 from syncpano.models.schedulers import SOLVERS
-from syncpano.models.source import resolve_source
+from syncpano.models.source import POCKET_FOLDER, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.sampler import DistanceGradient, Synchronization
 from tests.tiny import tiny_checkpoint
@@ -399,6 +401,46 @@ def test_words_beyond_the_text_encoder_are_named(tiny: LatentDiffusion) -> None:
     assert tiny.dropped_words("a " * 14 + "b c d") == ["b", "c", "d"]  # two tokens are marks
     assert len(tiny.dropped_words("a" * 10_000)) == 1
     assert tiny.dropped_words("") == []
+
+
+@pytest.mark.skipif(
+    not (POCKET_FOLDER / "model_index.json").is_file(),
+    reason="this checkout carries no trained pocket model",
+)
+def test_pockets_estimate_is_what_autograd_keeps_of_its_networks() -> None:
+    model = load(POCKET_FOLDER)
+    latent = torch.zeros(1, model.latent_channels, model.window, model.window, requires_grad=True)
+    parts = model._parts
+    own = {
+        tensor.untyped_storage().data_ptr()
+        for part in (parts.unet, parts.vae)
+        for tensor in (*part.parameters(), *part.buffers())
+    }
+
+    def kept(network: Callable[[Tensor], Tensor]) -> int:
+        sizes: dict[int, int] = {}
+
+        def note(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            sizes[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            output = network(latent)  # alive, so that no two of its tensors share an address
+        assert output.requires_grad
+        return sum(size for place, size in sizes.items() if place not in own)
+
+    full, tiny = (
+        model.bind("A lake", guidance_scale=3.0, gradient_decoder=decoder)
+        for decoder in ("full", "tiny")
+    )
+    t = full.timesteps[0]
+    estimate = memory.estimate_memory(model.source, 4)
+    loss = memory._LOSS_KEPT_PER_PIXEL * memory.POCKET_LOSS_SIDE**2
+    assert kept(lambda z: full.predict(z, t)) == pytest.approx(estimate.sync_window, rel=0.2)
+    decoded = kept(full.decode)
+    assert decoded == pytest.approx(estimate.decode_window - loss, rel=0.3)
+    assert kept(tiny.decode) == pytest.approx(KEPT_OF_TINY_DECODER * decoded, rel=0.3)
 
 
 def test_decode_takes_the_latents_scale_off(tiny: LatentDiffusion) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,8 @@ def test_the_papers_prompts_are_read_as_they_are() -> None:
 
 
 @pocket
-def test_a_dry_run_says_what_words_are_taken_for(cli) -> None:  # type: ignore[no-untyped-def]
-    done: Outcome = cli("generate", "Castles and xylophones", "--dry-run")
+def test_a_dry_run_says_what_words_are_taken_for(cli: Callable[..., Outcome]) -> None:
+    done = cli("generate", "Castles and xylophones", "--negative-prompt", "towns", "--dry-run")
+    assert "pocket takes towns for city" in done.err
     assert "pocket takes castles for castle" in done.err
     assert "pocket does not know: xylophones" in done.err

@@ -28,17 +28,22 @@ NAMES = {"subject": tuple(SUBJECTS), **CLASSES}
 def own_words(bench: Bench) -> dict[str, Any]:
     """Share of the prompts of which the refiner's readers find all that they name.
 
-    Beside it: without other words in the place of unknown ones; and the prompts that are misread.
+    Beside it: without other words in the place of unknown ones; and which prompts are misread.
     """
     card, read = read_card(bench.folder), _reader(bench)
     prompts = read_prompts(PROMPTS.read_text(encoding="utf-8"))
-    right = {p: _agrees(read(card.read(p).text), named) for p, named in prompts.items()}
-    word_for_word = [_agrees(read(prompt), named) for prompt, named in prompts.items()]
+
+    def misread(as_read: Callable[[str], str]) -> list[str]:
+        return [p for p, named in prompts.items() if not _agrees(read(as_read(p)), named)]
+
+    wrong = {
+        "read": misread(lambda prompt: card.read(prompt).text),
+        "word_for_word": misread(lambda prompt: prompt),
+    }
     return {
         "prompts": len(prompts),
-        "read": sum(right.values()) / len(prompts),
-        "word_for_word": sum(word_for_word) / len(prompts),
-        "misread": [prompt for prompt, is_right in right.items() if not is_right],
+        **{name: 1 - len(found) / len(prompts) for name, found in wrong.items()},
+        "misread": wrong,
     }
 
 

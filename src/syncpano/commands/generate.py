@@ -131,8 +131,9 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
         voice.warn(sentence)
     if dry_run and source.folder is not None:  # a run says it for every picture
         card = read_card(source.folder)
-        for prompt in dict.fromkeys(job.config.prompt for job in request.jobs):
-            for sentence in about_words(source.id, card.read(prompt)):
+        texts = [job.config.prompt for job in request.jobs] + [first.negative_prompt]
+        for text in dict.fromkeys(texts):
+            for sentence in about_words(source.id, card.read(text)):
                 voice.warn(sentence)
     return source
 

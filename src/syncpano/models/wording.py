@@ -135,11 +135,7 @@ def _meant(word: str, known: Set[str]) -> str | None:
 def _forms(word: str) -> Iterator[str]:
     """The word, its singulars and its plurals, by the rules of English spelling alone."""
     word = word.removesuffix("'s")
-    yield word
-    if len(word) < _SHORTEST:
-        return
-    for ending, singular in (("ies", "y"), ("ves", "f"), ("es", ""), ("s", "")):
-        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST - 1:
-            yield word.removesuffix(ending) + singular
-    yield from (word + "s", word + "es")
-    yield word.removesuffix("y") + "ies"
+    endings = (("ies", "y"), ("ves", "f"), ("es", ""), ("s", ""))
+    singulars = [word.removesuffix(many) + one for many, one in endings if word.endswith(many)]
+    plurals = [word + "s", word + "es", word.removesuffix("y") + "ies"]
+    yield from (form for form in (word, *singulars, *plurals) if len(form) >= _SHORTEST)
