@@ -146,6 +146,47 @@ def test_a_second_run_paints_nothing_and_finds_the_same(run: Callable[..., Outco
     assert table() == first
 
 
+def counts(outcome: Outcome) -> dict[str, list[str]]:
+    """First word of every line of a dry run -> the others."""
+    assert outcome.code == 0, outcome.err
+    return {line.split()[0]: line.split()[1:] for line in outcome.out.splitlines() if line}
+
+
+def test_a_dry_run_counts_what_is_missing_and_paints_nothing(run: Callable[..., Outcome]) -> None:
+    assert counts(run(TABLE, "--dry-run"))["all"] == [str(PANORAMAS), "0"]
+    painted = set(Path("out").rglob("*"))
+    w_0 = TABLE.replace("w=2000", "w=0").replace("sync_weight: 2000", "sync_weight: 0")
+    outcome = run(w_0, "--set", "steps=1", "--dry-run")
+    lines = counts(outcome)
+    # Four measured and one shown a row; w = 0 is MultiDiffusion.
+    assert lines["apart"][:2] == lines["MD"][:2] == ["5", "5"]
+    assert lines["w=0"] == ["5", "0", "0%"]
+    assert lines["references"][:2] == ["4", "4"]
+    assert lines["all"] == ["14", "14"]
+    shares = [int(lines[name][-1].rstrip("%")) for name in ("apart", "MD", "references")]
+    assert sum(shares) == pytest.approx(100, abs=2)
+    assert "predictions of a window" in outcome.out
+    assert set(Path("out").rglob("*")) == painted
+
+
+def test_a_dry_run_tells_the_time_by_what_is_there(run: Callable[..., Outcome]) -> None:
+    outcome = run(TABLE, "--samples", 3, "--dry-run")
+    assert counts(outcome)["MD"][:2] == ["7", "2"]
+    assert f"minutes of painting, going by the {PANORAMAS} that are there" in outcome.out
+
+
+def test_a_dry_run_downloads_nothing_and_says_what_is_missing(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    outcome = cli("reproduce", "figure-s8", "--model", "sd2", "--pictures", 1, "--dry-run")
+    assert outcome.code == 0, outcome.err
+    rows = [line.split(", ")[0] for line in outcome.out.splitlines() if ", vertical" in line]
+    assert rows == ["BLD", "MultiDiffusion", "SyncDiffusion"]
+    assert "sd2 is not downloaded yet" in outcome.out
+    assert "VGG-16 of the loss (528 MB) is not downloaded yet" in outcome.out
+
+
 def test_a_killed_run_goes_on_where_it_stopped(run: Callable[..., Outcome]) -> None:
     run(TABLE)
     first = table()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -187,3 +187,15 @@ def print_result(text: str) -> None:
         raise SyncPanoError(
             f"standard output cannot be written: {error.strerror or error}", exit_code=RUN_FAILED
         ) from error
+
+
+def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> str:
+    """Rows of cells as columns of text, numbers to the right and those in `left` to the left."""
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(wide[place]) if place in left else cell.rjust(wide[place])
+            for place, cell in enumerate(row)
+        ).rstrip()
+        for row in rows
+    )

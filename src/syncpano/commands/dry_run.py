@@ -9,13 +9,12 @@ from typing import Any
 
 from syncpano import layers
 from syncpano.batch import Job
-from syncpano.checks import loss_of
 from syncpano.commands.options import shown
 from syncpano.console import print_result
-from syncpano.losses.trunk_files import TRUNK_OF, TRUNKS, cached_path
+from syncpano.downloads import missing
 from syncpano.models.memory import default_batches, estimate_memory, total_host_bytes
 from syncpano.models.source import ModelSource, resolve_source
-from syncpano.models.tiny_decoder import TAESD, resolve_gradient_decoder, tiny_decoder_folder
+from syncpano.models.tiny_decoder import resolve_gradient_decoder
 from syncpano.plan import Plan, count_calls, plan
 
 # Interpreter, torch and diffusers with nothing loaded, and what a gradient takes beside the
@@ -51,7 +50,7 @@ def describe(
         "model": {
             "id": source.id,
             "family": source.family,
-            "missing": _missing(layout, source),
+            "missing": missing(layout, source),
             "window": source.window,
             "vae_factor": source.vae_factor,
         },
@@ -65,25 +64,6 @@ def describe(
         "calls": asdict(calls),
         "memory": {"estimate_bytes": estimate_bytes(layout, source)},
     }
-
-
-def _missing(layout: Plan, source: ModelSource) -> list[str]:
-    """What the run would download first.
-
-    Raises:
-        SyncPanoError: the model has no decoder of the kind that is asked for.
-    """
-    config = layout.config
-    missing = [] if source.folder is not None else [source.id]
-    decoder = resolve_gradient_decoder(config.gradient_decoder, source)
-    if not layout.weights:  # no gradient, no decoder for it, no loss
-        return missing
-    if decoder == "tiny" and tiny_decoder_folder(source, download=False) is None:
-        missing.append(TAESD)
-    net = TRUNK_OF.get(loss_of(config, source))
-    if net is not None and config.loss_weights is None and not cached_path(net).is_file():
-        missing.append(f"{TRUNKS[net].name} of the loss ({TRUNKS[net].download})")
-    return missing
 
 
 def estimate_bytes(layout: Plan, source: ModelSource) -> int:

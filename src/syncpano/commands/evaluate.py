@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from syncpano import files
-from syncpano.console import Voice, print_result, quiet_libraries
+from syncpano.console import Voice, aligned, print_result, quiet_libraries
 from syncpano.counting import counting
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.metrics.settings import (
@@ -160,13 +160,7 @@ def to_text(evaluation: Evaluation) -> str:
         lines.append(
             (label, _number(result.mean), _number(result.std), str(result.n), result.features)
         )
-    widths = [max(len(line[i]) for line in lines) for i in range(4)]
-    return "\n".join(
-        "  ".join(
-            (line[0].ljust(widths[0]), *(line[i].rjust(widths[i]) for i in (1, 2, 3)), line[4])
-        )
-        for line in lines
-    )
+    return aligned(lines, left=(0, 4))
 
 
 def _measure(

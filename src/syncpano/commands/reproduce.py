@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
-from syncpano import files
 from syncpano.batch import read_prompt_file
 from syncpano.config import Value
-from syncpano.console import Voice, print_result, quiet_libraries
-from syncpano.counting import counting
-from syncpano.errors import SyncPanoError
+from syncpano.console import Voice, print_result
 from syncpano.experiments.flags import (
     OF_FAMILY,
     check_features,
@@ -23,19 +19,9 @@ from syncpano.experiments.flags import (
     with_references,
 )
 from syncpano.experiments.reading import find_experiment, paper_prompts
-from syncpano.experiments.request import (
-    COMMAND_FILE,
-    Request,
-    check_rows,
-    describe,
-    results_in,
-)
+from syncpano.experiments.request import Request, check_rows
 from syncpano.experiments.spec import varied
 from syncpano.metrics.settings import CLIP_MODEL, Settings
-
-if TYPE_CHECKING:
-    from syncpano.experiments.gallery import Exhibition
-    from syncpano.metrics.evaluation import Evaluator
 
 
 def reproduce(
@@ -97,6 +83,9 @@ def reproduce(
     settings: list[str] = typer.Option(
         [], "--set", metavar="NAME=VALUE", help="A setting of all panoramas, such as steps=25."
     ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Print what there is to paint, and paint nothing."
+    ),
     overwrite: bool = typer.Option(
         False, "--overwrite", help="Replace results of other rows, samples or metrics."
     ),
@@ -108,6 +97,8 @@ def reproduce(
     """
     from dataclasses import replace
 
+    from syncpano.experiments.forecast import forecast
+    from syncpano.experiments.run import check_results, run
     from syncpano.models.source import resolve_early, resolve_source
 
     voice = Voice(quiet=quiet)
@@ -127,7 +118,7 @@ def reproduce(
         "revision": revision,
         "device": device,
     }
-    source = resolve_early(model, revision, progress=not quiet)
+    source = resolve_early(model, revision, download=not dry_run, progress=not quiet)
     of_family, of_features = OF_FAMILY[source.family]
     check_features(features, of_features)
     names = metrics_of(found, metrics, of_family)
@@ -154,99 +145,11 @@ def reproduce(
         prompts=prompts,
     )
     check_rows(found, source, overrides, texts[0])
-    source = resolve_source(model, revision, download=True, progress=not quiet)
+    source = resolve_source(model, revision, download=not dry_run, progress=not quiet)
     request = replace(request, source=source)
-    if not overwrite:
-        _check_results(request)
-    _run(request, voice)
-
-
-def _check_results(request: Request) -> None:
-    """Refuse to replace results of anything else; those of the same command are made anew."""
-    folder = request.folder / request.experiment.name
-    made_by = folder / COMMAND_FILE
-    if not made_by.is_file():
-        if found := sorted(results_in(folder)):
-            raise files.exists_error(found[0])
+    if dry_run:
+        print_result(forecast(request))
         return
-    there = made_by.read_text(encoding="utf-8")
-    if there != request.record:
-        other = "another command"
-        if there.splitlines()[:1] == [request.command]:
-            other = "this command with other files under the same names"
-        raise SyncPanoError(
-            f"{folder} holds the results of {other}: see {made_by}",
-            hint="`--overwrite` replaces them; panoramas and measurements are kept in any case",
-        )
-
-
-def _run(request: Request, voice: Voice) -> None:
-    from syncpano.experiments.gallery import Curator, paint, require_losses
-
-    experiment = request.experiment
-    curator = Curator(
-        request.source,
-        request.folder / "panoramas",
-        request.overrides,
-        request.settings.loss_weights,
-    )
-    exhibition = curator.lay_out(experiment, request.measured, request.shown)
-    files.check_writable(request.folder / "panoramas")
-    quiet_libraries()
-    evaluator = _evaluator(request)
-    wanted = exhibition.all()
-    missing = [painting for painting in wanted if not painting.is_there()]
-    require_losses(missing, request.source)
-    voice.say(f"{experiment.name}: {len(missing)} of {len(wanted)} panoramas are to be painted")
-    if missing:
-        from syncpano.pipeline import Studio
-
-        total = sum(painting.cost for painting in missing)
-        with voice.logging(), counting("painting", total, quiet=voice.quiet) as advance:
-            paint(missing, Studio(), on_cost=advance)
-    _measure_and_write(request, exhibition, evaluator, voice)
-
-
-def _evaluator(request: Request) -> Evaluator | None:
-    """Load the judges before hours of painting, and find out that plots can be drawn."""
-    from dataclasses import replace
-
-    from syncpano.experiments.plots import require_matplotlib
-    from syncpano.metrics.cache import MeasurementCache
-    from syncpano.metrics.evaluation import Evaluator
-    from syncpano.models.precision import resolve_device
-
-    if request.experiment.kind != "grid":
-        require_matplotlib()
-    if not request.settings.metrics:
-        return None
-    device = str(resolve_device(str(request.overrides["device"])))
-    cache = MeasurementCache(request.folder / "measurements")
-    return Evaluator(replace(request.settings, device=device), cache)
-
-
-def _measure_and_write(
-    request: Request, exhibition: Exhibition, evaluator: Evaluator | None, voice: Voice
-) -> None:
-    from syncpano.experiments.measuring import assemble, measure_rows
-    from syncpano.experiments.writing import write
-
-    experiment = request.experiment
-    count = sum(map(len, exhibition.measured.values())) + len(exhibition.references)
-    count *= evaluator is not None
-    with counting("measuring", count, quiet=voice.quiet) as advance:
-        results = measure_rows(experiment, exhibition, evaluator, lambda _: advance(1))
-    description = describe(request, exhibition)
-    if len(description["setups"]) > 1:
-        voice.warn(
-            f"the panoramas were painted in several ways ({'; '.join(description['setups'])}): "
-            "their seconds do not compare"
-        )
-    report = assemble(experiment, request.measured, results, description)
-    write(
-        request.folder / experiment.name,
-        report,
-        exhibition,
-        request.record,
-        on_file=lambda path: print_result(str(path)),
-    )
+    if not overwrite:
+        check_results(request)
+    run(request, voice)

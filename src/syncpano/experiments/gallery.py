@@ -19,7 +19,7 @@ from syncpano.experiments.identity import identity, model_identity
 from syncpano.experiments.spec import FIRST_REFERENCE_SEED, Experiment, Layout, Row, config_of
 from syncpano.losses.trunk_files import TRUNK_OF
 from syncpano.models.source import ModelSource
-from syncpano.plan import count_calls, plan
+from syncpano.plan import Plan, count_calls, plan
 
 if TYPE_CHECKING:
     from syncpano.pipeline import Studio
@@ -35,14 +35,21 @@ class Painting:
 
     Attributes:
         path: where it is kept.
-        cost: about how long it takes, in predictions of one window.
-        num_reports: steps that painting reports.
     """
 
-    config: PanoramaConfig
+    layout: Plan
     path: Path
-    cost: float
-    num_reports: int
+
+    @property
+    def config(self) -> PanoramaConfig:
+        """Its settings."""
+        return self.layout.config
+
+    @property
+    def cost(self) -> float:
+        """About how long it takes, in predictions of one window."""
+        calls = count_calls(self.layout)
+        return calls.predictions + GRADIENT_COST * calls.decodes
 
     def is_there(self) -> bool:
         """Whether it was painted and saved whole; a damaged file is not."""
@@ -101,7 +108,8 @@ class Curator:
         Raises:
             SyncPanoError: a row cannot work with the model.
         """
-        model = model_identity(self.source)
+        # Of a model that is not downloaded nothing has been painted here.
+        model = "" if self.source.folder is None else model_identity(self.source)
 
         def made(
             row: Row, layout: Layout, prompts: Sequence[str], seeds: Sequence[int]
@@ -125,11 +133,7 @@ class Curator:
 
     def _painting(self, config: PanoramaConfig, model: str) -> Painting:
         config = self._with_weights(config)
-        layout = plan(config, self.source)
-        calls = count_calls(layout)
-        cost = calls.predictions + GRADIENT_COST * calls.decodes
-        path = self.folder / f"{identity(config, model)}.png"
-        return Painting(config, path, cost, layout.num_reports)
+        return Painting(plan(config, self.source), self.folder / f"{identity(config, model)}.png")
 
     def _with_weights(self, config: PanoramaConfig) -> PanoramaConfig:
         if self.loss_weights is None or loss_of(config, self.source) == "pocket":
@@ -174,7 +178,7 @@ def paint(
         if painting.is_there():
             on_cost(painting.cost)
             continue
-        step = partial(_advance, on_cost, painting.cost / painting.num_reports)
+        step = partial(_advance, on_cost, painting.cost / painting.layout.num_reports)
         panorama = studio.generate(painting.config, on_step=step)
         panorama.save(painting.path, overwrite=True)
 

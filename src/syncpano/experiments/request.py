@@ -12,7 +12,7 @@ from typing import Any
 
 from syncpano import runlog
 from syncpano.config import Value
-from syncpano.experiments.gallery import Exhibition, Painting
+from syncpano.experiments.gallery import Curator, Exhibition, Painting
 from syncpano.experiments.identity import digest_of, model_identity
 from syncpano.experiments.spec import Experiment, config_of
 from syncpano.files import short_name
@@ -47,6 +47,26 @@ class Request:
     metrics: str | None = None
     features: str | None = None
     prompts: Path | None = None
+
+    @property
+    def panoramas(self) -> Path:
+        """Where they are kept, for all experiments of the same folder."""
+        return self.folder / "panoramas"
+
+    @property
+    def results(self) -> Path:
+        """Where its tables, plots, grids and report go."""
+        return self.folder / self.experiment.name
+
+    def exhibition(self) -> Exhibition:
+        """All panoramas that it needs.
+
+        Raises:
+            SyncPanoError: a row cannot work with the model.
+        """
+        trunk = self.settings.loss_weights
+        curator = Curator(self.source, self.panoramas, self.overrides, trunk)
+        return curator.lay_out(self.experiment, self.measured, self.shown)
 
     @property
     def command(self) -> str:

@@ -1,0 +1,28 @@
+"""What a run would fetch first. No torch."""
+
+from __future__ import annotations
+
+from syncpano.checks import loss_of
+from syncpano.losses.trunk_files import TRUNK_OF, TRUNKS, cached_path
+from syncpano.models.source import ModelSource
+from syncpano.models.tiny_decoder import TAESD, resolve_gradient_decoder, tiny_decoder_folder
+from syncpano.plan import Plan
+
+
+def missing(layout: Plan, source: ModelSource) -> list[str]:
+    """The model, its tiny decoder and the loss's network, as far as they are not on this machine.
+
+    Raises:
+        SyncPanoError: the model has no decoder of the kind that is asked for.
+    """
+    config = layout.config
+    found = [] if source.folder is not None else [source.id]
+    decoder = resolve_gradient_decoder(config.gradient_decoder, source)
+    if not layout.weights:  # no gradient, no decoder for it, no loss
+        return found
+    if decoder == "tiny" and tiny_decoder_folder(source, download=False) is None:
+        found.append(TAESD)
+    net = TRUNK_OF.get(loss_of(config, source))
+    if net is not None and config.loss_weights is None and not cached_path(net).is_file():
+        found.append(f"{TRUNKS[net].name} of the loss ({TRUNKS[net].download})")
+    return found
