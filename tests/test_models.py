@@ -400,6 +400,7 @@ def test_words_beyond_the_text_encoder_are_named(tiny: LatentDiffusion) -> None:
     assert tiny.dropped_words("water fall") == []
     assert tiny.dropped_words("a " * 14 + "b c d") == ["b", "c", "d"]  # two tokens are marks
     assert len(tiny.dropped_words("a" * 10_000)) == 1
+    assert tiny.dropped_words("a " * 13 + "bcd e") == ["bcd", "e"]  # not "d" alone
     assert tiny.dropped_words("") == []
 
 

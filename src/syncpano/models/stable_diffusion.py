@@ -165,12 +165,14 @@ class LatentDiffusion:
         )
 
     def dropped_words(self, prompt: str) -> list[str]:
-        """Words at the end of a prompt that the text encoder does not see."""
-        tokenizer = self._parts.tokenizer
+        """Words at the end of a prompt that the text encoder does not see, or not to their end."""
+        tokenizer, text = self._parts.tokenizer, self.card.read(prompt).text
         # Without the truncation the tokenizer warns; with `verbose` off it does not.
-        ids = tokenizer(self.card.read(prompt).text, verbose=False)["input_ids"]
-        beyond = ids[tokenizer.model_max_length - 1 : -1]
-        return list(tokenizer.decode(beyond, skip_special_tokens=True).split())
+        places = tokenizer(text, verbose=False, return_offsets_mapping=True)["offset_mapping"]
+        if len(places) <= tokenizer.model_max_length:
+            return []
+        first, _ = places[tokenizer.model_max_length - 1]  # its place is the end mark's
+        return text.split()[len(text[: first + 1].split()) - 1 :]
 
     @property
     def is_small(self) -> bool:
