@@ -17,13 +17,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from syncpano import batch, runlog, saving
+from syncpano import batch, lists, runlog, saving
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
 from syncpano.interrupts import Interrupted, held_back, raising_interrupted
@@ -38,17 +39,17 @@ SECONDS = 10.0
     [("3", [3]), ("1,2,5-7", [1, 2, 5, 6, 7]), (" 1 , 1,0-2", [1, 0, 2]), ("4-4", [4])],
 )
 def test_seeds_are_numbers_and_ranges(text: str, seeds: list[int]) -> None:
-    assert batch.parse_seeds(text) == seeds
+    assert lists.parse_seeds(text) == seeds
 
 
 @pytest.mark.parametrize("text", ["", ",", "a", "-1", "1-", "5-1", "1.5", "0-999999999999", "1;2"])
 def test_other_seeds_are_refused(text: str) -> None:
     with pytest.raises(SyncPanoError, match="seeds"):
-        batch.parse_seeds(text)
+        lists.parse_seeds(text)
 
 
 def test_prompts_are_lines_without_comments_and_blanks() -> None:
-    assert batch.parse_prompts("\ufeffA\n\n # no\n  B \nA\n", "x") == ["A", "B"]
+    assert lists.parse_prompts("\ufeffA\n\n # no\n  B \nA\n", "x") == ["A", "B"]
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=20, unique=True))
@@ -111,6 +112,79 @@ def test_resume_refuses_a_picture_of_other_settings(cli: Cli, tiny_flags: list[s
     done = cli("generate", "A lake", *tiny_flags, "--guidance-scale", 3, "--resume")
     assert done.code == 2
     assert "was made with other settings" in done.err
+
+
+def test_resume_refuses_a_picture_of_other_weights(
+    cli: Cli, tiny_flags: list[str], tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    command = ("generate", "A lake", *tiny_flags, "--model", folder, "--resume")
+    assert cli(*command).code == 0
+    assert cli(*command).code == 0
+    changed_by_a_bit(folder / "unet" / "diffusion_pytorch_model.safetensors")
+    done = cli(*command)
+    assert done.code == 2
+    assert "exists already and the model's files have changed since" in done.err
+    changed_by_a_bit(folder / "unet" / "diffusion_pytorch_model.safetensors")
+    assert cli(*command).code == 0
+
+
+def test_resume_refuses_a_picture_of_another_loss_in_the_same_file(
+    cli: Cli, tiny_flags: list[str], squeeze_trunk: Path, tmp_path: Path
+) -> None:
+    trunk = Path(shutil.copy(squeeze_trunk, tmp_path / "trunk.safetensors"))
+    command = ("generate", "A lake", *tiny_flags, "--loss-weights", trunk, "--resume")
+    assert cli(*command).code == 0
+    changed_by_a_bit(trunk)
+    done = cli(*command)
+    assert done.code == 2
+    assert "the loss's weights have changed since" in done.err
+    assert cli(*command, "--w", 0, "--output-dir", "without").code == 0
+
+
+def changed_by_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(bytes(content))
+
+
+def test_two_runs_with_resume_share_a_list(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from syncpano.pipeline import Studio
+
+    other = Path("other")
+    cli("generate", "A lake", "--seeds", "0-3", *tiny_flags, "--output-dir", other)
+    real, painted = Studio.generate, []
+
+    def meanwhile(studio: Studio, config: PanoramaConfig, **more: Any) -> Any:
+        """The other process saves this seed's picture and the one after the next."""
+        painted.append(config.seed)
+        for seed in (config.seed, config.seed + 2):
+            for file in other.glob(f"a-lake-{seed}.*"):
+                shutil.copy(file, "out")
+        return real(studio, config, **more)
+
+    monkeypatch.setattr(Studio, "generate", meanwhile)
+    done = cli("generate", "A lake", "--seeds", "0-3", *tiny_flags, "--resume")
+    assert (done.code, done.out) == (0, "")
+    assert painted == [0, 1]
+    assert [f"out/a-lake-{seed}.png exists by now" in done.err for seed in range(4)] == [True] * 4
+    for seed in range(4):
+        name = f"a-lake-{seed}.png"
+        assert Path("out", name).read_bytes() == Path("other", name).read_bytes()
+
+
+@pytest.mark.parametrize("more", [(), ("--overwrite",), ("--save-steps", "steps")])
+def test_a_name_that_leaves_no_room_for_its_log_or_previews_is_refused(
+    cli: Cli, tiny_flags: list[str], more: tuple[str, ...]
+) -> None:
+    longest = 255 - len(".png") - (len("-step-000") - 1 if "--save-steps" in more else 0)
+    done = cli("generate", "A lake", *tiny_flags, "-o", f"{'a' * longest}.png", *more)
+    assert done.code == 2
+    assert "File name too long" in done.err
+    assert "hint: choose another name" in done.err
+    assert not list(Path().rglob("*.json"))
 
 
 def test_resume_refuses_a_picture_that_was_cut_off(cli: Cli, tiny_flags: list[str]) -> None:

@@ -27,7 +27,7 @@ from syncpano.experiments.comparison import (
     share_of_gain,
     summarise,
 )
-from syncpano.experiments.identity import identity, model_identity
+from syncpano.experiments.identity import identity
 from syncpano.experiments.reading import (
     experiments,
     find_experiment,
@@ -35,6 +35,7 @@ from syncpano.experiments.reading import (
     parse_experiment,
 )
 from syncpano.experiments.spec import Bar, Row, config_of, only
+from syncpano.fingerprints import model_fingerprint
 from syncpano.models.folder import JUDGE
 from syncpano.models.source import resolve_source
 from syncpano.plan import plan
@@ -203,22 +204,22 @@ def test_retrained_networks_beside_the_model_make_other_panoramas(
 ) -> None:
     folder = shutil.copytree(tiny_model, tmp_path / "copy")
     source = replace(resolve_source(str(folder), download=False), family="pocket")
-    found = {model_identity(source)}
+    found = {model_fingerprint(source)}
     (folder / "perceptual").mkdir()
     for name in ("perceptual/model.safetensors", "pocket.json"):
         (folder / name).write_text("{}")
-        found.add(model_identity(source))
+        found.add(model_fingerprint(source))
     assert len(found) == 3
 
 
 def test_another_judge_leaves_the_panoramas_as_they_are(tiny_model: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_model, tmp_path / "copy")
     source = replace(resolve_source(str(folder), download=False), family="pocket")
-    before = model_identity(source)
+    before = model_fingerprint(source)
     (folder / JUDGE).mkdir()
     for name in ("config.json", "diffusion_pytorch_model.safetensors"):
         (folder / JUDGE / name).write_text("{}")
-    assert model_identity(source) == before
+    assert model_fingerprint(source) == before
 
 
 def test_changed_numerics_make_other_panoramas_and_the_changelog_says_so(

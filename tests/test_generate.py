@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from syncpano import PanoramaConfig, generate, png, runlog
 from syncpano.config import settings
 from syncpano.losses.trunk_files import cached_path
+from syncpano.models.stable_diffusion import LatentDiffusion
 from tests.conftest import Outcome
+from tests.tiny import tiny_checkpoint
 
 Cli = Callable[..., Outcome]
 
@@ -230,15 +233,22 @@ def test_without_a_gradient_no_small_decoder_is_asked_for(cli: Cli, tiny_flags: 
     assert cli("generate", "A waterfall", *tiny_flags, *flags).code == 0
 
 
-def test_other_weights_than_those_of_the_run_it_starts_from_warn(
-    cli: Cli, tiny_flags: list[str]
+@pytest.mark.parametrize(
+    ("name", "words"), [("model", "the model's files"), ("loss", "the loss's weights")]
+)
+def test_other_files_than_those_of_the_run_it_starts_from_warn(
+    cli: Cli, tiny_flags: list[str], name: str, words: str
 ) -> None:
     cli("generate", "A waterfall", *tiny_flags, "-o", "first.png")
+    again = ("generate", "--from", "first.json", "-o", "again.png", "--overwrite")
+    assert "are not those" not in cli(*again).err
     log = runlog.read(Path("first.json"))
-    log["model"]["hash"] = "0" * 64
+    log["fingerprints"][name] = "0" * 64
     runlog.write(Path("first.json"), log)
-    done = cli("generate", "--from", "first.json", "-o", "again.png")
-    assert "warning: the model's weights are not those" in done.err
+    assert f"warning: {words} are not those of the run it starts from" in cli(*again).err
+    log["fingerprints"] = None  # as in logs that are older
+    runlog.write(Path("first.json"), log)
+    assert "are not those" not in cli(*again).err
 
 
 def test_w_zero_needs_no_loss(cli: Cli, tiny_model: Path) -> None:
@@ -293,6 +303,40 @@ def test_save_steps_writes_one_preview_a_step(cli: Cli, tiny_flags: list[str]) -
     previews = sorted(Path("steps").iterdir())
     assert [path.name for path in previews] == [f"a-waterfall-0-step-00{i}.png" for i in (0, 1)]
     assert pixels(previews[0]).shape == (64, 96, 3)
+
+
+@pytest.mark.parametrize(
+    "flags", [(), ("--loop", "--stride", 32), ("--method", "independent")], ids=str
+)
+def test_the_last_preview_is_the_picture(
+    cli: Cli, tiny_flags: list[str], tmp_path: Path, flags: tuple[object, ...]
+) -> None:
+    ends_without_noise = {"set_alpha_to_one": True, "steps_offset": 0}
+    model = tiny_checkpoint(tmp_path / "model", scheduler=ends_without_noise)
+    wide = ("--model", model, "--width", 192, "--save-steps", "steps", *flags)
+    assert cli("generate", "A lake", *tiny_flags, *wide, "-o", "a.png").code == 0
+    assert np.array_equal(pixels("steps/a-step-001.png"), pixels("a.png"))
+
+
+def test_a_preview_that_does_not_fit_is_not_taken_for_a_window(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(LatentDiffusion, "decode_panorama", too_large)
+    done = cli("generate", "A lake", *tiny_flags, "--save-steps", "steps")
+    assert done.code == 1
+    assert "a preview does not fit into memory" in done.err
+    assert "leave `--save-steps` out" in done.err
+
+
+def test_of_two_long_texts_the_one_that_loses_words_is_named(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    done = cli("generate", "water", *tiny_flags, "--negative-prompt", "water " * 99)
+    assert "warning: the negative prompt is too long" in done.err
+    assert "the prompt is too long" not in done.err
 
 
 def test_a_long_prompt_is_painted_and_the_dropped_words_are_named(

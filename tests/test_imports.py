@@ -22,6 +22,7 @@ LAYERS = [
             "presets",
             "versions",
             "layers",
+            "lists",
             "files",
             "png",
             "runlog",
@@ -46,7 +47,7 @@ LAYERS = [
 ]
 TORCH = {"torch", "torchvision", "diffusers", "transformers", "lpips", "numpy"}
 # The command line is in layer 3 but torch-free as well: its commands import it when they run.
-TORCH_FREE = {"cli", "console", "batch", "saving", "__main__"}
+TORCH_FREE = {"cli", "console", "batch", "downloads", "fingerprints", "saving", "__main__"}
 
 
 def modules() -> list[str]:

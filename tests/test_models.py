@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import AutoencoderTiny, DDIMScheduler
+from diffusers import AutoencoderTiny, DDIMScheduler, StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -402,6 +402,31 @@ def test_words_beyond_the_text_encoder_are_named(tiny: LatentDiffusion) -> None:
     assert len(tiny.dropped_words("a" * 10_000)) == 1
     assert tiny.dropped_words("a " * 13 + "bcd e") == ["bcd", "e"]  # not "d" alone
     assert tiny.dropped_words("") == []
+
+
+@pytest.mark.parametrize("length", [None, 77], ids=str)
+def test_a_tokenizer_that_allows_more_than_the_text_encoder_is_held_to_that(
+    tmp_path: Path, length: int | None
+) -> None:
+    folder = tiny_checkpoint(tmp_path / "model")
+    edit(folder / "tokenizer" / "tokenizer_config.json", model_max_length=length)
+    model = load(folder)
+    model.bind("water " * 99, num_steps=1)
+    assert model.dropped_words("a " * 14 + "b c") == ["b", "c"]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_text_is_encoded_as_diffusers_does(tmp_path: Path, masked: bool) -> None:
+    folder = tiny_checkpoint(tmp_path / "model")
+    edit(folder / "text_encoder" / "config.json", use_attention_mask=masked)
+    pipe = StableDiffusionPipeline.from_pretrained(folder)
+    theirs, _ = pipe.encode_prompt("water fall", "cpu", 1, do_classifier_free_guidance=False)
+    (ours,) = load(folder)._embed(["water fall"])
+    torch.testing.assert_close(ours, theirs[0])
+
+
+def edit(file: Path, **changes: object) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
 @pytest.mark.skipif(

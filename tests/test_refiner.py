@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -551,11 +551,32 @@ def test_a_refiner_without_weights_is_refused(tmp_path: Path) -> None:
         resolve_source(str(folder), download=False)
 
 
-def test_a_pillow_without_avif_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pillow_without_avif_is_named_before_weights_load_and_needed_by_the_refiner_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("PIL.features.check", lambda name: name != "avif")
-    with pytest.raises(SyncPanoError, match="cannot read AVIF") as error:
-        load_model(resolve_source("pocket", download=False), "cpu", "float32")
-    assert "pip install" in (error.value.hint or "")
+    config = PanoramaConfig("a lake", width=512, steps=1, sync_weight=0.0)
+    studio = Studio()
+    with monkeypatch.context() as nothing_loads:
+        nothing_loads.delattr("syncpano.pipeline.load_model")
+        with pytest.raises(SyncPanoError, match="cannot read AVIF") as error:
+            studio.generate(config)
+    assert "`--no-refine`" in (error.value.hint or "")
+    assert studio.generate(replace(config, refine=False)).image.size == (512, 512)
+
+
+def test_a_refiner_that_cannot_be_loaded_is_named_before_the_first_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise SyncPanoError("refiner of pocket cannot be loaded")
+
+    monkeypatch.setattr("syncpano.models.stable_diffusion.load_refiner", broken)
+    steps: list[object] = []
+    config = PanoramaConfig("a lake", width=512, steps=1, sync_weight=0.0)
+    with pytest.raises(SyncPanoError, match="cannot be loaded"):
+        Studio().generate(config, on_step=steps.append)
+    assert not steps
 
 
 def test_cells_become_pixels_bicubically() -> None:

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING
 from syncpano import files, png, runlog, saving
 from syncpano.config import PanoramaConfig, Setting, settings
 from syncpano.errors import BAD_INPUT, SyncPanoError
+from syncpano.fingerprints import differing, fingerprints
 from syncpano.interrupts import Interrupted, held_back
 from syncpano.layers import was_auto
+from syncpano.lists import MAX_PICTURES
+from syncpano.models.source import ModelSource
+from syncpano.plan import plan
 from syncpano.saving import encode, log_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from syncpano.pipeline import Studio, Watcher
-
-MAX_PICTURES = 100_000
-_SEEDS = re.compile(r"(\d{1,19})(?:-(\d{1,19}))?")
 
 
 @dataclass(frozen=True)
@@ -62,57 +63,14 @@ class Events:
     Attributes:
         watcher: makes the watcher of one job.
         on_saved: a picture is there, with its run log.
+        on_kept: with `resume`, somebody else has painted it meanwhile.
         on_failed: a picture could not be painted; the rest goes on.
     """
 
     watcher: Callable[[Job], Watcher]
     on_saved: Callable[[Job, runlog.Log], None]
+    on_kept: Callable[[Job], None]
     on_failed: Callable[[Job, SyncPanoError], None]
-
-
-def parse_seeds(text: str) -> list[int]:
-    """`1,2,5-10` -> [1, 2, 5, 6, 7, 8, 9, 10]."""
-    seeds: list[int] = []
-    for part in text.split(","):
-        match = _SEEDS.fullmatch(part.strip())
-        first = int(match[1]) if match else 0
-        last = int(match[2] or first) if match else -1
-        if last < first:
-            raise SyncPanoError(
-                f"seeds {text[:40]!r} are not numbers and ranges", hint="write `--seeds 1,2,5-10`"
-            )
-        if last - first >= MAX_PICTURES:
-            raise SyncPanoError(
-                f"seeds {part.strip()[:40]!r} are more than {MAX_PICTURES}",
-                hint="paint them in several runs",
-            )
-        seeds.extend(range(first, last + 1))
-    return list(dict.fromkeys(seeds))
-
-
-def read_prompt_file(path: Path) -> list[str]:
-    """The prompts in a text file.
-
-    Raises:
-        SyncPanoError: it cannot be read, or holds none.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SyncPanoError(
-            f"{path} cannot be read: {reason}", hint="`--prompts` takes a UTF-8 text file"
-        ) from error
-    return parse_prompts(text, str(path))
-
-
-def parse_prompts(text: str, where: str) -> list[str]:
-    """One prompt a line; blank lines and lines that start with # are skipped."""
-    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
-    prompts = list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
-    if not prompts:
-        raise SyncPanoError(f"{where} holds no prompt", hint="write one prompt a line")
-    return prompts
 
 
 def name_jobs(configs: Sequence[PanoramaConfig], folder: Path) -> list[Job]:
@@ -123,27 +81,22 @@ def name_jobs(configs: Sequence[PanoramaConfig], folder: Path) -> list[Job]:
     return [Job(config, folder / f"{names[config.prompt]}-{config.seed}.png") for config in configs]
 
 
-def pending(jobs: Sequence[Job], options: Options) -> list[Job]:
+def pending(jobs: Sequence[Job], options: Options, source: ModelSource | None = None) -> list[Job]:
     """The jobs that remain to be done.
+
+    Args:
+        source: the model, if pictures that are kept must have been made by its files.
 
     Raises:
         SyncPanoError: a picture, or a JSON file in its log's place, exists and may neither be
-            replaced nor kept; with `resume` also where it was made by other settings or is cut off.
+            replaced nor kept; with `resume` also where other settings or files made it, or it is
+            cut off.
     """
     remaining = []
     for job in jobs:
         there = files.exists(job.path)
         if there and options.resume:
-            if not _same_settings(job):
-                raise SyncPanoError(
-                    f"{job.path} exists already and was made with other settings",
-                    hint="`--overwrite` replaces it, `--output-dir` paints elsewhere",
-                )
-            if not png.is_whole(job.path):
-                raise SyncPanoError(
-                    f"{job.path} is a damaged PNG: it ends too early",
-                    hint="remove it, and `--resume` paints it again",
-                )
+            _check_kept(job, source)
             continue
         if there and not options.overwrite:
             keeps = "`--resume` keeps it and paints what is missing"
@@ -160,7 +113,11 @@ def check_places(jobs: Sequence[Job], options: Options) -> None:
     for folder in sorted(folders | ({options.save_steps} if options.save_steps else set())):
         files.check_writable(folder)
     for job in jobs:
-        if options.save_steps and not (options.overwrite or options.resume):
+        files.exists(log_path(job.path))  # raises where the name is too long for one
+        if options.save_steps is None:
+            continue
+        files.exists(_preview(options.save_steps, job, 0))
+        if not (options.overwrite or options.resume):
             for existing in options.save_steps.glob(f"{_escaped(job.path.stem)}-step-*.png"):
                 raise files.exists_error(existing)
 
@@ -181,6 +138,9 @@ def run(
     """
     failures = 0
     for job in jobs:
+        if options.resume and not pending([job], options):
+            events.on_kept(job)
+            continue
         log = runlog.begin(asdict(job.config), origins)
         try:
             watcher = _with_previews(events.watcher(job), job, options)
@@ -196,13 +156,16 @@ def run(
             _write_unfinished(job, log, "interrupted", str(error))
             raise
         with held_back():  # who is told of the pictures is told of every one
-            events.on_saved(job, panorama.save(job.path, overwrite=options.overwrite))
+            if options.resume and not pending([job], options):
+                events.on_kept(job)
+            else:
+                events.on_saved(job, panorama.save(job.path, overwrite=options.overwrite))
     return failures
 
 
 def _write_unfinished(job: Job, log: runlog.Log, status: runlog.Status, error: str) -> None:
     """Keep the log of a run without a picture, unless an older picture's log is there."""
-    if job.path.exists():
+    if files.exists(job.path):
         return
     log["status"], log["error"], log["image"] = status, error, None
     runlog.write(log_path(job.path), log)
@@ -214,22 +177,45 @@ def _with_previews(watcher: Watcher, job: Job, options: Options) -> Watcher:
         return watcher
 
     def write(step: int, image: Image) -> None:
-        path = folder / f"{job.path.stem}-step-{step:03d}.png"
+        path = _preview(folder, job, step)
         files.write_atomic(path, encode(image), overwrite=options.overwrite or options.resume)
 
     return replace(watcher, on_foreseen=write)
 
 
-def _same_settings(job: Job) -> bool:
-    """Whether the picture at the job's place was made by its config, on whatever machine.
+def _preview(folder: Path, job: Job, step: int) -> Path:
+    return folder / f"{job.path.stem}-step-{step:03d}.png"
+
+
+def _check_kept(job: Job, source: ModelSource | None) -> None:
+    """Refuse to take the picture at a job's place for the job's."""
+    log, reason = runlog.read(job.path), None
+    if not _same_settings(job.config, log):
+        reason = "was made with other settings"
+    elif source is not None and source.folder is not None:
+        changed = differing(log, fingerprints(plan(job.config, source), source))
+        reason = f"{changed[0]} have changed since" if changed else None
+    if reason is not None:
+        raise SyncPanoError(
+            f"{job.path} exists already and {reason}",
+            hint="`--overwrite` replaces it, `--output-dir` paints elsewhere",
+        )
+    if not png.is_whole(job.path):
+        raise SyncPanoError(
+            f"{job.path} is a damaged PNG: it ends too early",
+            hint="remove it, and `--resume` paints it again",
+        )
+
+
+def _same_settings(config: PanoramaConfig, log: runlog.Log) -> bool:
+    """Whether a picture was made by a config, on whatever machine.
 
     A setting that is younger than the picture was as it is by default, and what a run found for
     `auto` is what it would find again.
     """
-    log = runlog.read(job.path)
 
     def is_same(item: Setting) -> bool:
-        wanted = getattr(job.config, item.name)
+        wanted = getattr(config, item.name)
         made = log["config"].get(item.name, item.default)
         return made == wanted or (was_auto(log, item.name) and wanted == item.default)
 

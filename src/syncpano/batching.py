@@ -58,8 +58,7 @@ class Batcher:
     def _halve(self, failed: int) -> None:
         self.size = (failed + 1) // 2
         logger.warning("out of memory with %d windows at once: going on with %d", failed, self.size)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_cache()
 
 
 @contextmanager
@@ -77,6 +76,14 @@ def fitting(what: str, hint: str) -> Iterator[None]:
         raise SyncPanoError(
             f"{what} does not fit into memory", hint=hint, exit_code=RUN_FAILED
         ) from error
+
+
+def free_cache() -> None:
+    """Give back what an allocator keeps of tensors that are gone."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

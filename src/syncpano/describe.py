@@ -11,6 +11,7 @@ from syncpano.advice import about_words, listed
 from syncpano.binding import sampling_of
 from syncpano.checks import loss_of, stride_of
 from syncpano.config import PanoramaConfig, settings
+from syncpano.fingerprints import fingerprints
 from syncpano.layers import DEFAULT, FOUND
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.tiny_decoder import resolve_gradient_decoder
@@ -56,6 +57,7 @@ def describe(log: runlog.Log, config: PanoramaConfig, layout: Plan, model: Laten
         "vae_factor": source.vae_factor,
         "licence": source.licence,
     }
+    log["fingerprints"] = fingerprints(layout, source)
     log["windows"] = {
         "count": len(grid.windows),
         "anchor": grid.anchor,
@@ -78,11 +80,11 @@ def step_entry(report: StepReport) -> dict[str, Any]:
 
 def notice_words(log: runlog.Log, config: PanoramaConfig, model: LatentDiffusion) -> None:
     """Say which words of the prompts the model will not see or does not know."""
-    for prompt in filter(None, (config.prompt, config.negative_prompt)):
-        dropped = model.dropped_words(prompt)
-        if dropped:
-            notice(log, f"the prompt is too long for {config.model}, dropped: {listed(dropped)}")
-        for sentence in about_words(config.model, model.card.read(prompt)):
+    texts = {"prompt": config.prompt, "negative prompt": config.negative_prompt}
+    for name, text in texts.items():
+        if dropped := model.dropped_words(text):
+            notice(log, f"the {name} is too long for {config.model}, dropped: {listed(dropped)}")
+        for sentence in about_words(config.model, model.card.read(text)):
             notice(log, sentence)
 
 

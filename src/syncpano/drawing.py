@@ -5,35 +5,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from PIL import Image
 from torch import Tensor
 
 from syncpano.config import PanoramaConfig
 from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.models.source import ModelSource
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.montage import average, crop
 from syncpano.plan import Plan
 
 
-def refines(config: PanoramaConfig, model: LatentDiffusion) -> bool:
+def refines(config: PanoramaConfig, source: ModelSource) -> bool:
     """Whether the model's refiner draws the picture, and not its decoder."""
-    return config.refine and model.has_refiner
+    return config.refine and source.has_refiner
 
 
 def draw(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
-    """z_0 -> 1 3 f*H f*W; windows that stand on their own are drawn alone."""
-    config, factor = layout.config, model.vae_factor
+    """z_0 -> 1 3 f*H f*W, by the refiner where the config asks for it and the model has one."""
+    if not refines(layout.config, model.source):
+        return decode(latent, layout, model)
+    prompt = layout.config.prompt
+    return _drawn(latent, layout, partial(model.refine, prompt=prompt), model.vae_factor)
 
-    def drawn(latent: Tensor, loop: bool) -> Tensor:
-        if refines(config, model):
-            return model.refine(latent, config.prompt, loop=loop)
-        return model.decode_panorama(latent, loop)
+
+def decode(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
+    """z_0, or what is foreseen of it, -> 1 3 f*H f*W, by the decoder."""
+    return _drawn(latent, layout, model.decode_panorama, model.vae_factor)
+
+
+def _drawn(latent: Tensor, layout: Plan, drawn: Callable[..., Tensor], factor: int) -> Tensor:
+    """Windows that stand on their own are drawn alone."""
+    config = layout.config
 
     if config.method != "independent":
-        return drawn(latent, config.loop)
+        return drawn(latent, loop=config.loop)
     windows = layout.grid(0).windows
-    views = [drawn(crop(latent, [window]), False) for window in windows]
+    views = [drawn(crop(latent, [window]), loop=False) for window in windows]
     in_pixels = [window.scaled(factor) for window in windows]
     return average(torch.cat(views), in_pixels, factor * layout.height, factor * layout.width)
 

@@ -35,7 +35,7 @@ def write_together(contents: Mapping[Path, bytes], *, overwrite: bool = False) -
         SyncPanoError: a file exists and `overwrite` is False, or one cannot be written.
     """
     for path in contents:
-        if path.exists() and not overwrite:
+        if not overwrite and exists(path):
             raise exists_error(path)
     parts: dict[Path, Path] = {}
     try:

@@ -19,11 +19,12 @@ from syncpano.batching import Batcher, fitting
 from syncpano.binding import bound
 from syncpano.checks import loss_of
 from syncpano.config import PanoramaConfig, Value
-from syncpano.drawing import draw, finite, refines, to_image
+from syncpano.drawing import decode, draw, finite, refines, to_image
 from syncpano.layers import PYTHON, changed_values, resolve, values_layer
 from syncpano.losses.load import load_loss
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models.load import load_model
+from syncpano.models.parts import require_avif
 from syncpano.models.precision import resolve_device
 from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
@@ -128,10 +129,15 @@ class Studio:
         source = resolve_source(config.model, config.revision, download=True)
         layout = plan(config, source)
         on_planned(layout)
+        if refines(config, source):
+            require_avif()
         with fitting(config.model, _LIGHTER):
             # The loss is smaller and may be a user's file: what is wrong with it is said first.
             loss = self._loss(config, source) if layout.weights else None
-            return layout, self._model(layout, source), loss
+            model = self._model(layout, source)
+            if refines(config, source):
+                model.refiner  # noqa: B018  # what is wrong with it is said before the run
+            return layout, model, loss
 
     def _generate(
         self, config: PanoramaConfig, watcher: Watcher, log: runlog.Log, clock: runlog.Clock
@@ -153,8 +159,8 @@ class Studio:
             clock.add("denoise", step.denoise_seconds)
             watcher.on_step(step)
             if watcher.on_foreseen:
-                with clock("decode"):
-                    foreseen = model.decode_panorama(step.foreseen, config.loop)
+                with fitting("a preview", "leave `--save-steps` out"), clock("decode"):
+                    foreseen = finite(decode(step.foreseen, layout, model))
                 watcher.on_foreseen(step.step, to_image(foreseen))
 
         noise = initial_noise(config.seed, model.latent_channels, layout.height, layout.width)
@@ -162,9 +168,9 @@ class Studio:
         cheaper = "try `--gradient-decoder tiny`, `--dtype bfloat16` or `--w 0`"
         with fitting("a single window", cheaper):
             latent = _sample(noise, layout, denoiser, loss, model, report)
-        smaller = f"paint a smaller one{', or use `--no-refine`' * refines(config, model)}"
+        smaller = f"paint a smaller one{', or use `--no-refine`' * refines(config, model.source)}"
         with fitting("the finished panorama", smaller), clock("decode"):
-            watcher.on_stage("refining" if refines(config, model) else "decoding")
+            watcher.on_stage("refining" if refines(config, model.source) else "decoding")
             image = to_image(finite(draw(latent, layout, model)))
         log["image"] = {
             "path": None,

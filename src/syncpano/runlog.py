@@ -47,6 +47,7 @@ def begin(config: Mapping[str, Any], source: Mapping[str, str]) -> Log:
         "config": dict(config),
         "source": dict(source),
         "model": None,
+        "fingerprints": None,
         "windows": None,
         "sync": {"steps": [], "weights": []},
         "steps": [],
@@ -149,7 +150,7 @@ def of_picture(path: Path) -> Log | None:
 
 def may_replace(path: Path) -> bool:
     """Whether a log may be written there: no file, or a log. Pictures are not looked for."""
-    if not path.exists():
+    if not files.exists(path):
         return True
     try:
         content = json.loads(path.read_bytes())

@@ -25,6 +25,7 @@ from syncpano.commands.request import (
 )
 from syncpano.console import Bar, Voice, print_result, quiet_libraries
 from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.fingerprints import differing, fingerprints
 from syncpano.models.aliases import ALIASES
 from syncpano.models.card import read_card
 from syncpano.models.source import ModelSource, resolve_early, resolve_source
@@ -102,7 +103,7 @@ def generate(
         # From here on a branch or tag is its commit, as in the run logs that `--resume` reads.
         request = replace(request, jobs=[job.at(source.revision) for job in request.jobs])
     with voice.logging():
-        _paint(request, voice, earlier, as_json=as_json)
+        _paint(request, source, voice, earlier, as_json=as_json)
 
 
 def _warn_unknown_variables(voice: Voice) -> None:
@@ -138,8 +139,15 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
     return source
 
 
-def _paint(request: Request, voice: Voice, earlier: runlog.Log | None, *, as_json: bool) -> None:
-    jobs = batch.pending(request.jobs, request.options)
+def _paint(
+    request: Request,
+    source: ModelSource,
+    voice: Voice,
+    earlier: runlog.Log | None,
+    *,
+    as_json: bool,
+) -> None:
+    jobs = batch.pending(request.jobs, request.options, source)
     batch.check_places(jobs, request.options)
     if len(jobs) < len(request.jobs):
         voice.say(f"{len(request.jobs) - len(jobs)} of {len(request.jobs)} pictures exist already")
@@ -152,7 +160,11 @@ def _paint(request: Request, voice: Voice, earlier: runlog.Log | None, *, as_jso
     first = jobs[0].config
     check_precision(first.device, first.dtype)
     # Once, before the batch: a model that cannot be fetched fails no picture, it fails the command.
-    resolve_source(first.model, first.revision, download=True, progress=not voice.quiet)
+    source = resolve_source(first.model, first.revision, download=True, progress=not voice.quiet)
+    if earlier is not None and _is_model_of(earlier, source):
+        now = fingerprints(plan(first, source), source)
+        for names in differing(earlier, now):
+            voice.warn(f"{names} are not those of the run it starts from")
     from syncpano.pipeline import Studio
 
     with voice.bar() as bar:
@@ -161,12 +173,17 @@ def _paint(request: Request, voice: Voice, earlier: runlog.Log | None, *, as_jso
             request.resolved.origins,
             Studio(),
             request.options,
-            _events(jobs, voice, bar, earlier, as_json=as_json),
+            _events(jobs, voice, bar, as_json=as_json),
         )
     if first.model == "pocket" and failures < len(jobs):
         voice.say(pocket_notice())
     if failures:
         raise typer.Exit(RUN_FAILED)
+
+
+def _is_model_of(earlier: runlog.Log, source: ModelSource) -> bool:
+    """Whether a run was painted with this model; another one is no surprise."""
+    return earlier["model"] is not None and earlier["model"]["id"] == source.id
 
 
 def pocket_notice() -> str:
@@ -178,9 +195,7 @@ def pocket_notice() -> str:
     )
 
 
-def _events(
-    jobs: list[batch.Job], voice: Voice, bar: Bar, earlier: runlog.Log | None, *, as_json: bool
-) -> batch.Events:
+def _events(jobs: list[batch.Job], voice: Voice, bar: Bar, *, as_json: bool) -> batch.Events:
     def watch(job: batch.Job) -> Watcher:
         from syncpano.pipeline import Watcher
 
@@ -194,22 +209,18 @@ def _events(
 
     def saved(job: batch.Job, log: runlog.Log) -> None:
         with bar.hidden():
-            if earlier and _weights_changed(earlier, log):
-                voice.warn("the model's weights are not those of the run it starts from")
             voice.detail(_timing_line(log))
             print_result(json.dumps(log, ensure_ascii=False) if as_json else str(job.path))
+
+    def kept(job: batch.Job) -> None:
+        voice.say(f"{job.path} exists by now")
 
     def failed(job: batch.Job, error: SyncPanoError) -> None:
         voice.error(error)
         if len(jobs) > 1:
             voice.say(f"{job.path} was not painted; going on")
 
-    return batch.Events(watch, saved, failed)
-
-
-def _weights_changed(earlier: runlog.Log, log: runlog.Log) -> bool:
-    before, now = earlier["model"], log["model"]
-    return before is not None and before["id"] == now["id"] and before["hash"] != now["hash"]
+    return batch.Events(watch, saved, kept, failed)
 
 
 def _mean(report: StepReport) -> float | None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import typer
 
-from syncpano.batch import read_prompt_file
 from syncpano.config import Value
 from syncpano.console import Voice, print_result
 from syncpano.experiments.flags import (
@@ -21,6 +20,7 @@ from syncpano.experiments.flags import (
 from syncpano.experiments.reading import find_experiment, paper_prompts
 from syncpano.experiments.request import Request, check_rows
 from syncpano.experiments.spec import varied
+from syncpano.lists import read_prompt_file
 from syncpano.metrics.settings import CLIP_MODEL, Settings
 
 

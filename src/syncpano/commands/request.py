@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from syncpano import batch, layers
+from syncpano import batch, layers, lists
 from syncpano.commands.options import given_flags
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
@@ -44,10 +44,10 @@ def read_prompts(prompt: str | None, file: Path | None) -> list[str]:
     if prompt is not None and file is not None:
         raise SyncPanoError("there is a PROMPT and a `--prompts` file", hint="give one of them")
     if file is not None:
-        return batch.read_prompt_file(file)
+        return lists.read_prompt_file(file)
     if prompt == "-":
         try:
-            return batch.parse_prompts(sys.stdin.read(), "standard input")
+            return lists.parse_prompts(sys.stdin.read(), "standard input")
         except UnicodeDecodeError as error:
             raise SyncPanoError(
                 f"standard input cannot be read: {error}", hint="write prompts in UTF-8"
@@ -61,7 +61,7 @@ def read_seeds(seeds: str | None, flags: Mapping[str, Any]) -> list[int]:
         return []
     if flags.get("seed") is not None:
         raise SyncPanoError("there is `--seed` and `--seeds`", hint="give one of them")
-    return batch.parse_seeds(seeds)
+    return lists.parse_seeds(seeds)
 
 
 def name_configs(

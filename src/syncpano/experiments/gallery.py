@@ -15,8 +15,9 @@ from syncpano import png, runlog
 from syncpano.checks import loss_of
 from syncpano.config import PanoramaConfig, Value
 from syncpano.errors import SyncPanoError
-from syncpano.experiments.identity import identity, model_identity
+from syncpano.experiments.identity import identity
 from syncpano.experiments.spec import FIRST_REFERENCE_SEED, Experiment, Layout, Row, config_of
+from syncpano.fingerprints import model_fingerprint
 from syncpano.losses.trunk_files import TRUNK_OF
 from syncpano.models.source import ModelSource
 from syncpano.plan import Plan, count_calls, plan
@@ -109,7 +110,7 @@ class Curator:
             SyncPanoError: a row cannot work with the model.
         """
         # Of a model that is not downloaded nothing has been painted here.
-        model = "" if self.source.folder is None else model_identity(self.source)
+        model = "" if self.source.folder is None else model_fingerprint(self.source)
 
         def made(
             row: Row, layout: Layout, prompts: Sequence[str], seeds: Sequence[int]

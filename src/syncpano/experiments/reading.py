@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from syncpano import files
-from syncpano.batch import read_prompt_file
 from syncpano.config import preset_folder
 from syncpano.errors import SyncPanoError, suggestion
 from syncpano.experiments.spec import OF_COMMAND, Bar, BarKind, Experiment, Kind, Layout, Row
+from syncpano.lists import read_prompt_file
 from syncpano.metrics.settings import METRICS, key_of
 from syncpano.presets import read_yaml
 

@@ -13,9 +13,9 @@ from typing import Any
 from syncpano import runlog
 from syncpano.config import Value
 from syncpano.experiments.gallery import Curator, Exhibition, Painting
-from syncpano.experiments.identity import digest_of, model_identity
 from syncpano.experiments.spec import Experiment, config_of
 from syncpano.files import short_name
+from syncpano.fingerprints import digest_of, model_fingerprint
 from syncpano.metrics.settings import CLIP_MODEL, PACKAGES, Settings
 from syncpano.models.folder import content_hash
 from syncpano.models.source import ModelSource
@@ -105,7 +105,7 @@ class Request:
             asdict(self.experiment),
             [*self.measured],
             [*self.shown],
-            model_identity(self.source),
+            model_fingerprint(self.source),
             [digest_of(path) if path and path.is_file() else None for path in weights],
         ]
         digest = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()

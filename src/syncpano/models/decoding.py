@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from syncpano.batching import is_out_of_memory
+from syncpano.batching import free_cache, is_out_of_memory
 
 logger = logging.getLogger(__name__)
 # In windows: side of a tile, then of the ones that are tried when memory runs out; overlap of two
@@ -54,8 +54,7 @@ def decode_tiled(
             if not is_out_of_memory(error):
                 raise
         logger.warning("out of memory while decoding: going on with smaller tiles")
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_cache()
     return _decoded(latent, decode, window, factor, round(_SIDES[-1] * window), loop)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,8 +11,21 @@ from syncpano import files
 from syncpano.errors import SyncPanoError
 from syncpano.models.folder import PARTS, read_json, require_weights
 
-_PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 Family = Literal["sd", "pocket"]
+# Classes of diffusers whose `clip_sample` is True by default.
+_CLIPPING = {
+    "DDIMScheduler",
+    "DDIMInverseScheduler",
+    "DDIMParallelScheduler",
+    "DDPMScheduler",
+    "DDPMParallelScheduler",
+}
+# What all solvers understand: key -> values; a null is the default.
+_KNOWN = {
+    "prediction_type": ("epsilon", "v_prediction", "sample"),
+    "beta_schedule": ("linear", "scaled_linear", "squaredcos_cap_v2"),
+    "timestep_spacing": ("leading", "trailing", "linspace"),
+}
 _SUPPORTED = "Stable Diffusion 1.x and 2.x and fine-tunes of them work"
 
 
@@ -35,10 +49,12 @@ def read_layout(folder: Path, model: str) -> Layout:
         SyncPanoError: no model there, an architecture that is not supported, damaged weights.
     """
     _check_parts(folder, model)
-    unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
+    unet, vae, text = (
+        read_json(folder / part / "config.json") for part in ("unet", "vae", "text_encoder")
+    )
     latent_channels = _integer(vae, "latent_channels", f"{model}/vae", default=4)
-    _check_unet(unet, latent_channels, model)
-    scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
+    _check_unet(unet, text, latent_channels, model)
+    scheduler = read_json(folder / "scheduler" / PARTS["scheduler"])
     _check_schedule(scheduler, model)
     family: Family = "pocket" if vae.get("_class_name") == "PocketAutoencoder" else "sd"
     has_refiner = family == "pocket" and (folder / "refiner").is_dir()
@@ -50,7 +66,7 @@ def read_layout(folder: Path, model: str) -> Layout:
         vae_factor=_vae_factor(vae, model),
         latent_channels=latent_channels,
         trained_steps=_integer(scheduler, "num_train_timesteps", f"{model}/scheduler", 1000),
-        clips=_clips(scheduler),
+        clips=clips(scheduler),
         has_refiner=has_refiner,
     )
 
@@ -82,7 +98,9 @@ def _check_parts(folder: Path, model: str) -> None:
             )
 
 
-def _check_unet(unet: dict[str, object], latent_channels: int, model: str) -> None:
+def _check_unet(
+    unet: dict[str, object], text: dict[str, object], latent_channels: int, model: str
+) -> None:
     name = unet.get("_class_name", "UNet2DConditionModel")
     # "text" pools the prompt's own states; every other kind asks for inputs that we do not have.
     if name != "UNet2DConditionModel" or unet.get("addition_embed_type") not in (None, "text"):
@@ -95,14 +113,30 @@ def _check_unet(unet: dict[str, object], latent_channels: int, model: str) -> No
             f"channels and its latents have {latent_channels}",
             hint="inpainting, depth and upscaling checkpoints do not work",
         )
+    width = text.get("hidden_size") if unet.get("encoder_hid_dim") is None else None
+    for key, wanted in (("out_channels", latent_channels), ("cross_attention_dim", width)):
+        found = unet.get(key)
+        if isinstance(found, int) and isinstance(wanted, int) and found != wanted:
+            raise SyncPanoError(
+                f"{model} does not fit together: its UNet has {key} {found}, "
+                f"and its other parts have {wanted} channels",
+                hint="its parts seem to be of different models: take them from one",
+            )
 
 
 def _check_schedule(scheduler: dict[str, object], model: str) -> None:
-    prediction_type = scheduler.get("prediction_type") or "epsilon"
-    if prediction_type not in _PREDICTION_TYPES:
+    for key, known in _KNOWN.items():
+        if scheduler.get(key) not in (None, *known):
+            raise SyncPanoError(
+                f"{model} has {key} {scheduler[key]!r} in its schedule, which is not supported",
+                hint=f"supported: {', '.join(known)}",
+            )
+    trained = _integer(scheduler, "num_train_timesteps", f"{model}/scheduler", 1000)
+    betas = scheduler.get("trained_betas")
+    if betas is not None and not (isinstance(betas, list) and len(betas) == trained):
         raise SyncPanoError(
-            f"{model} predicts {prediction_type!r}, which is not supported",
-            hint=f"supported: {', '.join(_PREDICTION_TYPES)}",
+            f"{model} has trained_betas of another length than its {trained} timesteps",
+            hint="the two belong together in its scheduler_config.json",
         )
     kind = str(scheduler.get("_class_name", ""))
     # Flow matching and EDM add noise by other rules than the abar_t that phi is made of.
@@ -115,16 +149,17 @@ def _check_schedule(scheduler: dict[str, object], model: str) -> None:
             f"{model} thresholds its samples, which latent models cannot do",
             hint="set `thresholding` to false in its scheduler_config.json",
         )
-    if prediction_type == "epsilon" and scheduler.get("rescale_betas_zero_snr"):
+    predicts_noise = scheduler.get("prediction_type") in (None, "epsilon")
+    if predicts_noise and scheduler.get("rescale_betas_zero_snr"):
         raise SyncPanoError(
             f"{model} has a schedule that ends in pure noise, of which noise cannot be predicted",
             hint="`rescale_betas_zero_snr` needs `prediction_type` v_prediction",
         )
 
 
-def _clips(scheduler: dict[str, object]) -> bool:
-    """Whether foreseen latents are clipped: DDIM's default, and no other schedule's."""
-    return bool(scheduler.get("clip_sample", scheduler.get("_class_name") == "DDIMScheduler"))
+def clips(scheduler: Mapping[str, object]) -> bool:
+    """Whether a schedule clips foreseen latents: some classes do unless they are told not to."""
+    return bool(scheduler.get("clip_sample", scheduler.get("_class_name") in _CLIPPING))
 
 
 def _vae_factor(vae: dict[str, object], model: str) -> int:

@@ -11,10 +11,10 @@ from syncpano.errors import SyncPanoError
 from syncpano.models.attention import speed_up_attention
 from syncpano.models.card import Card, read_card
 from syncpano.models.folder import damaged_hint, read_json
-from syncpano.models.parts import load_autoencoder, load_part, load_refiner
+from syncpano.models.parts import load_autoencoder, load_part
 from syncpano.models.precision import resolve_device, resolve_dtype
 from syncpano.models.source import ModelSource
-from syncpano.models.stable_diffusion import LatentDiffusion, Parts, Refiner
+from syncpano.models.stable_diffusion import LatentDiffusion, Parts
 
 
 def load_model(
@@ -68,15 +68,6 @@ def _load_parts(
         tokenizer=_load_tokenizer(CLIPTokenizer, folder / "tokenizer", source.id),
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
         card=card,
-        refiner=_load_refiner(source, folder, device) if source.has_refiner else None,
-    )
-
-
-def _load_refiner(source: ModelSource, folder: Path, device: torch.device) -> Refiner:
-    """In float32, so that it finds the same renders whatever the format of the other parts."""
-    return Refiner(
-        load_refiner(source, device),
-        load_autoencoder(folder / "vae", source.id, device, torch.float32),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,24 +89,39 @@ def load_autoencoder(
     return part.to(memory_format=torch.channels_last)
 
 
-def load_refiner(source: ModelSource, device: torch.device) -> nn.Module:
-    """A pocket model's refiner, in float32.
+@dataclass(frozen=True)
+class Refiner:
+    """What draws the details after sampling, and the autoencoder that it reads latents by."""
+
+    network: nn.Module
+    autoencoder: nn.Module
+
+
+def load_refiner(source: ModelSource, device: torch.device) -> Refiner:
+    """In float32, so that it finds the same renders whatever the format of the other parts."""
+    assert source.folder is not None
+    from syncpano.models.pocket_refiner import PocketRefiner
+
+    folder = source.folder
+    network = load_part(PocketRefiner, folder / "refiner", source.id, device, torch.float32)
+    return Refiner(
+        network.float(),  # beside whole numbers diffusers leaves the others as they were stored
+        load_autoencoder(folder / "vae", source.id, device, torch.float32),
+    )
+
+
+def require_avif() -> None:
+    """Refuse a Pillow that cannot read what a refiner remembers.
 
     Raises:
-        SyncPanoError: Pillow was built without AVIF.
+        SyncPanoError: it was built without AVIF.
     """
-    assert source.folder is not None
     if not features.check("avif"):
         raise SyncPanoError(
             "this Pillow cannot read AVIF, in which the refiner's pictures are kept",
-            hint="`pip install -U pillow`: its own builds can, from 11.3 on",
+            hint="`pip install -U pillow`: its own builds can, from 11.3 on; `--no-refine` draws "
+            "without them",
         )
-    from syncpano.models.pocket_refiner import PocketRefiner
-
-    # Beside whole numbers diffusers leaves the others in the format that was stored.
-    return load_part(
-        PocketRefiner, source.folder / "refiner", source.id, device, torch.float32
-    ).float()
 
 
 def load_tiny_decoder(source: ModelSource, device: torch.device, dtype: torch.dtype) -> nn.Module:

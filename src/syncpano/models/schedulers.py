@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from syncpano.errors import SyncPanoError
+from syncpano.models.layout import clips
 
 Solver: TypeAlias = Any  # one of the classes below; diffusers gives them no common type
 # Names, not classes: the solvers with memory import SciPy, which takes half a second.
@@ -44,15 +45,17 @@ def make_scheduler(
         SyncPanoError: the solver finds fewer timesteps in the schedule.
     """
     trained = int(config.get("num_train_timesteps", 1000))
-    # DDIM would clip by default; a schedule of another class that does not say so never clipped.
-    unsaid = {} if config.get("_class_name") == "DDIMScheduler" else {"clip_sample": False}
-    said = {key: value for key, value in config.items() if key not in _SPACINGS}
+    # A null stands for the default everywhere in diffusers' files.
+    said = {k: value for k, value in config.items() if k not in _SPACINGS and value is not None}
+    said["clip_sample"] = clips(config)
     solver_class, further = SOLVERS[name]
+    if name == "ddim" and said.get("timestep_spacing") == "linspace":
+        del said["timestep_spacing"]  # its steps would end between the timesteps
     if name == "unipc":
         # Its corrector puts a sample of its own in the place of the canvas that it is given, and so
         # takes back what moved the canvas between two steps.
         further = {**further, "disable_corrector": list(range(num_steps))}
-    solver = getattr(diffusers, solver_class).from_config({**unsaid, **said, **further})
+    solver = getattr(diffusers, solver_class).from_config({**said, **further})
     solver.set_timesteps(num_steps)
     if places is not None:
         even = solver.timesteps.tolist()

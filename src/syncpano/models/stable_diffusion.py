@@ -18,18 +18,10 @@ from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.card import Card
 from syncpano.models.decoding import decode_tiled
 from syncpano.models.folder import content_hash
-from syncpano.models.parts import load_tiny_decoder
+from syncpano.models.parts import Refiner, load_refiner, load_tiny_decoder
 from syncpano.models.precision import run_in
 from syncpano.models.schedulers import make_scheduler
 from syncpano.models.source import ModelSource
-
-
-@dataclass(frozen=True)
-class Refiner:
-    """What draws the details after sampling, and the autoencoder that it reads latents by."""
-
-    network: nn.Module
-    autoencoder: nn.Module
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,6 @@ class Parts:
     tokenizer: Any
     scheduler_config: dict[str, Any]
     card: Card
-    refiner: Refiner | None = None
 
 
 class LatentDiffusion:
@@ -122,19 +113,21 @@ class LatentDiffusion:
             temperature,
         )
 
-    @property
-    def has_refiner(self) -> bool:
-        """Whether `refine` can be called."""
-        return self._parts.refiner is not None
+    @cached_property
+    def refiner(self) -> Refiner:
+        """What `refine` draws with, of a source that has one; loaded when it is first asked for.
+
+        Raises:
+            SyncPanoError: it cannot be loaded.
+        """
+        return load_refiner(self.source, self.device)
 
     @torch.no_grad()
     def refine(self, latent: Tensor, prompt: str, *, loop: bool = False) -> Tensor:
         """1 C H W -> 1 3 f*H f*W in [-1, 1]: what the refiner draws of a sampled z_0."""
-        refiner = self._parts.refiner
-        assert refiner is not None
-        network: Any = refiner.network
-        text = self._embed([prompt])[0]
-        drawn: Tensor = network.refine(latent.to(self.device), text, refiner.autoencoder, loop=loop)
+        network: Any = self.refiner.network
+        vae, text = self.refiner.autoencoder, self._embed([prompt])[0]
+        drawn: Tensor = network.refine(latent.to(self.device), text, vae, loop=loop)
         return drawn
 
     @torch.no_grad()
@@ -169,9 +162,9 @@ class LatentDiffusion:
         tokenizer, text = self._parts.tokenizer, self.card.read(prompt).text
         # Without the truncation the tokenizer warns; with `verbose` off it does not.
         places = tokenizer(text, verbose=False, return_offsets_mapping=True)["offset_mapping"]
-        if len(places) <= tokenizer.model_max_length:
+        if len(places) <= self._max_tokens:
             return []
-        first, _ = places[tokenizer.model_max_length - 1]  # its place is the end mark's
+        first, _ = places[self._max_tokens - 1]  # its place is the end mark's
         return text.split()[len(text[: first + 1].split()) - 1 :]
 
     @property
@@ -194,7 +187,7 @@ class LatentDiffusion:
         tokens = tokenizer(
             [self.card.read(prompt).text for prompt in prompts],
             padding="max_length",
-            max_length=tokenizer.model_max_length,
+            max_length=self._max_tokens,
             truncation=True,
             return_tensors="pt",
         ).to(self.device)
@@ -202,6 +195,12 @@ class LatentDiffusion:
         mask = tokens.attention_mask if getattr(config, "use_attention_mask", False) else None
         embeds: Tensor = encoder(tokens.input_ids, attention_mask=mask)[0]
         return embeds.to(self.dtype)
+
+    @property
+    def _max_tokens(self) -> int:
+        """Tokens of a text, both marks included; a tokenizer may not say how many there can be."""
+        config: Any = self._parts.text_encoder.config
+        return min(int(self._parts.tokenizer.model_max_length), int(config.max_position_embeddings))
 
     def _is_short_of_memory(self) -> bool:
         if self.device.type == "cpu":

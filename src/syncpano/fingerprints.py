@@ -1,0 +1,83 @@
+"""Hashes of the files that decide a panorama's pixels, and what two runs differ in. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from syncpano.checks import loss_of
+from syncpano.losses.trunk_files import TRUNK_OF, cached_path
+from syncpano.models.folder import JUDGE, PARTS, content_hash, weight_files
+from syncpano.models.source import ModelSource
+from syncpano.models.tiny_decoder import resolve_gradient_decoder, tiny_decoder_folder
+from syncpano.plan import Plan
+
+_NAMES = {
+    "model": "the model's files",
+    "loss": "the loss's weights",
+    "decoder": "the tiny decoder's weights",
+}
+
+
+def fingerprints(layout: Plan, source: ModelSource) -> dict[str, str | None]:
+    """What of files decides a run: `model`, all in its folder, and what lies outside of it.
+
+    `loss` is the trunk of LPIPS or of the style loss, `decoder` TAESD; None where the run has no
+    gradient, where the model brings its own, and where they are not on this machine.
+    """
+    config = layout.config
+    found: dict[str, str | None] = {
+        "model": model_fingerprint(source), "loss": None, "decoder": None
+    }  # fmt: skip
+    if not layout.weights:
+        return found
+    if net := TRUNK_OF.get(loss_of(config, source)):
+        trunk = Path(config.loss_weights) if config.loss_weights else cached_path(net)
+        found["loss"] = digest_of(trunk) if trunk.is_file() else None
+    if resolve_gradient_decoder(config.gradient_decoder, source) == "tiny":
+        folder = tiny_decoder_folder(source, download=False)
+        if folder is not None and folder.parent != source.folder:
+            digests = [digest_of(file) for file in weight_files(folder)[1]]
+            found["decoder"] = hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    return found
+
+
+def differing(log: dict[str, Any], now: dict[str, str | None]) -> list[str]:
+    """What a run's files differ in from those of now, in words; what either lacks is the same.
+
+    Args:
+        log: of the run; None in the place of its fingerprints in logs that are older than they.
+    """
+    before = log.get("fingerprints") or {}
+    return [
+        words
+        for name, words in _NAMES.items()
+        if before.get(name) and now[name] and before[name] != now[name]
+    ]
+
+
+def model_fingerprint(source: ModelSource) -> str:
+    """A hash of the model's weights and configs, and of what else the pocket model paints with."""
+    assert source.folder is not None, "the source was resolved without a download"
+    if source.family == "pocket":  # its perceptual loss and small decoder lie in the folder too
+        extra = [*source.folder.rglob("*.json"), *source.folder.rglob("*.safetensors")]
+        extra = [path for path in extra if path.parent.name != JUDGE]
+    else:  # what other programs keep in the same snapshot does not matter
+        extra = [path for part in PARTS for path in (source.folder / part).glob("*.json")]
+        extra += (source.folder / "vae_tiny").glob("*")
+    lines = [f"{path.relative_to(source.folder)} {digest_of(path)}" for path in sorted(extra)]
+    return hashlib.sha256("\n".join([content_hash(source.folder), *lines]).encode()).hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, read once a process as long as it does not change."""
+    facts = path.stat()
+    return _digest_of(path, facts.st_size, facts.st_mtime_ns)
+
+
+@cache
+def _digest_of(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
