@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from syncpano.advice import too_strong, without_effect
+from syncpano.advice import left_out, too_strong, without_effect
 from syncpano.plan import plan
 from tests.test_checks import GOOD, SD
 
@@ -65,3 +66,23 @@ def test_the_style_loss_with_the_default_weight_is_doubted() -> None:
     assert too_strong(replace(style, method="multi"), {"loss"}) == []
     assert too_strong(replace(style, sync_weight=0.1), set()) == []  # of an earlier run
     assert too_strong(GOOD, set()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"sync_every": 4}, None),
+        ({"sync_every": 4, "height": 1024}, None),
+        ({"sync_every": 5}, "`--sync-every 5` leaves 17% of the panorama to no window"),
+        ({"sync_every": 5, "loop": True}, "4 or less covers all of it"),
+        ({"sync_every": 9, "sync_weight": 0.0}, None),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_windows_that_are_thinned_too_much_are_said_to_leave_places_out(
+    changes: dict[str, Any], sentence: str | None
+) -> None:
+    found = left_out(plan(replace(GOOD, **changes), SD))
+    assert len(found) == int(sentence is not None)
+    assert all(str(sentence) in text for text in found)

@@ -155,11 +155,12 @@ def test_windows_of_a_loop_alone_wrap(how: dict[str, Any]) -> None:
 
 
 def test_thinning_leaves_some_window_to_descend_for() -> None:
-    """The anchor of 21 windows is the eleventh: the first and the last are ten away."""
-    assert count_calls(plan(replace(GOOD, sync_every=10), SD)).decodes == 3 * 50
+    """Those at open borders always; the 24 windows of a loop have no border."""
+    assert count_calls(plan(replace(GOOD, sync_every=99), SD)).decodes == 3 * 50
+    assert count_calls(plan(replace(GOOD, sync_every=23, loop=True), SD)).decodes == 2 * 50
     with pytest.raises(SyncPanoError) as caught:
-        plan(replace(GOOD, sync_every=11), SD)
-    assert "`--sync-every 10` or less" in caught.value.hint
+        plan(replace(GOOD, sync_every=24, loop=True), SD)
+    assert "`--sync-every 23` or less" in caught.value.hint
     assert not plan(replace(GOOD, width=512), SD).weights
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -298,6 +299,15 @@ def test_a_flag_that_no_metric_reads_is_said_to_have_no_effect(
     assert f"`{flag}` has no effect" in outcome.err
 
 
+def test_weights_that_the_judge_does_not_read_are_said_to_have_no_effect(
+    cli: Cli, pictures: Path, judge: Path
+) -> None:
+    flags = ("--features", "pocket", "--judge", judge, "--reference", pictures)
+    outcome = cli("evaluate", pictures, "--metrics", "giqa", *flags, "--feature-weights", "x")
+    assert outcome.code == 0, outcome.err
+    assert "`--feature-weights` has no effect with `--features pocket`" in outcome.err
+
+
 def test_features_are_computed_once_for_all_metrics_of_sets(
     cli: Cli, judge: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,12 +346,24 @@ def test_half_a_judge_is_refused(cli: Cli, pictures: Path, judge: Path, tmp_path
         (("--features", "resnet"), "--features inception"),
         (("--giqa-form", "x"), "--giqa-form code"),
         (("--metrics", "intra-lpips", "--loss-weights", "nowhere.safetensors"), "nowhere"),
+        (("--metrics", "kid", "--features", "vgg16", "--feature-weights", "nowhere"), "nowhere"),
+        (("--metrics", "giqa", "--feature-weights", "nowhere"), "leave `--feature-weights` out"),
+        (("--metrics", "clip", "--clip-model", "./nowhere"), "./nowhere: no such folder"),
+        (("--metrics", "pocket-fit", "--judge", "nowhere"), "unknown model"),
+        (("--metrics", "kid", "--seed", "-1"), "greater than or equal to 0"),
     ],
 )
-def test_bad_requests_say_what_to_do(
-    cli: Cli, judge: Path, pictures: Path, arguments: tuple[str, ...], message: str
+def test_bad_requests_say_what_to_do_before_networks_load(
+    cli: Cli,
+    judge: Path,
+    pictures: Path,
+    arguments: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    outcome = cli("evaluate", pictures, *arguments, "--judge", judge)
+    monkeypatch.setitem(sys.modules, "syncpano.metrics.evaluation", None)
+    judged = () if "--judge" in arguments else ("--judge", judge)
+    outcome = cli("evaluate", pictures, *arguments, *judged)
     assert outcome.code == 2
     assert outcome.out == ""
     assert "error: " in outcome.err

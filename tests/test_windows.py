@@ -156,3 +156,35 @@ def test_a_stride_that_divides_no_window_closes_every_loop(
     gaps = {after - before for before, after in pairwise([*lefts, lefts[0] + width])}
     assert max(gaps) <= stride
     assert max(gaps) - min(gaps) <= 1
+
+
+@given(grid=grids(), every=st.integers(1, 9))
+def test_thinned_windows_are_evenly_spread_from_the_anchor_on(grid: Grid, every: int) -> None:
+    chosen = grid.thinned(every)
+    assert grid.anchor in chosen
+    assert chosen == sorted(set(chosen))
+    windows = [grid.windows[index] for index in chosen]
+    tops, lefts = ({getattr(window, side) for window in windows} for side in ("top", "left"))
+    assert len(windows) == len(tops) * len(lefts)
+    for side, all_of_it in (("top", tops), ("left", lefts)):
+        places = sorted({getattr(window, side) for window in grid.windows})
+        kept = [place in all_of_it for place in places]
+        rounds = kept * 2 if grid.loop and side == "left" else kept
+        first, last = rounds.index(True), len(rounds) - 1 - rounds[::-1].index(True)
+        gaps = "".join("x" if keep else "." for keep in rounds[first : last + 1]).split("x")
+        assert max(map(len, gaps)) < every
+        assert first == 0 or (grid.loop and side == "left")
+    assert grid.thinned(1) == list(range(len(grid.windows)))
+
+
+@given(grid=grids(), every=st.integers(1, 9))
+def test_what_thinned_windows_leave_out_is_counted_cell_by_cell(grid: Grid, every: int) -> None:
+    chosen = grid.thinned(every)
+    covered = {
+        (row, column % grid.width)
+        for window in (grid.windows[index] for index in chosen)
+        for row in range(window.top, window.top + window.size)
+        for column in range(window.left, window.left + window.size)
+    }
+    share = 1 - len(covered) / (grid.height * grid.width)
+    assert grid.uncovered(chosen) == pytest.approx(share, abs=1e-9)

@@ -8,6 +8,7 @@ from syncpano.config import PanoramaConfig
 from syncpano.models.source import ModelSource
 from syncpano.models.wording import Reading
 from syncpano.plan import Plan
+from syncpano.windows import Grid
 
 SHOWN_WORDS = 12
 
@@ -86,6 +87,23 @@ def listed(words: Sequence[str]) -> str:
     """The first words of a list."""
     shown = ", ".join(word[:40] for word in words[:SHOWN_WORDS])
     return shown if len(words) <= SHOWN_WORDS else f"{shown} and {len(words) - SHOWN_WORDS} more"
+
+
+def left_out(layout: Plan) -> list[str]:
+    """A sentence where `sync_every` thins the windows so much that places have none that moves."""
+    grid, every = layout.grid(0), layout.config.sync_every
+    share = grid.uncovered(grid.thinned(every)) if layout.weights else 0.0
+    if share == 0:
+        return []
+    most = max(n for n in range(1, min(every, len(grid.windows))) if not _leaves_out(grid, n))
+    return [
+        f"`--sync-every {every}` leaves {share:.0%} of the panorama to no window that "
+        f"descends: {most} or less covers all of it"
+    ]
+
+
+def _leaves_out(grid: Grid, every: int) -> bool:
+    return grid.uncovered(grid.thinned(every)) > 0
 
 
 def too_strong(config: PanoramaConfig, explicit: Collection[str]) -> list[str]:

@@ -35,11 +35,8 @@ def validate(config: PanoramaConfig, source: ModelSource) -> None:
         )
     _check_stride(config, source)
     _check_method(config, source)
-    if config.loss_weights is not None and not files.is_file(Path(config.loss_weights)):
-        raise SyncPanoError(
-            f"{config.loss_weights[:80]} is no file",
-            hint="`--loss-weights` takes a .safetensors or .pth file",
-        )
+    if config.loss_weights is not None:
+        files.require_weights(Path(config.loss_weights), "--loss-weights")
     if config.wants_sync and loss_of(config, source) == "pocket":
         _check_pocket_loss(config, source)
 

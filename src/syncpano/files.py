@@ -112,6 +112,18 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def require_weights(path: Path, flag: str) -> None:
+    """Refuse a file of weights that is not there.
+
+    Args:
+        flag: by which it was given.
+    """
+    if not is_file(path):
+        raise SyncPanoError(
+            f"{str(path)[:80]} is no file", hint=f"`{flag}` takes a .safetensors or .pth file"
+        )
+
+
 def exists_error(path: Path, *further: str) -> SyncPanoError:
     """The refusal to overwrite `path`; `further` is what else can be done."""
     hint = ", ".join(["`--overwrite` replaces it", *further])

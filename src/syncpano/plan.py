@@ -112,7 +112,7 @@ def _with_something_to_move(plan: Plan) -> Plan:
         if count == 1:
             continue
         if len(grid.thinned(every)) == 1:
-            most = max(grid.anchor, count - 1 - grid.anchor)
+            most = next(n for n in range(count - 1, 0, -1) if len(grid.thinned(n)) > 1)
             raise SyncPanoError(
                 f"`--sync-every {every}` leaves no window to descend for, of {count}",
                 hint=f"use `--sync-every {most}` or less",

@@ -34,7 +34,12 @@ class Window:
 
 @dataclass(frozen=True)
 class Grid:
-    """The windows of one H x W panorama latent, the index of their anchor, and how they blend."""
+    """The windows of one H x W panorama latent, row by row, and the index of their anchor.
+
+    Attributes:
+        blend: how they count where they overlap.
+        loop: whether columns wrap.
+    """
 
     height: int
     width: int
@@ -42,10 +47,25 @@ class Grid:
     windows: tuple[Window, ...]
     anchor: int
     blend: Blend = "uniform"
+    loop: bool = False
 
     def thinned(self, every: int) -> list[int]:
-        """Indices of every n-th window, counted from the anchor, which is one of them."""
-        return [i for i in range(len(self.windows)) if (i - self.anchor) % every == 0]
+        """Indices of every n-th window of every n-th row, counted from the anchor, one of them.
+
+        Those at open borders are too: nobody else covers what they cover.
+        """
+        across = sum(window.top == self.windows[0].top for window in self.windows)
+        row, column = divmod(self.anchor, across)
+        rows = _thinned(len(self.windows) // across, row, every)
+        columns = _thinned(across, column, every, ring=self.loop)
+        return [across * row + column for row in rows for column in columns]
+
+    def uncovered(self, chosen: Sequence[int]) -> float:
+        """Share of the cells that none of the chosen windows covers."""
+        windows = [self.windows[index] for index in chosen]
+        rows = {row for w in windows for row in range(w.top, w.top + w.size)}
+        columns = {c % self.width for w in windows for c in range(w.left, w.left + w.size)}
+        return 1 - len(rows) * len(columns) / (self.height * self.width)
 
 
 def plan_grid(height: int, width: int, size: int, stride: int, *, loop: bool = False) -> Grid:
@@ -67,7 +87,7 @@ def plan_grid(height: int, width: int, size: int, stride: int, *, loop: bool = F
         )
     lefts = ring_offsets(width, size, stride) if loop else open_offsets(width, size, stride)
     tops = open_offsets(height, size, stride)
-    return _grid(height, width, size, tops, lefts)
+    return _grid(height, width, size, tops, lefts, loop)
 
 
 def shifted_grid(height: int, width: int, size: int, *, step: int, seed: int, loop: bool) -> Grid:
@@ -85,7 +105,7 @@ def shifted_grid(height: int, width: int, size: int, *, step: int, seed: int, lo
         lefts = tuple((offset + left) % width for left in range(0, width, size))
     else:
         lefts = _shifted_open_offsets(width, size, offset)
-    return _grid(height, width, size, tops, lefts)
+    return _grid(height, width, size, tops, lefts, loop)
 
 
 def open_offsets(length: int, size: int, stride: int) -> tuple[int, ...]:
@@ -121,9 +141,19 @@ def _shifted_open_offsets(length: int, size: int, offset: int) -> tuple[int, ...
     return tuple(sorted({0, *inner, length - size}))
 
 
-def _grid(height: int, width: int, size: int, tops: Sequence[int], lefts: Sequence[int]) -> Grid:
+def _thinned(count: int, start: int, every: int, *, ring: bool = False) -> list[int]:
+    """Every n-th of a row's windows, `start` and the ends among them; no two are further apart."""
+    if not ring:
+        return sorted({0, *range(start % every, count, every), count - 1})
+    number = -(-count // every)
+    return sorted((start + i * count // number) % count for i in range(number))
+
+
+def _grid(
+    height: int, width: int, size: int, tops: Sequence[int], lefts: Sequence[int], loop: bool
+) -> Grid:
     windows = tuple(Window(top, left, size) for top in tops for left in lefts)
-    return Grid(height, width, size, windows, _anchor(windows, height, width))
+    return Grid(height, width, size, windows, _anchor(windows, height, width), loop=loop)
 
 
 def _anchor(windows: Sequence[Window], height: int, width: int) -> int:

@@ -12,6 +12,7 @@ from syncpano import files
 from syncpano.console import Voice, aligned, print_result, quiet_libraries
 from syncpano.counting import counting
 from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.metrics.checks import check_networks, check_sets
 from syncpano.metrics.settings import (
     CLIP_MODEL,
     EXTRACTORS,
@@ -62,7 +63,7 @@ def evaluate(
         help="Side of a crop; auto is the window in the run log, else the shorter side.",
         show_default="auto",
     ),
-    seed: int = typer.Option(0, "--seed", help="Seed of the random crops."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Seed of the random crops."),
     reduction: str = typer.Option(
         "mean", "--reduction", help="Of a picture's pairs: mean, or the reference code's sum."
     ),
@@ -183,12 +184,13 @@ def _measure(
     others = find_pictures([reference]) if reference else []
     if not set(settings.metrics) & set(OF_SETS):
         others = []
+    check_networks(settings)
+    check_sets(settings.metrics, pictures, others)
     quiet_libraries()
     from syncpano.metrics.cache import MeasurementCache, default_folder
-    from syncpano.metrics.evaluation import Evaluator, check_sets
+    from syncpano.metrics.evaluation import Evaluator
     from syncpano.models.precision import resolve_device
 
-    check_sets(settings.metrics, pictures, others)
     settings = replace(settings, device=str(resolve_device(settings.device)))
     folder = None if no_cache else cache or default_folder()
     if folder is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from syncpano import batch, layers, runlog
-from syncpano.advice import about_words, too_strong, without_effect
+from syncpano.advice import about_words, left_out, too_strong, without_effect
 from syncpano.checks import check_values
 from syncpano.commands.dry_run import print_dry_run
 from syncpano.commands.options import takes_settings
@@ -128,7 +128,8 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
     source = resolve(first.model, first.revision, download=not dry_run, progress=not voice.quiet)
     layouts = [plan(job.config, source) for job in request.jobs]
     explicit = request.resolved.explicit()
-    for sentence in without_effect(layouts[0], source, explicit) + too_strong(first, explicit):
+    advice = without_effect(layouts[0], source, explicit) + too_strong(first, explicit)
+    for sentence in advice + left_out(layouts[0]):
         voice.warn(sentence)
     if dry_run and source.folder is not None:  # a run says it for every picture
         card = read_card(source.folder)

@@ -21,6 +21,7 @@ from syncpano.experiments.reading import find_experiment, paper_prompts
 from syncpano.experiments.request import Request, check_rows
 from syncpano.experiments.spec import varied
 from syncpano.lists import read_prompt_file
+from syncpano.metrics.checks import check_networks
 from syncpano.metrics.settings import CLIP_MODEL, Settings
 
 
@@ -145,6 +146,7 @@ def reproduce(
         prompts=prompts,
     )
     check_rows(found, source, overrides, texts[0])
+    check_networks(request.settings)
     source = resolve_source(model, revision, download=not dry_run, progress=not quiet)
     request = replace(request, source=source)
     if dry_run:

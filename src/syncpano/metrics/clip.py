@@ -41,10 +41,12 @@ class ClipScore:
             self._network, self._tokenizer = _load(model)
         except (*_UNUSABLE, SyncPanoError) as error:
             reason = f"{model} cannot be loaded as CLIP: {first_line(error)}"
+            known = error if isinstance(error, SyncPanoError) else None
+            usual = BAD_INPUT if files.is_folder(Path(model)) else RUN_FAILED
             raise SyncPanoError(
-                error.message if isinstance(error, SyncPanoError) else reason,
+                known.message if known else reason,
                 hint="give a folder by `--clip-model`, or use the metric `pocket-fit` offline",
-                exit_code=BAD_INPUT if files.is_folder(Path(model)) else RUN_FAILED,
+                exit_code=known.exit_code if known else usual,
             ) from error
         self._network.to(device).eval().requires_grad_(False)
         self._device = device

@@ -16,6 +16,7 @@ import numpy as np
 
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.metrics.cache import MeasurementCache
+from syncpano.metrics.checks import check_sets
 from syncpano.metrics.instruments import Instruments
 from syncpano.metrics.measures import (
     Array,
@@ -215,21 +216,6 @@ class Evaluator:
             evaluation.results[key] = _result(
                 numbers, len(numbers), self.features[metric], reduction
             )
-
-
-def check_sets(metrics: Sequence[str], paths: Sequence[Path], reference: Sequence[Path]) -> None:
-    """Raise where metrics of sets have too little to compare."""
-    of_sets = [metric for metric in metrics if metric in OF_SETS]
-    if of_sets and not reference:
-        raise SyncPanoError(
-            f"there are no reference pictures to compare with, for {', '.join(of_sets)}",
-            hint="give a folder by `--reference DIR`",
-        )
-    if len(paths) < 2 and set(of_sets) - {"giqa"}:
-        raise SyncPanoError(
-            "FID and KID compare sets: one picture is too few",
-            hint="give at least two, better hundreds",
-        )
 
 
 def _result(

@@ -111,18 +111,13 @@ def load_extractor(
     """The extractor of a name in `EXTRACTORS`.
 
     Args:
-        weights: for vgg16; None is torch's usual cache.
+        weights: for vgg16 alone; None is torch's usual cache.
         model: for pocket, the model whose `features/` folder holds the network.
 
     Raises:
         SyncPanoError: unknown, or its weights cannot be had.
     """
     if kind == "inception":
-        if weights is not None:
-            raise SyncPanoError(
-                "Inception takes its weights from torch's cache alone",
-                hint="leave `--feature-weights` out; `TORCH_HOME` says where the cache is",
-            )
         return InceptionFeatures(device)
     if kind == "vgg16":
         return Vgg16Features(device, weights)

@@ -14,14 +14,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from syncpano.errors import SyncPanoError
 from syncpano.losses.pocket import unweighted_distance
+from syncpano.metrics.checks import judge_folder
 from syncpano.metrics.fingerprint import fingerprint
 from syncpano.models.card import Card, read_card
-from syncpano.models.folder import JUDGE, read_json, require_weights
+from syncpano.models.folder import read_json, require_weights
 from syncpano.models.parts import load_part
 from syncpano.models.pocket_features import PocketFeatureNet
-from syncpano.models.source import resolve_source
 
 ClassWords = Mapping[str, Mapping[str, Sequence[str]]]
 
@@ -53,13 +52,7 @@ class PocketFeatures:
         Raises:
             SyncPanoError: the model has no such folder.
         """
-        source = resolve_source(model, download=False)
-        if source.folder is None or not (source.folder / JUDGE / "config.json").is_file():
-            raise SyncPanoError(
-                f"{model} has no {JUDGE}/ folder with a network that judges pictures",
-                hint="the pocket model has one: `--judge pocket`",
-            )
-        return cls.from_folder(source.folder / JUDGE, device)
+        return cls.from_folder(judge_folder(model), device)
 
     @classmethod
     def from_folder(cls, folder: Path, device: str) -> PocketFeatures:

@@ -87,7 +87,7 @@ class Settings:
 
 def without_effect(settings: Settings, *, reference: bool) -> list[str]:
     """A sentence for each flag of `syncpano evaluate` that was given and that no metric reads."""
-    usual = Settings(())
+    usual, weighted = Settings(()), settings.feature_weights is not None
     judged = ("intra-pocket", "pocket-fit", *(OF_SETS if settings.features == "pocket" else ()))
     readers: dict[str, tuple[bool, Collection[str]]] = {
         "reference": (reference, OF_SETS),
@@ -96,11 +96,12 @@ def without_effect(settings: Settings, *, reference: bool) -> list[str]:
         "giqa-form": (settings.giqa_form != usual.giqa_form, ("giqa",)),
         "reduction": (settings.reduction != usual.reduction, OF_PAIRS),
         "loss-weights": (settings.loss_weights is not None, ("intra-lpips", "intra-style")),
-        "feature-weights": (settings.feature_weights is not None, OF_SETS),
+        "feature-weights": (weighted and settings.features != "pocket", OF_SETS),
         "clip-model": (settings.clip_model != usual.clip_model, ("clip",)),
         "judge": (settings.judge != usual.judge, judged),
     }
-    return [
+    found = ["`--feature-weights` has no effect with `--features pocket`"]
+    return found * (weighted and settings.features == "pocket") + [
         f"`--{flag}` has no effect without {' or '.join(metrics)} among the metrics"
         for flag, (given, metrics) in readers.items()
         if given and not set(metrics) & set(settings.metrics)
