@@ -20,7 +20,7 @@ TARGET = Path(__file__).parents[1] / "docs" / "cli.md"
 HEAD = """# Command line
 
 Generated from `--help` by `make docs`; do not edit. Results go to stdout, everything else to
-stderr. Exit codes: 0 done, 1 failed, 2 bad input, 130 (Ctrl-C) and 143 (SIGTERM) interrupted.
+stderr. Exit codes: 0 done, 1 failed, 2 bad input, 130 Ctrl-C (128 and the number of any signal).
 """
 
 

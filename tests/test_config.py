@@ -80,7 +80,7 @@ def test_stronger_layers_win_and_every_value_knows_its_origin(tmp_path: Path) ->
     ],
 )
 def test_text_becomes_the_settings_type(name: str, text: str, value: object) -> None:
-    variable = settings()[name].variable
+    variable = settings()[name].variables[0]
     assert layers.environment_layer({variable: text}).values == {name: value}
 
 

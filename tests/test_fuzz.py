@@ -98,7 +98,7 @@ def test_flags(tiny_model: Path, flags: dict[str, str], prompt: str) -> None:
 @given(st.dictionaries(st.sampled_from(list(all_settings())), WORDS, max_size=4))
 def test_variables(tiny_model: Path, values: dict[str, str]) -> None:
     usable = {
-        all_settings()[name].variable: text
+        all_settings()[name].variables[0]: text
         for name, text in values.items()
         if "\x00" not in text and text.isprintable()  # the system allows no others
     }

@@ -18,6 +18,7 @@ from syncpano.models.card import read_card
 from syncpano.models.folder import JUDGE
 from syncpano.models.load import load_model
 from syncpano.models.source import POCKET_FOLDER, resolve_source
+from syncpano.models.stable_diffusion import LatentDiffusion
 from tests.conftest import Outcome
 
 KNOWN = {
@@ -105,6 +106,47 @@ def test_every_near_word_stands_for_what_the_table_says() -> None:
     for meant, words in wording.NEAR.items():
         for word in words.split():
             assert wording.read(word, known).taken == {word: meant}
+
+
+NAMES = {"castle", "market stalls from above", "city"}
+SMALL = KNOWN | {"galaxy", "market", "stalls", "from", "above", "milky", "way", "harbor", "houses"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("A galaxy", "A milky way galaxy"),
+        ("a galaxy above a galaxy", "a milky way galaxy above a galaxy"),
+        ("a castle and a galaxy", "a castle and a galaxy"),  # it is the castle that is painted
+        ("market stalls from above", "market stalls from above"),  # as in a caption
+        ("a milky galaxy", "a milky galaxy"),
+        ("a harbor town", "a harbor houses"),
+        ("a town", "a city"),
+    ],
+)
+def test_words_that_say_little_alone_are_read_with_more(prompt: str, text: str) -> None:
+    assert wording.read(prompt, SMALL, NAMES).text == text
+
+
+@pytest.fixture(scope="module")
+def embedded() -> LatentDiffusion:
+    return load_model(resolve_source("pocket", download=False), "cpu", "float32")
+
+
+@pocket
+def test_captions_are_read_as_they_are() -> None:
+    card = read_card(POCKET_FOLDER)
+    assert len(card.subject_names) > 200
+    for name in card.subject_names:
+        assert card.read(f"a photo of {name}").text == f"a photo of {name}"
+
+
+@pocket
+@pytest.mark.parametrize("word", sorted(wording.ALONE))
+def test_a_word_that_says_little_alone_is_understood(embedded: LatentDiffusion, word: str) -> None:
+    """By the network that chooses what is recalled, of 24 subjects."""
+    assert embedded.subject_certainty(f"a {word}") > 0.75
+    assert word in read_card(POCKET_FOLDER).known_words
 
 
 @pocket

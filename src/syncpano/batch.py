@@ -74,7 +74,8 @@ class Events:
 
 
 def name_jobs(configs: Sequence[PanoramaConfig], folder: Path) -> list[Job]:
-    """`<slug>-<seed>.png` for every picture; prompts whose slugs meet get a piece of their hash."""
+    """`<slug>-<seed>.png` for every picture; of prompts whose slugs meet all but the first get a
+    piece of their hash."""
     if len(configs) > MAX_PICTURES:
         raise SyncPanoError(f"{len(configs)} pictures are too many for one run")
     names = files.slugs(config.prompt for config in configs)
@@ -189,8 +190,15 @@ def _preview(folder: Path, job: Job, step: int) -> Path:
 
 def _check_kept(job: Job, source: ModelSource | None) -> None:
     """Refuse to take the picture at a job's place for the job's."""
+    if not png.is_whole(job.path):
+        raise SyncPanoError(
+            f"{job.path} is a damaged PNG: it ends too early",
+            hint="remove it, and `--resume` paints it again",
+        )
     log, reason = runlog.read(job.path), None
-    if not _same_settings(job.config, log):
+    if log["prompt"] != job.config.prompt:
+        reason = f"shows another prompt: {log['prompt'][:60]!r}"
+    elif not _same_settings(job.config, log):
         reason = "was made with other settings"
     elif source is not None and source.folder is not None:
         changed = differing(log, fingerprints(plan(job.config, source), source))
@@ -199,11 +207,6 @@ def _check_kept(job: Job, source: ModelSource | None) -> None:
         raise SyncPanoError(
             f"{job.path} exists already and {reason}",
             hint="`--overwrite` replaces it, `--output-dir` paints elsewhere",
-        )
-    if not png.is_whole(job.path):
-        raise SyncPanoError(
-            f"{job.path} is a damaged PNG: it ends too early",
-            hint="remove it, and `--resume` paints it again",
         )
 
 

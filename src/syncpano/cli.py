@@ -63,7 +63,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code.
 
-    0 done, 1 failed, 2 bad input, 130 and 143 interrupted.
+    0 done, 1 failed, 2 bad input, 129, 130 and 143 interrupted.
     """
     debug = "--debug" in arguments
     if not debug:
@@ -92,8 +92,6 @@ def _first_lower(message: str) -> str:
 
 def _help_hint(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
+    if "unexpected extra argument" in error.format_message():
+        return 'put what belongs together into quotes: syncpano generate "A waterfall"'
     return f"see `{context.command_path if context else 'syncpano'} --help`"
-
-
-if __name__ == "__main__":
-    main()

@@ -104,7 +104,7 @@ class PanoramaConfig:
     guided_share: float | None = setting(None, SAMPLING, found=True)
     """First share of the steps, 0..1, that guidance steers; auto is the model's own, 1 for most."""
     temperature: float | None = setting(None, SAMPLING, found=True)
-    """Share of the noise that sampling keeps: less than 1 is smoother; auto is the model's own."""
+    """Share of the noise that sampling keeps, 0.01..1: less is smoother; auto is the model's."""
     scheduler: SchedulerName = setting("ddim", SAMPLING)
     """Solver; ddim with eta 0 is the paper's; unipc goes without its corrector."""
     refine: bool = setting(True, SAMPLING)
@@ -148,9 +148,11 @@ class Setting:
         return self.panel != MACHINE or self.name == "dtype"
 
     @property
-    def variable(self) -> str:
-        """The environment variable that sets it."""
-        return f"SYNCPANO_{self.name.upper()}"
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that set it, one for each flag."""
+        return tuple(
+            f"SYNCPANO_{flag.removeprefix('--').replace('-', '_').upper()}" for flag in self.flags
+        )
 
 
 @cache

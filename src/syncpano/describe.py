@@ -11,6 +11,7 @@ from syncpano.advice import about_words, listed
 from syncpano.binding import sampling_of
 from syncpano.checks import loss_of, stride_of
 from syncpano.config import PanoramaConfig, settings
+from syncpano.drawing import refines
 from syncpano.fingerprints import fingerprints
 from syncpano.layers import DEFAULT, FOUND
 from syncpano.models.stable_diffusion import LatentDiffusion
@@ -19,6 +20,7 @@ from syncpano.plan import Plan
 from syncpano.sampler import StepReport
 
 logger = logging.getLogger(__name__)
+_UNSURE = 0.5  # probability of the likeliest subject
 
 
 def resolved(
@@ -86,6 +88,12 @@ def notice_words(log: runlog.Log, config: PanoramaConfig, model: LatentDiffusion
             notice(log, f"the {name} is too long for {config.model}, dropped: {listed(dropped)}")
         for sentence in about_words(config.model, model.card.read(text)):
             notice(log, sentence)
+    if refines(config, model.source) and model.subject_certainty(config.prompt) < _UNSURE:
+        notice(
+            log,
+            f"{config.model} cannot tell which of its subjects {config.prompt[:60]!r} means, and "
+            "may paint any (README lists them)",
+        )
 
 
 def notice(log: runlog.Log, sentence: str) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -76,13 +75,13 @@ def check_writable(folder: Path, hint: str = "choose another place") -> None:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is a file.
+    """Whether there is a file, or a link, wherever it leads.
 
     Raises:
         SyncPanoError: no file can have that name, or a folder has it.
     """
     try:
-        path.stat()
+        path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
@@ -145,12 +144,11 @@ def slug(text: str) -> str:
 
 
 def slugs(texts: Iterable[str]) -> dict[str, str]:
-    """Text -> its slug, with a piece of its hash where several texts have the same."""
-    found = {text: slug(text) for text in texts}
-    shared = Counter(found.values())
+    """Text -> its slug, with a piece of its hash where an earlier text has the same."""
+    first: dict[str, str] = {}
     return {
-        text: name if shared[name] == 1 else f"{name}-{digest(text)}"
-        for text, name in found.items()
+        text: name if first.setdefault(name, text) == text else f"{name}-{digest(text)}"
+        for text, name in ((text, slug(text)) for text in texts)
     }
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run in order: no half-written file, and a log that says so."""
+"""Ctrl-C, SIGTERM and a closed terminal end a run in order: no half-written file, a log of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 _SOON = 0.05  # seconds
+_HANG_UP = getattr(signal, "SIGHUP", signal.SIGTERM)  # Windows has none
 
 
 class Interrupted(BaseException):
@@ -18,12 +19,12 @@ class Interrupted(BaseException):
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
-        self.exit_code = 128 + number  # the shell's convention: 130 for Ctrl-C, 143 for SIGTERM
+        self.exit_code = 128 + number  # the shell's convention: 130 for Ctrl-C
 
 
 @contextmanager
 def raising_interrupted() -> Iterator[None]:
-    """Turn both signals into `Interrupted` inside the block. Only for the main thread."""
+    """Turn the signals into `Interrupted` inside the block. Only for the main thread."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise Interrupted(number)
@@ -37,13 +38,19 @@ def raising_interrupted() -> Iterator[None]:
             hook(lost)
 
     hook, sys.unraisablehook = sys.unraisablehook, again
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in _heeded()}
     try:
         yield
     finally:
         sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _heeded() -> set[signal.Signals]:
+    """The signals that end a run; `nohup` has the closed terminal's ignored."""
+    numbers = {signal.SIGINT, signal.SIGTERM, _HANG_UP}
+    return {n for n in numbers if n != _HANG_UP or signal.getsignal(n) != signal.SIG_IGN}
 
 
 @contextmanager
@@ -58,7 +65,7 @@ def held_back() -> Iterator[None]:
     waiting: list[int] = []
     before = {
         number: signal.signal(number, lambda number, _: waiting.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in _heeded()
     }
     try:
         yield

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from syncpano import runlog
-from syncpano.config import PanoramaConfig, Setting, Value, settings
+from syncpano.config import PanoramaConfig, Value, settings
 from syncpano.errors import SyncPanoError, suggestion
-from syncpano.presets import find_config, read_yaml
+from syncpano.presets import find_config, presets, read_yaml
 from syncpano.values import coerce
 
 DEFAULT, PYTHON = "default", "python"
@@ -47,15 +47,21 @@ class Resolved:
         return PanoramaConfig(**values)  # type: ignore[arg-type]
 
     def explicit(self) -> frozenset[str]:
-        """Settings that somebody asked for now: typed, or in a config and not the default.
+        """Settings that somebody asked for now: typed, or in a file of theirs and not the default.
 
-        What an earlier run had is not asked for, and a config may write the defaults out.
+        What an earlier run or a named config has is not asked for one by one, and a file may write
+        the defaults out.
         """
+        named = {f"{CONFIG}{name}" for name in presets()}
         return frozenset(
             name
             for name, origin in self.origins.items()
             if origin in TYPED
-            or (origin.startswith(CONFIG) and self.values[name] != settings()[name].default)
+            or (
+                origin.startswith(CONFIG)
+                and origin not in named
+                and self.values[name] != settings()[name].default
+            )
         )
 
 
@@ -88,27 +94,25 @@ def flag_layer(given: Mapping[str, str | bool | None]) -> Layer:
 
 
 def environment_layer(environ: Mapping[str, str]) -> Layer:
-    """`SYNCPANO_*` variables."""
+    """`SYNCPANO_*` variables; an empty one is one that is not set."""
     return Layer(
         "environment",
         {
-            item.name: coerce(item, environ[item.variable], item.variable)
+            item.name: coerce(item, environ[variable], variable)
             for item in settings().values()
-            if item.variable in environ
+            for variable in item.variables
+            if environ.get(variable)
         },
     )
 
 
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
-    """`SYNCPANO_*` variables that are no setting -> the setting that is meant, if one is near."""
-    known = {item.variable for item in settings().values()}
-
-    def meant(name: str) -> str | None:
-        by_flag = _by_flag(name.removeprefix("SYNCPANO_"))
-        return by_flag.variable if by_flag else next(iter(get_close_matches(name, known, 1)), None)
-
+    """`SYNCPANO_*` variables that are no setting -> the one that is meant, if one is near."""
+    known = {variable for item in settings().values() for variable in item.variables}
     return {
-        name: meant(name) for name in environ if name.startswith("SYNCPANO_") and name not in known
+        name: next(iter(get_close_matches(name, known, 1)), None)
+        for name in environ
+        if name.startswith("SYNCPANO_") and name not in known
     }
 
 
@@ -152,23 +156,21 @@ def values_layer(origin: str, values: Mapping[str, Any]) -> Layer:
 
 def _checked(values: Mapping[str, Any], where: str) -> dict[str, Value]:
     known = settings()
-    for name in values:
+    by_flag = {flag.removeprefix("--"): item.name for item in known.values() for flag in item.flags}
+    typed: dict[str, Value] = {}
+    for given, value in values.items():
+        name = given if given in known else by_flag.get(given, given)  # `w` is `sync_weight`
         if name not in known:
-            by_flag = _by_flag(name)
-            near = suggestion(by_flag.name if by_flag else name, known)
             raise SyncPanoError(
-                f"{name!r} in {where} is no setting",
-                hint=near or "`syncpano config show` lists all settings",
+                f"{given!r} in {where} is no setting",
+                hint=suggestion(name, known) or "`syncpano config show` lists all settings",
             )
-    return {
-        name: coerce(known[name], value, f"{name} in {where}") for name, value in values.items()
-    }
-
-
-def _by_flag(name: str) -> Setting | None:
-    """The setting with that flag: `w` is `sync_weight`."""
-    flag = f"--{name.lower().replace('_', '-')}"
-    return next((item for item in settings().values() if flag in item.flags), None)
+        if name in typed:
+            raise SyncPanoError(
+                f"{where} has {name} twice, once as {given}", hint="keep one of them"
+            )
+        typed[name] = coerce(known[name], value, f"{given} in {where}")
+    return typed
 
 
 def changed_values(config: PanoramaConfig) -> dict[str, Value]:

@@ -20,6 +20,7 @@ from syncpano.binding import bound
 from syncpano.checks import loss_of
 from syncpano.config import PanoramaConfig, Value
 from syncpano.drawing import decode, draw, finite, refines, to_image
+from syncpano.errors import SyncPanoError
 from syncpano.layers import PYTHON, changed_values, resolve, values_layer
 from syncpano.losses.load import load_loss
 from syncpano.losses.perceptual import PerceptualLoss
@@ -218,6 +219,11 @@ def generate(config: PanoramaConfig | str, **overrides: Value) -> Panorama:
     Raises:
         SyncPanoError: a field is unknown or cannot work, or the run failed.
     """
+    if not isinstance(config, str | PanoramaConfig):
+        raise SyncPanoError(
+            f"{config!r:.40} is no prompt and no PanoramaConfig",
+            hint='say what to paint: generate("A waterfall")',
+        )
     base = {"prompt": config} if isinstance(config, str) else changed_values(config)
     resolved = resolve([values_layer(PYTHON, {**base, **overrides})])
     painted = resolved.config()

@@ -94,7 +94,7 @@ def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
                 stream.read(4)
     except OSError as error:
         raise _unreadable(path, error) from error
-    raise SyncPanoError(f"{path} is a damaged PNG")
+    raise SyncPanoError(f"{path} is a damaged PNG", hint="give another file, or paint it again")
 
 
 def _unreadable(path: Path, error: OSError) -> SyncPanoError:

@@ -125,7 +125,10 @@ def read(path: Path) -> Log:
     try:
         validate(log)
     except ValueError as error:
-        raise SyncPanoError(f"{path} is a damaged run log: {error}") from error
+        raise SyncPanoError(
+            f"{path} is a damaged run log: {error}",
+            hint="the same log may be whole in the picture, or beside it",
+        ) from error
     return log
 
 

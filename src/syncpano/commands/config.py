@@ -30,14 +30,14 @@ def show(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Print every setting, where it comes from and its variable; the output is valid YAML."""
-    resolved = resolve_settings({}, name, from_log)
+    resolved = resolve_settings({}, [] if name is None else [name], from_log)
     if as_json:
         found = {"config": dict(resolved.values), "source": dict(resolved.origins)}
         print_result(json.dumps(found, ensure_ascii=False))
         return
     for key, value in resolved.values.items():
         line = f"{key}: {json.dumps(value, ensure_ascii=False)}"
-        print_result(f"{line:32}  # {resolved.origins[key]}; {settings()[key].variable}")
+        print_result(f"{line:32}  # {resolved.origins[key]}; {settings()[key].variables[0]}")
 
 
 @app.command("list")

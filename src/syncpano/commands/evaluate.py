@@ -99,8 +99,8 @@ def evaluate(
 ) -> None:
     """Measure coherence, fidelity and prompt fit of pictures.
 
-    A picture that cannot be read or measured is named and skipped, and the exit code is 1, as where
-    nothing could be compared with the reference; 2 where no picture is left.
+    A picture that cannot be read or measured is named and skipped. The exit code is 1 if any was
+    skipped or nothing could be compared with the reference, and 2 if no picture is left.
     """
     _one_of("--reduction", reduction, ("mean", "sum"))
     _one_of("--giqa-form", giqa_form, ("code", "paper"))

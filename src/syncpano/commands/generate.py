@@ -47,8 +47,12 @@ def generate(
     seeds: str | None = typer.Option(
         None, "--seeds", metavar="LIST", help="Several seeds, such as 1,2,5-10."
     ),
-    config_name: str | None = typer.Option(
-        None, "--config", metavar="NAME|FILE", help="Settings from a named config or a YAML file."
+    configs: list[str] = typer.Option(
+        [],
+        "--config",
+        metavar="NAME|FILE",
+        help="Settings from a named config or a YAML file; of several the later wins.",
+        show_default=False,
     ),
     from_log: Path | None = typer.Option(
         None, "--from", metavar="RUN", help="Settings of an earlier run: its .json or .png."
@@ -89,10 +93,10 @@ def generate(
         flags["prompt"] = texts[0]
     if numbers:
         flags["seed"] = str(numbers[0])
-    resolved = resolve_settings(flags, config_name, from_log)
+    resolved = resolve_settings(flags, configs, from_log)
     options = batch.Options(overwrite=overwrite, resume=resume, save_steps=save_steps)
-    configs = name_configs(resolved, texts, numbers)
-    request = Request(resolved, place_jobs(configs, output, output_dir), options)
+    pictures = name_configs(resolved, texts, numbers)
+    request = Request(resolved, place_jobs(pictures, output, output_dir), options)
     _warn_unknown_variables(voice)
     source = _check(request, voice, dry_run=dry_run)
     if dry_run:

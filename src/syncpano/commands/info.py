@@ -10,7 +10,9 @@ import typer
 
 from syncpano import runlog
 from syncpano.commands.options import shown
+from syncpano.config import settings
 from syncpano.console import print_result
+from syncpano.layers import was_auto
 
 
 def info(
@@ -39,9 +41,9 @@ def _facts(log: runlog.Log) -> list[tuple[str, str]]:
     if windows := log.get("windows"):
         facts.append(("windows", f"{windows['count']}, one every {windows['stride']} pixels"))
     changed = [
-        f"{name.replace('_', '-')} {shown(config.get(name))}"
-        for name, origin in log.get("source", {}).items()
-        if origin != "default" and name != "prompt"
+        f"{name.replace('_', '-')} {shown(value)}"
+        for name, value in config.items()
+        if name not in ("prompt", "seed") and _was_chosen(log, name, value)
     ]
     facts.append(("settings", ", ".join(changed) or "all defaults"))
     facts.append(("seed", shown(config.get("seed"))))
@@ -51,3 +53,9 @@ def _facts(log: runlog.Log) -> list[tuple[str, str]]:
     facts += [("notice", notice) for notice in log.get("notices", [])]
     facts.append(("created", log.get("created_at", "unknown")))
     return facts
+
+
+def _was_chosen(log: runlog.Log, name: str, value: object) -> bool:
+    """Whether somebody set it to other than its default; what a run found for `auto` nobody did."""
+    item = settings().get(name)
+    return item is not None and value != item.default and not was_auto(log, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,11 @@ class Request:
 
 
 def resolve_settings(
-    flags: Mapping[str, Any], config_name: str | None, from_log: Path | None
+    flags: Mapping[str, Any], configs: Sequence[str], from_log: Path | None
 ) -> layers.Resolved:
-    """Flags over SYNCPANO_* over --config over --from over defaults."""
+    """Flags over SYNCPANO_* over --config (the last over the first) over --from over defaults."""
     found = [layers.flag_layer(given_flags(flags)), layers.environment_layer(os.environ)]
-    if config_name is not None:
-        found.append(layers.config_layer(config_name))
+    found += map(layers.config_layer, reversed(configs))
     if from_log is not None:
         given = {name for layer in found for name in layer.values}
         found.append(layers.log_layer(from_log, given))
@@ -43,9 +42,9 @@ def read_prompts(prompt: str | None, file: Path | None) -> list[str]:
     """The prompts of the command line; none where another layer may have one."""
     if prompt is not None and file is not None:
         raise SyncPanoError("there is a PROMPT and a `--prompts` file", hint="give one of them")
-    if file is not None:
+    if file is not None and file != Path("-"):
         return lists.read_prompt_file(file)
-    if prompt == "-":
+    if "-" in (prompt, str(file)):
         try:
             return lists.parse_prompts(sys.stdin.read(), "standard input")
         except UnicodeDecodeError as error:
@@ -89,6 +88,9 @@ def place_jobs(
         raise SyncPanoError("`--output` names no file", hint="use `--output panorama.png`")
     if output.suffix.lower() != ".png":
         raise SyncPanoError(
-            f"{output} is not a .png file", hint=f"use `--output {output.with_suffix('.png')}`"
+            f"{output} is not a .png file",
+            hint="use `--output panorama.png`"
+            if output.name.startswith(".")
+            else f"use `--output {output.with_suffix('.png')}`",
         )
     return [batch.Job(configs[0], output)]

@@ -19,6 +19,7 @@ class Card:
 
     Attributes:
         known_words: lower-case words of the captions it was trained on; empty where unlisted.
+        subject_names: what its subjects are called in captions, in lower case.
         loss_scales: `--loss` -> factor that puts its useful strength at the paper's w, 20 and, for
             the style loss, 0.1 (1 where unlisted).
         guidance_scale: classifier-free guidance at which it paints best.
@@ -30,6 +31,7 @@ class Card:
     """
 
     known_words: frozenset[str] = frozenset()
+    subject_names: frozenset[str] = frozenset()
     loss_scales: Mapping[str, float] = field(default_factory=dict)
     guidance_scale: float = 7.5  # Stable Diffusion's
     guided_share: float = 1.0
@@ -41,7 +43,7 @@ class Card:
         """The prompt as the model reads it: as it is, where no words are listed."""
         if not self.known_words:
             return wording.Reading(prompt)
-        return wording.read(prompt, self.known_words)
+        return wording.read(prompt, self.known_words, self.subject_names)
 
 
 def read_card(folder: Path) -> Card:
@@ -55,6 +57,7 @@ def read_card(folder: Path) -> Card:
         return Card()
     content = read_json(path)
     words = content.get("known_words", [])
+    names = _subject_names(content.get("class_words"))
     scales = content.get("loss_scales", {})
     guidance = content.get("guidance_scale", Card.guidance_scale)
     guided_share = content.get("guided_share", Card.guided_share)
@@ -76,6 +79,7 @@ def read_card(folder: Path) -> Card:
     known = frozenset(str(word).lower() for word in words)
     return Card(
         known_words=known,
+        subject_names=names,
         loss_scales={name: float(scales[name]) for name in scales},
         guidance_scale=float(guidance),
         guided_share=float(guided_share),
@@ -83,6 +87,13 @@ def read_card(folder: Path) -> Card:
         cpu_dtype=str(dtype),
         gradient_gains={name: float(gains[name]) for name in gains},
     )
+
+
+def _subject_names(class_words: object) -> frozenset[str]:
+    """All phrases for all subjects; none where the table is missing or of another shape."""
+    subjects = class_words.get("subject") if isinstance(class_words, dict) else None
+    phrases = subjects.values() if isinstance(subjects, dict) else ()
+    return frozenset(str(name).lower() for listed in phrases for name in listed)
 
 
 def _factors(content: object) -> TypeGuard[dict[str, float]]:

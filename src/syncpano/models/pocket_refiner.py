@@ -31,6 +31,9 @@ from syncpano.models.stretches import Repetition, Ways, stretches_of, varied_pat
 
 THUMBNAIL = 8  # pixels of a render in one of its thumbnail, along either side
 _DOUBT = 8.0  # nats: no reader is surer than this
+# Palettes hardly tell them, and a prompt that says so means them.
+_INSISTED = ("season", "weather")
+_NAMES = 2.3  # nats: ten times the odds that a class has among all renders
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
 _FEW = 12  # renders: the time that a path takes goes with their number's square
 _SECOND_SUN = 1000.0  # nats that a column with another sun or moon costs
@@ -48,6 +51,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         text_width: width of the text encoder's states.
         heads: attribute -> number of its classes, which captions are read for.
         trust: attribute -> weight of log p(class | prompt) in the choice of renders.
+        named: that weight, at least, for a season or a weather that the prompt names.
         change: attribute -> nats that it costs to go on in a render of another class.
         candidates: renders whose palettes are looked at, those that the prompt means most.
         palette_trust: weight of the squared distance of mean colours, in the choice of renders.
@@ -81,6 +85,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         again: float = 60.0,
         key_channels: int = 12,
         screen: float = 0.1,
+        named: float = 60.0,
     ) -> None:
         super().__init__()
         self.pictures = Album(renders, picture_bytes)
@@ -153,14 +158,24 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         picture = stacked(drawn, [factor * top for top in tops], factor * _BAND_FADE)
         return picture[None]
 
+    @torch.no_grad()
+    def certainty(self, text: Tensor) -> float:
+        """Probability of the likeliest subject under a prompt, whose states are L d."""
+        reader: nn.Module = self.readers["subject"]
+        return float(reader(text.float().mean(0)).softmax(-1).max())
+
     def _evidence(self, text: Tensor) -> Tensor:
         """R: weighted log probability of every render under a prompt, up to a constant."""
         config: Any = self.config
         state = text.float().mean(0)
         evidence = torch.zeros(len(self.classes), device=state.device)
         for column, (name, reader) in enumerate(self.readers.items()):
-            classes = reader(state).log_softmax(-1).clamp(min=-_DOUBT)
-            evidence += config.trust[name] * classes[self.classes[:, column].long()]
+            mine = self.classes[:, column].long()
+            odds = reader(state).softmax(-1).logit()
+            usual = mine.bincount(minlength=len(odds)) / len(mine)
+            is_named = name in _INSISTED and (odds - usual.logit()).max() > _NAMES
+            trust = max(config.trust[name], config.named) if is_named else config.trust[name]
+            evidence += trust * reader(state).log_softmax(-1).clamp(min=-_DOUBT)[mine]
         return evidence
 
     def _plan(

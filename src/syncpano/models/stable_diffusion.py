@@ -131,6 +131,13 @@ class LatentDiffusion:
         return drawn
 
     @torch.no_grad()
+    def subject_certainty(self, prompt: str) -> float:
+        """Probability of what the refiner takes a prompt to show; of a source that has one."""
+        network: Any = self.refiner.network
+        certainty: float = network.certainty(self._embed([prompt])[0])
+        return certainty
+
+    @torch.no_grad()
     def decode_panorama(self, latent: Tensor, loop: bool = False) -> Tensor:
         """1 C H W -> 1 3 f*H f*W float32 on the CPU, in [-1, 1] up to the decoder's overshoot."""
         return decode_tiled(

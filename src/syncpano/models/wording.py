@@ -85,6 +85,42 @@ NEAR = {
     "colors": "colour",
 }
 _MEANT = {word: meant for meant, words in NEAR.items() for word in words.split()}
+# Where one of these words is there too, a near word means something else.
+BESIDE = {"town": ("boats fishing harbor harbour marina port quay sailboats sailing", "houses")}
+# Words that captions have beside others only -> what they are read as where nothing else in the
+# prompt says what to paint.
+ALONE = {
+    "band": "rock band on stage",
+    "beacon": "lighthouse beacon",
+    "bricks": "brick wall",
+    "caravan": "desert caravan",
+    "cars": "cars on a beachside street",
+    "church": "village church",
+    "cliff": "cliff by the sea",
+    "coast": "rocky coast",
+    "crater": "volcano crater",
+    "galaxy": "milky way galaxy",
+    "grass": "grassland",
+    "jungle": "jungle forest",
+    "market": "street market",
+    "meadow": "meadow with flowers",
+    "meteors": "meteors in the sky",
+    "oasis": "desert oasis",
+    "ocean": "sea waves",
+    "sea": "sea waves",
+    "stalls": "street market stalls",
+    "track": "railway track",
+    "train": "railway train",
+    "waves": "sea waves",
+}
+# Words that say what to paint, beside those that are a subject's name by themselves.
+_TELLING = (
+    "blossoms boats borealis brick camels coral cottages crowd dunes falls fish flowers grazing "
+    "hills houses ivy lake lava lighthouses lights milky mountain northern palm palms peak peaks "
+    "pine port quay rails reef road roofs sailing sand sandy shooting shops ski skiing slope snow "
+    "snowy stage starry stars street towers trees tropical underwater volcanic volcanoes wall "
+    "waterfalls wild"
+)
 
 
 @dataclass(frozen=True)
@@ -102,20 +138,33 @@ class Reading:
     unknown: Sequence[str] = ()
 
 
-def read(prompt: str, known: Set[str]) -> Reading:
+def read(prompt: str, known: Set[str], names: Set[str] = frozenset()) -> Reading:
     """Put known words in the place of other forms of them, and of words that mean nearly the same.
 
     Args:
         known: words in lower case.
+        names: what subjects are called, in lower case.
     """
+    words = [match[0].lower() for match in _WORD.finditer(prompt)]
+    alone = next((word for word in words if word in ALONE), None)
+    text = f" {' '.join(words)} "
+    if (
+        not names
+        or set(_TELLING.split()) & set(words)
+        or any(f" {name} " in text for name in names)
+    ):
+        alone = None
     taken: dict[str, str] = {}
     unknown: dict[str, None] = {}
 
     def known_for(match: re.Match[str]) -> str:
         word = match[0].lower()
+        if word == alone and word in known and word not in taken:
+            taken[word] = ALONE[word]
+            return ALONE[word]
         if word in known:
             return match[0]
-        meant = _meant(word, known)
+        meant = _meant(word, known, words)
         if meant is None:
             unknown[word] = None
             return match[0]
@@ -125,9 +174,11 @@ def read(prompt: str, known: Set[str]) -> Reading:
     return Reading(_WORD.sub(known_for, prompt), taken, list(unknown))
 
 
-def _meant(word: str, known: Set[str]) -> str | None:
+def _meant(word: str, known: Set[str], words: Sequence[str]) -> str | None:
     forms = [word] if word in _MEANT else list(_forms(word))  # Andes is no form of "and"
-    near = (_MEANT[form] for form in forms if form in _MEANT)
+    near = [_MEANT[form] for form in forms if form in _MEANT]
+    beside = (BESIDE[form] for form in forms if form in BESIDE)
+    near = [meant for company, meant in beside if set(company.split()) & set(words)] + near
     usable = (meant for meant in near if set(meant.split()) <= known)
     return next((form for form in forms if form in known), next(usable, None))
 
