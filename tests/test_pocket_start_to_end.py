@@ -48,19 +48,24 @@ def steps_of(run: Path, stage: str) -> list[int]:
     return [entry["step"] for entry in entries if entry["stage"] == stage]
 
 
-def stop(command: list[str], run: Path, stage: str, number: signal.Signals) -> tuple[int, str]:
-    """Start a training and stop it, and its processes, in a stage: its exit code and its words."""
-    words = run.with_name("stderr.txt")
+def stop(
+    command: list[str], begun: Callable[[], object], number: signal.Signals, words: Path
+) -> int:
+    """Start a training and stop it, and its processes, once a stage has begun: its exit code.
+
+    Args:
+        words: gets what it says on stderr.
+    """
     with words.open("w") as stderr:
         training = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True
         )
-        end = time.monotonic() + PATIENCE
-        while not steps_of(run, stage) and time.monotonic() < end:
-            assert training.poll() is None, words.read_text()
-            time.sleep(0.05)
-        os.killpg(training.pid, number)
-        return training.wait(), words.read_text()
+    end = time.monotonic() + PATIENCE
+    while not begun() and time.monotonic() < end:
+        assert training.poll() is None, words.read_text()
+        time.sleep(0.05)
+    os.killpg(training.pid, number)
+    return training.wait()
 
 
 @pytest.mark.slow
@@ -73,13 +78,14 @@ def test_a_training_survives_kills_and_its_model_paints(
     train += ["--folder", str(run), "--recipe", str(recipe), "--threads", "1"]
     train += ["--subjects", "castle", "alley"]
 
-    assert stop(train, run, "text", signal.SIGKILL)[0] == -signal.SIGKILL
-    code, said = stop(train, run, "perceptual", signal.SIGINT)
-    assert code == 130
-    assert said.endswith("interrupted: the same command goes on from here\n")
-    assert "Traceback" not in said
+    said = tmp_path / "said.txt"
+    assert stop(train, lambda: steps_of(run, "text"), signal.SIGKILL, said) == -signal.SIGKILL
+    assert stop(train, lambda: steps_of(run, "perceptual"), signal.SIGINT, said) == 130
+    assert said.read_text().endswith("interrupted: the same command goes on from here\n")
+    assert "Traceback" not in said.read_text()
     assert (run / "perceptual.checkpoint.pt").exists()
-    assert stop(train, run, "diffusion", signal.SIGKILL)[0] == -signal.SIGKILL
+    # The schedule is written when the UNet is about to be trained.
+    assert stop(train, (run / "scheduler").exists, signal.SIGKILL, said) == -signal.SIGKILL
     subprocess.run(train, check=True, capture_output=True)
     assert steps_of(run, "perceptual").count(0) == 1  # it went on and did not begin again
 

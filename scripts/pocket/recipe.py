@@ -35,7 +35,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
     try:
         recipe = _read(path)
     except SyncPanoError as error:
-        raise SyncPanoError(error.message, hint=f"compare {RECIPE}") from error
+        raise SyncPanoError(error.message, hint=f"compare `--recipe {RECIPE}`") from error
     _compare(recipe, _read(RECIPE), path, "")
     check_card(recipe["card"])
     return recipe
