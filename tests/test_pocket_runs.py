@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import signal
 import sys
@@ -19,14 +18,16 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "pocket"
 pytest.importorskip("cv2", reason="the scenes are drawn with OpenCV")
 sys.path.insert(0, str(SCRIPTS))
 
-import train  # noqa: E402
 from data import Render, odds_by_style  # noqa: E402
-from export import PARTS, export  # noqa: E402
 from fidelity_curve import check_spent  # noqa: E402
-from folders import note_down, whole  # noqa: E402
+from folders import copy_whole, note_down, whole  # noqa: E402
+from runs import begin  # noqa: E402
 from scenes import attributes_of  # noqa: E402
 from training import Average, Stage, add_gradients  # noqa: E402
 from workers import Workers  # noqa: E402
+
+from syncpano.errors import SyncPanoError  # noqa: E402
+from syncpano.interrupts import Interrupted  # noqa: E402
 
 
 def state_of_a_model(seed: int) -> dict[str, Any]:
@@ -39,14 +40,14 @@ def state_of_a_model(seed: int) -> dict[str, Any]:
     }
 
 
-def learn(stage: Stage, state: dict[str, Any], stop: int) -> None:
+def learn(stage: Stage, state: dict[str, Any], stop: int, number: int) -> None:
     for step in stage.steps(state):
         state["optimiser"].zero_grad()
         state["model"](torch.ones(4, 3)).square().sum().backward()
         state["optimiser"].step()
         state["average"].update(state["model"], step)
         if step == stop:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(number)
 
 
 def tensors(value: object) -> Iterator[Tensor]:
@@ -57,14 +58,17 @@ def tensors(value: object) -> Iterator[Tensor]:
             yield from tensors(part)
 
 
-def test_a_stage_that_is_told_to_stop_goes_on_where_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stage_that_is_told_to_stop_goes_on_where_it_was(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     """Clocks here tick when they are read."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     stage, state = Stage(tmp_path, "toy", 1e6, clock=count().__next__), state_of_a_model(0)
-    with pytest.raises(SystemExit) as stopped:
-        learn(stage, state, stop=5)
-    assert stopped.value.code == 128 + signal.SIGTERM
-    assert signal.getsignal(signal.SIGTERM) is before
+    with pytest.raises(Interrupted) as stopped:
+        learn(stage, state, stop=5, number=number)
+    assert stopped.value.exit_code == 128 + number
+    assert signal.getsignal(number) is before
     again, restored = Stage(tmp_path, "toy", 1e6), state_of_a_model(1)
     again.restore(restored)
     assert again.step == 6
@@ -124,7 +128,7 @@ def test_workers_share_the_whole_batch_and_none_goes_without() -> None:
     for workers.rank in range(3):
         shares.append(workers.share(64))
     assert shares == [22, 21, 21]
-    with pytest.raises(SystemExit, match="3 processes cannot share a batch of 2"):
+    with pytest.raises(SyncPanoError, match="3 processes cannot share a batch of 2"):
         workers.share(2)
 
 
@@ -138,6 +142,20 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xd8")
     with pytest.raises(SystemExit, match=r"0000000\.jpg cannot be read"):
         Render(path, attributes_of(0, "castle")).load()
+
+
+@pytest.mark.parametrize("newer", [True, False], ids=["with the newer copy", "alone"])
+def test_a_copy_that_outlived_a_kill_between_two_renames_is_put_back(
+    tmp_path: Path, newer: bool
+) -> None:
+    """The newer one, which was complete, if it is there; a failure after that loses nothing."""
+    folder, names = tmp_path / "part.of", ["old", *["partial"] * newer]
+    for name in names:
+        (tmp_path / f"part.of.{name}").mkdir()
+        (tmp_path / f"part.of.{name}" / name).touch()
+    with pytest.raises(FileNotFoundError):
+        copy_whole(tmp_path / "nowhere", folder)
+    assert [file.name for file in folder.iterdir()] == names[-1:]
 
 
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -160,18 +178,19 @@ def test_what_results_hang_on_cannot_change_beside_them(tmp_path: Path) -> None:
     note = tmp_path / "note.json"
     note_down(note, {"steps": 25, "model": "a"}, ("steps", "model"))
     note_down(note, {"steps": 25, "model": "b"}, ("steps",))
-    with pytest.raises(SystemExit, match=r"note\.json has another steps, .*: do this"):
+    with pytest.raises(SyncPanoError, match=r"note\.json has another steps, ") as refused:
         note_down(note, {"steps": 50, "model": "b"}, ("steps", "model"), "do this")
+    assert refused.value.hint == "do this"
     assert json.loads(note.read_text()) == {"steps": 25, "model": "b"}
 
 
-RECIPE = {"seed": 0, "diffusion": {"batch": 64}, "card": {"temperature": 0.8}}
+RECIPE = {"seed": 0, "card": {"temperature": 0.8}}
+SUBJECTS = ["castle", "alley"]
 
 
-def begin(folder: Path, model: Path | None = None, recipe: dict[str, object] = RECIPE) -> None:
-    keep = None if model is None else ["unet", "vae"]
-    arguments = argparse.Namespace(folder=folder, subjects=None, start_from=model, keep=keep)
-    train.Training(arguments, recipe).begin()
+def start(folder: Path, model: Path | None = None, **changed: Any) -> None:
+    settings = {"recipe": RECIPE, "subjects": SUBJECTS, "keep": ["unet", "vae"], **changed}
+    begin(folder, model=model, **settings)
 
 
 def a_model(folder: Path) -> Path:
@@ -185,105 +204,64 @@ def test_a_run_goes_on_with_the_model_that_it_started_from_and_with_no_other(
     tmp_path: Path,
 ) -> None:
     run, first, other = tmp_path / "run", a_model(tmp_path / "first"), a_model(tmp_path / "other")
-    begin(run, first)
-    begin(run, first)
-    begin(run)
-    with pytest.raises(SystemExit, match=r"another start_from, .*leave out --start-from"):
-        begin(run, other)
+    start(run, first)
+    start(run, first)
+    start(run)
+    with pytest.raises(SyncPanoError, match="another start_from") as refused:
+        start(run, other)
+    assert "leave out --start-from" in refused.value.hint
     assert (run / "vae" / "diffusion_pytorch_model.safetensors").read_bytes() == b"first"
 
 
 def test_a_run_from_nothing_takes_in_no_other_model(tmp_path: Path) -> None:
     run, model = tmp_path / "run", a_model(tmp_path / "model")
-    begin(run)
-    begin(run, model)  # nothing was trained yet
-    (tmp_path / "trained").mkdir()
-    begin(tmp_path / "trained")
+    start(run)
+    start(run, model)  # nothing was trained yet
+    start(tmp_path / "trained")
     (tmp_path / "trained" / "text.checkpoint.pt").touch()
-    with pytest.raises(SystemExit, match="another start_from"):
-        begin(tmp_path / "trained", model)
+    with pytest.raises(SyncPanoError, match="another start_from"):
+        start(tmp_path / "trained", model)
 
 
-def test_a_model_without_the_parts_to_keep_is_refused_before_any_is_copied(tmp_path: Path) -> None:
+def test_a_model_without_the_parts_to_keep_is_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "model" / "unet").mkdir(parents=True)
-    with pytest.raises(SystemExit, match="model has no vae"):
-        begin(tmp_path / "run", tmp_path / "model")
-    assert not (tmp_path / "run" / "unet").exists()
+    with pytest.raises(SyncPanoError, match="model has no vae"):
+        start(tmp_path / "run", tmp_path / "model")
+    assert not (tmp_path / "run").exists()
 
 
-def test_what_is_trained_keeps_to_its_recipe_but_for_the_card(tmp_path: Path) -> None:
-    begin(tmp_path)
-    begin(tmp_path, recipe=RECIPE | {"seed": 1})  # nothing was trained yet
-    (tmp_path / "text.checkpoint.pt").touch()
-    begin(tmp_path, recipe=RECIPE | {"seed": 1, "card": {"temperature": 1}})
-    with pytest.raises(SystemExit, match=r"recipe\.json has another seed, "):
-        begin(tmp_path)
+@pytest.mark.parametrize("made", ["text.checkpoint.pt", "tokenizer"])
+def test_what_is_made_keeps_to_its_recipe_but_for_the_card(tmp_path: Path, made: str) -> None:
+    start(tmp_path)
+    start(tmp_path, recipe=RECIPE | {"seed": 1})  # nothing was made yet
+    (tmp_path / made).mkdir()
+    start(tmp_path, recipe=RECIPE | {"seed": 1, "card": {"temperature": 1}})
+    with pytest.raises(SyncPanoError, match=r"recipe\.json has another seed, "):
+        start(tmp_path)
+    assert json.loads((tmp_path / "recipe.json").read_text())["seed"] == 1
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--keep", "vae"], "--start-from"),
-        (["--keep", "eye", "--start-from", "x"], "invalid choice: 'eye'"),
-        (["--subjects", "dragons"], "invalid choice: 'dragons'"),
-    ],
-)
-def test_arguments_that_mean_nothing_are_refused(
-    words: list[str],
-    said: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_parts_of_another_model_keep_to_no_recipe_and_those_made_beside_them_do(
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["train.py", "--budget-minutes", "1", *words])
-    with pytest.raises(SystemExit) as refused:
-        train.read_arguments()
-    assert refused.value.code == 2
-    assert said in capsys.readouterr().err
+    run, model = tmp_path / "run", a_model(tmp_path / "model")
+    start(run, model)
+    start(run, recipe=RECIPE | {"seed": 1})
+    (run / "tokenizer").mkdir()
+    with pytest.raises(SyncPanoError, match="another seed"):
+        start(run)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    """What export takes, without weights."""
-    folder = tmp_path / "run"
-    configs = {"unet": {"in_channels": 6, "out_channels": 6}, "vae": {"latent_channels": 6}}
-    for part in PARTS:
-        (folder / part).mkdir(parents=True)
-        (folder / part / "config.json").write_text(json.dumps(configs.get(part, {})))
-    return folder
-
-
-def shipped(folder: Path) -> set[str]:
-    return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
-
-
-def test_an_exported_model_takes_the_place_of_the_one_before(run: Path, tmp_path: Path) -> None:
-    target = tmp_path / "shipped"
-    (target / "gone").mkdir(parents=True)
-    (target / "gone" / "old.json").touch()
-    export(run, target, {"temperature": 0.8})
-    parts = {f"{part}/config.json" for part in PARTS}
-    assert shipped(target) == parts | {"pocket.json", "model_index.json"}
-    assert json.loads((target / "pocket.json").read_text())["temperature"] == 0.8
-    assert {path.name for path in tmp_path.iterdir()} == {"run", "shipped"}
-
-
-@pytest.mark.parametrize(
-    ("part", "config", "said"),
-    [("features", None, "has no features"), ("unet", 5, "takes 5 channels and gives 6")],
-)
-def test_a_run_that_makes_no_model_leaves_the_one_that_ships_alone(
-    run: Path, tmp_path: Path, part: str, config: int | None, said: str
-) -> None:
-    file = run / part / "config.json"
-    file.unlink()
-    if config is not None:
-        file.write_text(json.dumps({"in_channels": config, "out_channels": 6}))
-    target = tmp_path / "shipped"
-    (target / "unet").mkdir(parents=True)
-    (target / "unet" / "config.json").write_text("{}")
-    with pytest.raises(SystemExit, match=said):
-        export(run, target, {})
-    assert shipped(target) == {"unet/config.json"}
+def test_what_is_made_keeps_to_its_subjects(tmp_path: Path) -> None:
+    start(tmp_path)
+    start(tmp_path, subjects=["castle"])  # nothing was made yet
+    (tmp_path / "tokenizer").mkdir()
+    start(tmp_path, subjects=["castle"])
+    with pytest.raises(SyncPanoError, match="another subjects") as refused:
+        start(tmp_path)
+    assert "give the same --subjects" in refused.value.hint
 
 
 def test_a_curve_is_not_measured_backwards(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "scripts" / "pocket"
 pytest.importorskip("cv2", reason="the scenes are drawn with OpenCV")
 sys.path.insert(0, str(SCRIPTS))
 
+import diffusion  # noqa: E402
 import fidelity_curve  # noqa: E402
 import fine  # noqa: E402
 from autoencoder import fit_closed_forms, image_tensor  # noqa: E402
@@ -36,7 +37,7 @@ from scenes import attributes_of, render, suns, terrain  # noqa: E402
 from scenes.attributes import CLASSES, sample_attributes  # noqa: E402
 from scenes.sky import paint_sky  # noqa: E402
 from text import CaptionReader, tokenize, train_text_encoder, train_tokenizer  # noqa: E402
-from training import Stage  # noqa: E402
+from training import Stage, saved_steps  # noqa: E402
 from transform import CellTransform, LeastSquares, fit_transform  # noqa: E402
 from unet import new_scheduler, new_unet, write_unet  # noqa: E402
 
@@ -154,6 +155,11 @@ UNET = {
     "weight_cap": 5.0,
     "batch": 8,
     "fine_windows": 64,
+    "learning_rate": 1e-3,
+    "ema": 0.9,
+    "warmup_steps": 1,
+    "decay_share": 0.5,
+    "attention_gain": 1.2,
 }
 
 
@@ -191,6 +197,26 @@ def test_fine_channels_leave_what_a_unet_knows_of_the_coarse_ones(
         guessed = wide(noisy, t[:1], states).sample[:, C:]
     error = (guessed - clean[:, C:]).square().mean() / clean[:, C:].square().mean()
     assert error < 0.5
+
+
+def test_no_weights_of_a_unet_lie_in_a_run_before_their_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill after the weights were written would make the next run begin anew with them."""
+    told = torch.zeros(UNET["batch"], 3, 8)
+    monkeypatch.setattr(diffusion, "Reader", lambda *_: lambda captions: told[: len(captions)])
+    monkeypatch.setattr(diffusion, "caption", lambda *_: "")
+    monkeypatch.setattr(diffusion, "WRITE_EVERY", 2)
+    renders = [Render(Path(), attributes_of(seed, "castle")) for seed in range(2)]
+    data = diffusion.Windows(torch.randn(2, C, 8, 16).half(), renders, lambda x: x, 0.1, 0.5)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(diffusion, "write_average", killed)
+    with pytest.raises(KeyboardInterrupt):
+        diffusion.train_diffusion(Stage(tmp_path, "diffusion", 60.0), data, C, UNET, "cpu")
+    assert saved_steps(tmp_path, "diffusion") == 2
 
 
 TWO_WORKERS = """

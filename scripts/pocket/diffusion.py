@@ -25,6 +25,7 @@ from transformers import CLIPTextModel
 from unet import begin_with, new_scheduler, new_unet, write_unet
 
 BOUND_EVERY = 10  # steps
+WRITE_EVERY = 1000
 
 
 class Windows:
@@ -151,6 +152,10 @@ def train_diffusion(
     loss_of = partial(x_loss, unet, scheduler=scheduler, weight_cap=recipe["weight_cap"])
     losses: list[float] = []
     for step in stage.steps(state):
+        if step and step % WRITE_EVERY == 0:
+            stage.save(state)  # first: a `unet/` without a checkpoint is where training begins
+            if workers.first:
+                write_average(stage.folder, unet, average)
         for group in optimiser.param_groups:
             group["lr"] = recipe["learning_rate"] * _rate(step, stage.progress, recipe)
         windows, captions = data.batch(rng, batch)
@@ -167,8 +172,6 @@ def train_diffusion(
         if step % 100 == 99:
             stage.log(loss=sum(losses) / len(losses), samples=stage.seen)
             losses.clear()
-        if step % 1000 == 999 and workers.first:
-            write_average(stage.folder, unet, average)
     if workers.first:
         write_average(stage.folder, unet, average)
 

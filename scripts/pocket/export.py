@@ -11,12 +11,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
 from captions import class_words, known_words
 from folders import whole
+from recipe import read_recipe
+from runs import PARTS, started_with
 from safetensors.torch import load_file, save_file
+from scenes import SUBJECTS
+from script import run_main
+from stages import STAGES, timed
+from training import saved_steps
 
-HERE = Path(__file__).resolve().parent
+from syncpano.errors import SyncPanoError
+from syncpano.models.card import read_card
+
+EMBEDDED = Path(__file__).resolve().parents[2] / "src" / "syncpano" / "pocket"
 
 MODEL_INDEX = {
     "_class_name": "StableDiffusionPipeline",
@@ -30,17 +38,6 @@ MODEL_INDEX = {
     "unet": ["diffusers", "UNet2DConditionModel"],
     "vae": ["syncpano.models.pocket_autoencoder", "PocketAutoencoder"],
 }
-PARTS = (
-    "unet",
-    "vae",
-    "vae_tiny",
-    "text_encoder",
-    "tokenizer",
-    "scheduler",
-    "refiner",
-    "perceptual",
-    "features",
-)
 
 
 def export(run: Path, target: Path, facts: dict[str, Any]) -> None:
@@ -52,8 +49,12 @@ def export(run: Path, target: Path, facts: dict[str, Any]) -> None:
 
     Args:
         facts: what the recipe's section `card` says.
+
+    Raises:
+        SyncPanoError: the run makes no model, or not one for `target`, or the card is damaged.
     """
     check(run)
+    _check_subjects(run, target)
     card = {
         "licence": "MIT, trained on pictures that this repository renders",
         **facts,
@@ -65,20 +66,49 @@ def export(run: Path, target: Path, facts: dict[str, Any]) -> None:
         for part in PARTS:
             _export_part(run / part, model / part)
         (model / "pocket.json").write_text(json.dumps(card, indent=1) + "\n")
+        read_card(model)  # refuses what could not be loaded
         (model / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=1) + "\n")
 
 
 def check(run: Path) -> None:
-    """Refuse a run whose parts make no model."""
+    """Refuse a run whose parts make no model.
+
+    Raises:
+        SyncPanoError: parts are missing, untrained, or do not fit together.
+    """
     missing = [part for part in PARTS if not any((run / part).glob("*.json"))]
     if missing:
-        raise SystemExit(f"{run} has no {', '.join(missing)}: train.py's stages write them")
+        raise SyncPanoError(
+            f"{run} has no {', '.join(missing)}", hint="the stages of train.py write them"
+        )
+    stages = [stage for stage in timed(STAGES) if not _is_trained(run, stage)]
+    if stages:
+        raise SyncPanoError(
+            f"{run} has an untrained {', '.join(STAGES[stage].trains for stage in stages)}",
+            hint=f"`train.py --stages {' '.join(stages)}` with a larger --budget-minutes",
+        )
     unet, vae = (json.loads((run / part / "config.json").read_text()) for part in ("unet", "vae"))
     channels = vae["latent_channels"]
     if {unet["in_channels"], unet["out_channels"]} != {channels}:
-        raise SystemExit(
+        raise SyncPanoError(
             f"the UNet of {run} takes {unet['in_channels']} channels and gives "
-            f"{unet['out_channels']}, its latents have {channels}: run the stage `fine`"
+            f"{unet['out_channels']}, its latents have {channels}",
+            hint="run the stage `fine`",
+        )
+
+
+def _is_trained(run: Path, stage: str) -> bool:
+    steps = saved_steps(run, stage)
+    return STAGES[stage].trains in started_with(run)["keep"] if steps is None else steps > 0
+
+
+def _check_subjects(run: Path, target: Path) -> None:
+    """Refuse a rehearsal that would replace the model that ships."""
+    known = started_with(run)["subjects"]
+    if target.resolve() == EMBEDDED.resolve() and not set(SUBJECTS) <= set(known):
+        raise SyncPanoError(
+            f"{run} knows {len(known)} of {len(SUBJECTS)} subjects, and {target} ships",
+            hint="`--out` names another folder",
         )
 
 
@@ -102,13 +132,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/pocket"))
     parser.add_argument("--out", type=Path, default=Path("src/syncpano/pocket"))
-    parser.add_argument("--recipe", type=Path, default=HERE / "recipe.yaml")
+    parser.add_argument("--recipe", type=Path, help="whose card to write; the run's own without it")
     arguments = parser.parse_args()
-    recipe = yaml.safe_load(arguments.recipe.read_text())
+    recipe = read_recipe(arguments.recipe or arguments.folder / "recipe.json")
     export(arguments.folder, arguments.out, recipe["card"])
     size = sum(file.stat().st_size for file in arguments.out.rglob("*") if file.is_file())
     print(f"{size / 1e6:.1f} MB in {arguments.out}", file=sys.stderr)
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

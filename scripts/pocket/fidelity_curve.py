@@ -20,8 +20,9 @@ from typing import Any
 import matplotlib as mpl
 import torch
 import yaml
-from export import PARTS
 from folders import copy_whole, note_down, whole
+from runs import PARTS
+from script import run_main
 
 from syncpano import files
 from syncpano.experiments.plots import as_png
@@ -143,4 +144,4 @@ def snapshot(folder: Path, model: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -41,7 +42,9 @@ def build_refiner(
     readers = _readers(folder)
     chosen = [pick for subject in subjects for pick in _choice(subject, recipe)]
     cache = folder / "memory"
-    with ProcessPoolExecutor(processes) as pool:
+    # Ctrl-C reaches every process; this one ends the others, without their tracebacks.
+    ignoring = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
+    with ProcessPoolExecutor(processes, **ignoring) as pool:
         drawn = pool.map(partial(_files, cache, recipe), *zip(*chosen, strict=True))
         remembered = list(tracked(drawn, "refiner", len(chosen)))
     pictures, thumbnails, spans = zip(*remembered, strict=True)
@@ -135,12 +138,11 @@ def _readers(folder: Path) -> dict[str, Tensor]:
 
     A run that keeps another model's text encoder keeps that model's readers too.
     """
-    checkpoint, kept = folder / "text.checkpoint.pt", folder / "refiner"
+    checkpoint = folder / "text.checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state"]["model"]
         prefix = "heads."
-    elif kept.exists():
-        state, prefix = load_file(kept / "diffusion_pytorch_model.safetensors"), "readers."
     else:
-        raise SystemExit(f"{checkpoint} is missing: run the stage `text` first")
+        kept = folder / "refiner" / "diffusion_pytorch_model.safetensors"
+        state, prefix = load_file(kept), "readers."
     return {name.removeprefix(prefix): x for name, x in state.items() if name.startswith(prefix)}

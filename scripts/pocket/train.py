@@ -8,6 +8,7 @@ larger budget goes on with a finished stage. On a CPU, one process a core is fas
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from functools import cached_property
 from pathlib import Path
@@ -16,38 +17,26 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-import yaml
 from autoencoder import encode_renders, fit_closed_forms, load_autoencoder
 from captions import caption
 from data import HELD_OUT, Render, render_all
 from diffusion import Windows, train_diffusion
-from export import PARTS
 from features import train_features
 from fine import fit_fine_output
-from folders import copy_whole, note_down
+from folders import put_back
 from phrases import NOUNS
+from recipe import RECIPE, read_recipe
 from refiner import build_refiner
+from runs import PARTS, begin, parts_in
 from scenes import SUBJECTS
 from scenes.attributes import sample_attributes
+from script import run_main
+from stages import SHARED, STAGES, check_stages, timed
 from text import train_text_encoder, train_tokenizer
 from training import Stage
 from workers import Workers
 
-from syncpano.models.folder import content_hash
-
-HERE = Path(__file__).resolve().parent
-STAGES = (
-    "renders",
-    "tokenizer",
-    "text",
-    "transform",
-    "perceptual",
-    "judge",
-    "refiner",
-    "diffusion",
-    "fine",
-)
-SHARED = ("diffusion",)  # the stages that several workers train together
+from syncpano.errors import SyncPanoError
 
 
 class Training:
@@ -56,32 +45,18 @@ class Training:
     def __init__(self, arguments: argparse.Namespace, recipe: dict[str, Any]) -> None:
         self.arguments, self.recipe = arguments, recipe
         self.folder: Path = arguments.folder
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.workers = Workers()
         self.workers.share(recipe["diffusion"]["batch"])  # too many are refused now, not later
-        self.subjects = arguments.subjects or list(SUBJECTS)
+        self.subjects = [subject for subject in SUBJECTS if subject in arguments.subjects]
 
     def begin(self) -> None:
-        """Note down what this run is of, and copy the parts that it starts from."""
-        trained = any(self.folder.glob("*.checkpoint.pt"))
-        bound = self.recipe.keys() - {"card"} if trained else ()
-        note_down(self.folder / "recipe.json", self.recipe, bound)
-        model, parts = self.arguments.start_from, sorted(self.arguments.keep or PARTS)
-        note = self.folder / "start.json"
-        if model is None:
-            if not note.exists():
-                note_down(note, {"start_from": None, "keep": []})
-            return
-        missing = [part for part in parts if not (model / part).is_dir()]
-        if missing:
-            raise SystemExit(f"{model} has no {', '.join(missing)}: `--keep` names the others")
-        facts = {"start_from": content_hash(model), "keep": parts}
-        begun = trained or any((self.folder / part).exists() for part in parts)
-        hint = "leave out --start-from to go on with it, or name another --folder"
-        note_down(note, facts, facts if begun else (), hint)
-        for part in parts:
-            if not (self.folder / part).exists():
-                copy_whole(model / part, self.folder / part)
+        """Refuse what could not go on to its end, then note down and copy what it begins with."""
+        for part in PARTS:
+            put_back(self.folder / part)
+        model = self.arguments.start_from
+        copied = self.arguments.keep if model else ()
+        check_stages(self.arguments.stages, {*parts_in(self.folder), *copied}, self.folder)
+        begin(self.folder, self.recipe, self.subjects, model, copied)
 
     def part(self, name: str) -> dict[str, Any]:
         """The recipe's section `name`, with the seed."""
@@ -179,20 +154,46 @@ class Training:
         fit_fine_output(self.folder, self.windows, coarse, self.part("diffusion"))
 
 
+def minutes(text: str) -> float:
+    """A finite number above 0."""
+    if not 0 < float(text) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return float(text)
+
+
+def threads(text: str) -> int:
+    """A whole number above 0."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return int(text)
+
+
 def read_arguments() -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--budget-minutes", type=float, required=True)
+    parser.add_argument("--budget-minutes", type=minutes, help=f"for {', '.join(timed(STAGES))}")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--folder", type=Path, default=Path("runs/pocket"))
-    parser.add_argument("--recipe", type=Path, default=HERE / "recipe.yaml")
-    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
+    parser.add_argument("--recipe", type=Path, default=RECIPE)
     parser.add_argument(
-        "--subjects", nargs="+", choices=SUBJECTS, metavar="SUBJECT", help="fewer, for rehearsals"
+        "--stages",
+        nargs="+",
+        choices=STAGES,
+        default=list(STAGES),
+        metavar="STAGE",
+        help=", ".join(STAGES),
+    )
+    parser.add_argument(
+        "--subjects",
+        nargs="+",
+        choices=SUBJECTS,
+        default=SUBJECTS,
+        metavar="SUBJECT",
+        help="fewer, for rehearsals",
     )
     parser.add_argument(
         "--threads",
-        type=int,
+        type=threads,
         default=max((os.cpu_count() or 1) // int(os.environ.get("WORLD_SIZE", 1)), 1),
     )
     parser.add_argument(
@@ -206,15 +207,20 @@ def read_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.keep and arguments.start_from is None:
         parser.error("--keep names parts of a model: say which with --start-from")
+    if arguments.budget_minutes is None and timed(arguments.stages):
+        parser.error(f"--budget-minutes is needed for {', '.join(timed(arguments.stages))}")
+    arguments.keep = arguments.keep or PARTS
     return arguments
 
 
 def main() -> None:
     """Run the stages in order."""
     arguments = read_arguments()
+    recipe = read_recipe(arguments.recipe)
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        raise SyncPanoError("no CUDA device is available here", hint="use `--device cpu`")
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(1)
-    recipe = yaml.safe_load(arguments.recipe.read_text())
     training = Training(arguments, recipe)
     if training.workers.first:
         training.begin()
@@ -228,4 +234,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

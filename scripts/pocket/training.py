@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from workers import Workers
 
+from syncpano.interrupts import Interrupted
 from syncpano.models.precision import cpu_is_fast_at_bfloat16
 
 CHECKPOINT_SECONDS = 180
@@ -76,14 +77,21 @@ class Stage:
         partial.replace(self.checkpoint)
 
     def steps(self, state: dict[str, Any]) -> Iterator[int]:
-        """Count steps until the budget is used, saving now and then and at the end."""
+        """Count steps until the budget is used, saving now and then and at the end.
+
+        Raises:
+            Interrupted: Ctrl-C or SIGTERM came, to any worker; the last step is saved.
+        """
         self._started = self._saved = self.clock()
-        stopped: list[int] = []
-        before = signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
+        received: list[int] = []
+        before = {
+            number: signal.signal(number, lambda number, _: received.append(number))
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
         try:
             with self._bar() as bar:
                 task = bar.add_task(self.name, total=1.0)
-                while not self._is_over(bool(stopped)):
+                while not self._is_over(received):
                     yield self.step
                     self.step += 1
                     bar.update(task, completed=self.progress)
@@ -91,19 +99,23 @@ class Stage:
                         self.save(state)
             self.save(state)
         finally:
-            signal.signal(signal.SIGTERM, before)
-        if stopped:
-            raise SystemExit(128 + signal.SIGTERM)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if received:
+            raise Interrupted(received[0])
 
     def _bar(self) -> Progress:
         columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
         console, hidden = Console(stderr=True), not self.workers.first
         return Progress(*columns, transient=True, console=console, disable=hidden)
 
-    def _is_over(self, stopped: bool) -> bool:
-        """Whether the budget is used or a worker was told to stop; all workers agree."""
+    def _is_over(self, received: list[int]) -> bool:
+        """Whether the budget is used or a worker received a signal; then all have received it."""
         used = self.elapsed / self.budget if self.budget > 0 else 1.0
-        self.progress, stop = self.workers.largest(min(1.0, used), float(stopped))
+        told = max(received, default=0)
+        self.progress, stop = self.workers.largest(min(1.0, used), float(told))
+        if stop > told:
+            received.append(int(stop))
         return self.progress == 1 or stop > 0
 
     def log(self, **values: float | int | str) -> None:
@@ -113,6 +125,15 @@ class Stage:
         entry = {"stage": self.name, "step": self.step, "seconds": round(self.elapsed, 1), **values}
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(entry) + "\n")
+
+
+def saved_steps(folder: Path, stage: str) -> int | None:
+    """How many steps a stage's newest checkpoint has done; None where it has none."""
+    checkpoint = Stage(folder, stage, 0.0).checkpoint
+    if not checkpoint.exists():
+        return None
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    return int(saved["step"])
 
 
 def autocast(device: str) -> torch.autocast:

@@ -12,6 +12,8 @@ from datetime import timedelta
 import torch
 from torch import distributed, nn
 
+from syncpano.errors import SyncPanoError
+
 LONGEST_STAGE = timedelta(days=2)  # the others wait for the first one's stages
 
 
@@ -37,9 +39,15 @@ class Workers:
         return shared.tolist()  # type: ignore[no-any-return]
 
     def share(self, batch: int) -> int:
-        """How many examples of a batch are this process's: the first ones take the remainder."""
+        """How many examples of a batch are this process's: the first ones take the remainder.
+
+        Raises:
+            SyncPanoError: there are fewer examples than processes.
+        """
         if batch < self.size:
-            raise SystemExit(f"{self.size} processes cannot share a batch of {batch}: start fewer")
+            raise SyncPanoError(
+                f"{self.size} processes cannot share a batch of {batch}", hint="start fewer"
+            )
         return batch // self.size + (self.rank < batch % self.size)
 
     def average_gradients(self, parameters: Iterable[nn.Parameter], batch: int) -> None:
