@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from syncpano.advice import left_out, too_strong, without_effect
 from syncpano.plan import plan
+from tests.conftest import Outcome
 from tests.test_checks import GOOD, SD
 
 
@@ -86,3 +89,10 @@ def test_windows_that_are_thinned_too_much_are_said_to_leave_places_out(
     found = left_out(plan(replace(GOOD, **changes), SD))
     assert len(found) == int(sentence is not None)
     assert all(str(sentence) in text for text in found)
+
+
+def test_what_a_named_config_has_is_not_asked_for(cli: Callable[..., Outcome]) -> None:
+    narrow = ("generate", "a", "--width", 512, "--dry-run")
+    assert "no effect" not in cli(*narrow, "--config", "draft").err
+    Path("mine.yaml").write_text("predict_once: true\n")
+    assert "`--predict-once` has no effect" in cli(*narrow, "--config", "mine.yaml").err

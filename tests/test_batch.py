@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,43 @@ def test_prompts_are_read_from_standard_input(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("A lake\nA cave\n"))
     assert cli("generate", "-", *tiny_flags).out.split() == ["out/a-lake-0.png", "out/a-cave-0.png"]
+
+
+def test_a_prompt_file_may_be_standard_input(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("A lake\n"))
+    done = cli("generate", "--prompts", "-", *tiny_flags)
+    assert (done.code, done.out) == (0, "out/a-lake-0.png\n")
+
+
+def test_of_several_configs_the_later_wins(cli: Cli) -> None:
+    Path("mine.yaml").write_text("steps: 9\nloop: false\nw: 3\n")
+    configs = ("--config", "fast", "--config", "loop", "--config", "mine.yaml")
+    (line,) = cli("generate", "a", *configs, "--dry-run", "--json").out.splitlines()
+    dry = json.loads(line)
+    config, source = dry["config"], dry["source"]
+    assert (config["steps"], config["loop"], config["sync_weight"]) == (9, False, 3)
+    assert config["scheduler"] == "dpmsolver++"
+    assert (source["steps"], source["scheduler"]) == ("config mine.yaml", "config fast")
+
+
+def test_a_line_more_in_a_list_leaves_the_names_of_the_others(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    for lines, painted in (("a castle", 1), ("a castle\nA Castle\n", 1), ("a castle\na lake", 1)):
+        Path("prompts.txt").write_text(lines)
+        done = cli("generate", "--prompts", "prompts.txt", *tiny_flags, "--resume")
+        assert done.code == 0, done.err
+        assert len(done.out.splitlines()) == painted
+
+
+def test_a_link_that_leads_nowhere_is_not_replaced(cli: Cli, tiny_flags: list[str]) -> None:
+    Path("link.png").symlink_to("nowhere.png")
+    done = cli("generate", "A lake", *tiny_flags, "-o", "link.png")
+    assert done.code == 2
+    assert "link.png exists already" in done.err
+    assert Path("link.png").is_symlink()
 
 
 def test_standard_input_that_is_not_utf8_is_an_error(
@@ -187,11 +225,21 @@ def test_a_name_that_leaves_no_room_for_its_log_or_previews_is_refused(
     assert not list(Path().rglob("*.json"))
 
 
-def test_resume_refuses_a_picture_that_was_cut_off(cli: Cli, tiny_flags: list[str]) -> None:
+def test_resume_refuses_a_picture_of_another_prompt(cli: Cli, tiny_flags: list[str]) -> None:
+    cli("generate", "A lake", *tiny_flags)
+    done = cli("generate", "A lake!", *tiny_flags, "--resume")
+    assert done.code == 2
+    assert "exists already and shows another prompt: 'A lake'" in done.err
+
+
+@pytest.mark.parametrize("kept", [0, 4, -20])
+def test_resume_refuses_a_picture_that_was_cut_off(
+    cli: Cli, tiny_flags: list[str], kept: int
+) -> None:
     cli("generate", "A lake", *tiny_flags)
     picture = Path("out/a-lake-0.png")
     whole = picture.read_bytes()
-    picture.write_bytes(whole[:-20])
+    picture.write_bytes(whole[:kept])
     done = cli("generate", "A lake", *tiny_flags, "--resume")
     assert done.code == 2
     assert "ends too early" in done.err
@@ -355,10 +403,17 @@ def test_a_signal_while_the_picture_is_encoded_loses_neither_it_nor_its_path(
     assert runlog.read(Path("out/a-lake-0.png"))["status"] == "done"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_an_interrupted_run_leaves_a_log_that_says_so_and_no_picture(
-    cli: Cli, tiny_flags: list[str], number: signal.Signals, code: int
+    cli: Cli,
+    tiny_flags: list[str],
+    number: signal.Signals,
+    code: int,
+    request: pytest.FixtureRequest,
 ) -> None:
+    request.addfinalizer(partial(signal.signal, number, signal.signal(number, signal.SIG_DFL)))
     ended = threading.Event()  # a run that ends before its first preview is not to be killed
 
     def stop_after_the_first_step() -> None:
@@ -408,6 +463,30 @@ def test_a_signal_while_saving_waits_until_the_files_are_whole() -> None:
     with pytest.raises(Interrupted):
         save()
     assert done == ["saved"]
+
+
+def test_nohup_keeps_a_run_going_when_its_terminal_is_closed() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with raising_interrupted(), held_back():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_ctrl_c_while_the_command_is_still_loading_prints_no_traceback() -> None:
+    code = """
+import importlib.abc, signal, sys
+class CtrlC(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "syncpano.cli":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, CtrlC())
+from syncpano.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 def test_a_signal_in_a_destructor_is_heeded_a_moment_later() -> None:

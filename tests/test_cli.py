@@ -37,7 +37,7 @@ def test_help_is_a_result_and_no_error(cli: Cli, arguments: list[str]) -> None:
     [
         (["genrate"], "no such command 'genrate'", "generate"),
         (["generate", "--wdth", "1"], "no such option: --wdth", "syncpano generate --help"),
-        (["generate", "a", "b"], "unexpected extra argument", "syncpano generate --help"),
+        (["generate", "a", "b"], "unexpected extra argument", "put the prompt into quotes"),
         (["generate"], "there is no prompt", "A waterfall"),
         (["generate", ""], "the prompt is empty", "say what to paint"),
         (["generate", "a", "--width", "wide"], "--width: 'wide' is not a whole number", "3072"),

@@ -161,8 +161,13 @@ def test_a_missing_config_is_named_with_the_one_that_is_meant() -> None:
     assert caught.value.hint == "did you mean `paper`?"
 
 
-def test_a_flags_name_finds_the_setting() -> None:
-    with pytest.raises(SyncPanoError) as caught:
-        layers.values_layer("python", {"w": 3})
-    assert caught.value.hint == "did you mean `sync_weight`?"
-    assert layers.unknown_variables({"SYNCPANO_W": "3"}) == {"SYNCPANO_W": "SYNCPANO_SYNC_WEIGHT"}
+def test_w_is_the_weights_name_everywhere() -> None:
+    assert layers.values_layer("python", {"w": 3}).values == {"sync_weight": 3.0}
+    assert layers.environment_layer({"SYNCPANO_W": "3"}).values == {"sync_weight": 3.0}
+    assert layers.unknown_variables({"SYNCPANO_W": "3"}) == {}
+    with pytest.raises(SyncPanoError, match="has sync_weight twice, once as w"):
+        layers.values_layer("mine.yaml", {"sync_weight": 3, "w": 4})
+
+
+def test_an_empty_variable_is_not_set() -> None:
+    assert layers.environment_layer({"SYNCPANO_MODEL": "", "SYNCPANO_WIDTH": ""}).values == {}

@@ -308,6 +308,20 @@ def test_weights_that_the_judge_does_not_read_are_said_to_have_no_effect(
     assert "`--feature-weights` has no effect with `--features pocket`" in outcome.err
 
 
+def test_previews_of_steps_are_no_results(cli: Cli, tiny_flags: list[str], tmp_path: Path) -> None:
+    made = ("generate", "A lake", *tiny_flags, "--save-steps", tmp_path / "out" / "steps")
+    assert cli(*made, "--output-dir", tmp_path / "out").code == 0
+    (preview, _) = sorted((tmp_path / "out" / "steps").iterdir())
+    assert measured_count(cli, tmp_path / "out") == 1
+    assert measured_count(cli, preview) == 1  # named, it is measured
+
+
+def measured_count(cli: Cli, path: Path) -> int:
+    done = cli("evaluate", path, "--metrics", "edges", "--crop", 64, "--json")
+    assert done.code == 0, done.err
+    return len(json.loads(done.out)["images"])
+
+
 def test_features_are_computed_once_for_all_metrics_of_sets(
     cli: Cli, judge: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

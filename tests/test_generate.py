@@ -251,6 +251,35 @@ def test_other_files_than_those_of_the_run_it_starts_from_warn(
     assert "are not those" not in cli(*again).err
 
 
+def test_a_replay_with_other_pixels_says_what_else_is_different(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    cli("generate", "A waterfall", *tiny_flags, "-o", "first.png")
+    again = ("generate", "--from", "first.json", "-o", "again.png", "--overwrite")
+    assert "pixels" not in cli(*again).err
+    log = runlog.read(Path("first.json"))
+    log["image"]["sha256"] = "0" * 64
+    runlog.write(Path("first.json"), log)
+    assert "pixels are not those of the run it starts from: all that the log" in cli(*again).err
+    log["environment"]["threads"] += 60
+    log["environment"]["versions"]["torch"] = "1.0"
+    runlog.write(Path("first.json"), log)
+    said = cli(*again).err
+    assert f"threads {log['environment']['threads']} there, " in said
+    assert "torch 1.0 there, " in said
+    assert "pixels" not in cli(*again, "--seed", 3).err
+
+
+def test_warnings_of_a_batch_name_their_prompt(cli: Cli, tiny_flags: list[str]) -> None:
+    Path("prompts.txt").write_text(f"A lake\n{'water ' * 99}\n")
+    batch = ("generate", "--prompts", "prompts.txt", *tiny_flags, "--seeds", "1,2")
+    said = [line for line in cli(*batch).err.splitlines() if "too long" in line]
+    assert len(said) == 1  # not again for the other seed
+    assert said[0].startswith("warning: 'water water")
+    alone = cli("generate", "water " * 99, *tiny_flags).err
+    assert "warning: the prompt is too long" in alone
+
+
 def test_w_zero_needs_no_loss(cli: Cli, tiny_model: Path) -> None:
     flags = ["--model", tiny_model, "--width", 96, "--height", 64, "--steps", 2, "--w", 0]
     log = json.loads(cli("generate", "A waterfall", *flags, "--json").out)

@@ -179,7 +179,8 @@ def _with_previews(watcher: Watcher, job: Job, options: Options) -> Watcher:
 
     def write(step: int, image: Image) -> None:
         path = _preview(folder, job, step)
-        files.write_atomic(path, encode(image), overwrite=options.overwrite or options.resume)
+        marked = png.insert_text(encode(image), {png.PREVIEW: f"step {step}"})
+        files.write_atomic(path, marked, overwrite=options.overwrite or options.resume)
 
     return replace(watcher, on_foreseen=write)
 

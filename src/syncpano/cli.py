@@ -92,6 +92,6 @@ def _first_lower(message: str) -> str:
 
 def _help_hint(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
-    if "unexpected extra argument" in error.format_message():
-        return 'put what belongs together into quotes: syncpano generate "A waterfall"'
-    return f"see `{context.command_path if context else 'syncpano'} --help`"
+    command = context.command_path if context else "syncpano"
+    quotes = "unexpected extra argument" in error.format_message() and command.endswith("generate")
+    return f"see `{command} --help`" + ', or put the prompt into quotes: "A waterfall"' * quotes

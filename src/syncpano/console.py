@@ -28,6 +28,9 @@ class Voice:
     def __init__(self, *, quiet: bool = False, verbosity: int = 0) -> None:
         self.quiet = quiet
         self.verbosity = verbosity
+        self.about = (
+            ""  # of several pictures the one at work, in front of what the package warns of
+        )
         self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
     def say(self, sentence: str) -> None:
@@ -148,7 +151,7 @@ class _VoiceHandler(logging.Handler):
         self._said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
+        message = f"{self._voice.about}{record.getMessage()}"
         if message in self._said:  # the next seed of the same prompt has the same unknown words
             return
         self._said.add(message)

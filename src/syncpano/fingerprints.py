@@ -1,4 +1,4 @@
-"""Hashes of the files that decide a panorama's pixels, and what two runs differ in. No torch."""
+"""What decides a panorama's pixels beside its settings, and what two runs differ in. No torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from syncpano.checks import loss_of
+from syncpano.config import settings
 from syncpano.losses.trunk_files import TRUNK_OF, cached_path
 from syncpano.models.folder import JUDGE, PARTS, content_hash, weight_files
 from syncpano.models.source import ModelSource
@@ -56,6 +57,33 @@ def differing(log: dict[str, Any], now: dict[str, str | None]) -> list[str]:
         for name, words in _NAMES.items()
         if before.get(name) and now[name] and before[name] != now[name]
     ]
+
+
+def other_pixels(earlier: dict[str, Any], log: dict[str, Any]) -> str | None:
+    """Why a run gave other pixels than one of the same settings; None where it did not.
+
+    Args:
+        earlier, log: run logs.
+    """
+    decisive = [name for name, item in settings().items() if item.decides_pixels]
+    if any(earlier["config"].get(name) != log["config"][name] for name in decisive):
+        return None
+    before, now = earlier["image"], log["image"]
+    if before is None or before["sha256"] == now["sha256"]:
+        return None
+    there, here = (_flat(each["environment"]) for each in (earlier, log))
+    reasons = [
+        f"{name} {there.get(name, 'none')} there, {value} here"
+        for name, value in here.items()
+        if there.get(name) != value
+    ]
+    return ", ".join(reasons) or "all that the log knows is the same"
+
+
+def _flat(environment: dict[str, Any]) -> dict[str, Any]:
+    """Threads, devices and versions, each under its name."""
+    plain = {name: value for name, value in environment.items() if name != "versions"}
+    return {**plain, **environment.get("versions", {})}
 
 
 def model_fingerprint(source: ModelSource) -> str:

@@ -15,6 +15,7 @@ from syncpano.errors import SyncPanoError
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER_END = len(SIGNATURE) + 12 + 13  # the IHDR chunk always comes first, with 13 bytes of data
 MAX_TEXT_BYTES = 64 * 2**20
+PREVIEW = "syncpano-preview"  # keyword in what `--save-steps` writes
 
 
 def insert_text(png: bytes, texts: Mapping[str, str]) -> bytes:

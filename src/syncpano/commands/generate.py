@@ -25,7 +25,7 @@ from syncpano.commands.request import (
 )
 from syncpano.console import Bar, Voice, print_result, quiet_libraries
 from syncpano.errors import RUN_FAILED, SyncPanoError
-from syncpano.fingerprints import differing, fingerprints
+from syncpano.fingerprints import differing, fingerprints, other_pixels
 from syncpano.models.aliases import ALIASES
 from syncpano.models.card import read_card
 from syncpano.models.source import ModelSource, resolve_early, resolve_source
@@ -178,7 +178,7 @@ def _paint(
             request.resolved.origins,
             Studio(),
             request.options,
-            _events(jobs, voice, bar, as_json=as_json),
+            _events(jobs, voice, bar, earlier, as_json=as_json),
         )
     if first.model == "pocket" and failures < len(jobs):
         voice.say(pocket_notice())
@@ -200,12 +200,18 @@ def pocket_notice() -> str:
     )
 
 
-def _events(jobs: list[batch.Job], voice: Voice, bar: Bar, *, as_json: bool) -> batch.Events:
+def _events(
+    jobs: list[batch.Job], voice: Voice, bar: Bar, earlier: runlog.Log | None, *, as_json: bool
+) -> batch.Events:
+    several = len({job.config.prompt for job in jobs}) > 1
+
     def watch(job: batch.Job) -> Watcher:
         from syncpano.pipeline import Watcher
 
         index = next(i for i, other in enumerate(jobs, 1) if other is job)
         bar.begin(f"{index}/{len(jobs)} {job.path.stem[:40]}")
+        if several:
+            voice.about = f"{job.config.prompt[:40]!r}: "
         return Watcher(
             on_stage=bar.stage,
             on_planned=lambda layout: bar.expect(layout.num_reports),
@@ -214,6 +220,8 @@ def _events(jobs: list[batch.Job], voice: Voice, bar: Bar, *, as_json: bool) -> 
 
     def saved(job: batch.Job, log: runlog.Log) -> None:
         with bar.hidden():
+            if reason := earlier and other_pixels(earlier, log):
+                voice.warn(f"the pixels are not those of the run it starts from: {reason}")
             voice.detail(_timing_line(log))
             print_result(json.dumps(log, ensure_ascii=False) if as_json else str(job.path))
 

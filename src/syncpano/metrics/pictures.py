@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from syncpano import files, runlog
+from syncpano import files, png, runlog
 from syncpano.errors import RUN_FAILED, SyncPanoError
 
 if TYPE_CHECKING:
@@ -51,13 +51,16 @@ class Picture:
 def find_pictures(paths: Iterable[Path]) -> list[Path]:
     """Files as they are and, sorted by name, all PNG and JPEG files in folders and below.
 
+    What `--save-steps` wrote is left out: previews are no results.
+
     Raises:
         SyncPanoError: a path does not exist, or no picture is found at all.
     """
     found: list[Path] = []
     for path in paths:
         if files.is_folder(path):
-            found += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            found += [p for p in inside if not _is_preview(p)]
         elif files.is_file(path):
             found.append(path)
         else:
@@ -67,6 +70,13 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     if not found:
         raise SyncPanoError("no PNG or JPEG file was found", hint="give pictures or folders")
     return list(dict.fromkeys(found))
+
+
+def _is_preview(path: Path) -> bool:
+    try:
+        return png.is_png(path) and png.PREVIEW in png.read_text(path)
+    except SyncPanoError:  # it cannot be read: whoever measures it says so
+        return False
 
 
 def read_picture(path: Path) -> Picture:
