@@ -85,7 +85,9 @@ def test_every_flag_and_command_is_in_the_reference() -> None:
     missing = {
         flag
         for flag in flags(get_command(app))
-        if flag.startswith("--") and "completion" not in flag and flag not in REFERENCE
+        if flag.startswith("--")
+        and "completion" not in flag
+        and not re.search(rf"(?<!\S){flag}(?!\S)", REFERENCE)
     }
     assert not missing, "run `make docs`"
 

@@ -167,7 +167,7 @@ def evaluation_prompts(subject: str) -> list[str]:
 
 
 def attribute_prompts(subject: str, name: str, value: str) -> list[str]:
-    """Phrasings that name one attribute ("time" or "style") in templates never used in training."""
+    """Phrasings that name one attribute, such as "time", in templates never used in training."""
     tails = _PHRASES[name][value].tails
     return [
         template.format(noun=NOUNS[subject][i], phrase=tails[i % len(tails)])

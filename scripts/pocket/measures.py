@@ -66,13 +66,13 @@ def recognition(bench: Bench) -> dict[str, Any]:
 
 
 def attributes(bench: Bench) -> dict[str, Any]:
-    """Share of windows whose named time of day and style the judges find in them.
+    """Share of windows in which the judges find the attribute that is named.
 
     Beside it, of held-out renders: what the judges themselves can tell.
     """
     found: dict[str, Any] = {}
     renders = list(bench.held_out(12))
-    for head in ("time", "style"):
+    for head in ("time", "style", "season", "weather"):
         shares, truths = {}, {}
         for value in bench.judge.config.heads[head]:
             windows = [
