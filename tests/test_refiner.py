@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,6 +42,7 @@ from syncpano.models.stretches import (
     varied_path,
 )
 from syncpano.pipeline import Studio, initial_noise
+from tests.conftest import Outcome
 
 ROUNDING = 1e-4
 GREY = 0.05  # of the range [-1, 1]: what the eye takes for the same brightness
@@ -584,3 +586,60 @@ def test_cells_become_pixels_bicubically() -> None:
     bordered = F.pad(cells[None], (2, 2, 2, 2), mode="replicate")
     pixels = F.interpolate(bordered, scale_factor=factor, mode="bicubic")[0]
     assert torch.allclose(smooth(cells, factor), pixels[:, 16:-16, 16:-16], atol=1e-5)
+
+
+# What a prompt names
+
+
+@pytest.mark.parametrize(
+    ("prompt", "head", "named"),
+    [
+        ("mountains in autumn", "season", 2),
+        ("a castle in winter", "season", 3),
+        ("a lighthouse in falling snow", "weather", 3),
+    ],
+)
+def test_a_season_or_weather_that_the_prompt_names_is_laid_whatever_was_sampled(
+    pocket: Pocket, prompt: str, head: str, named: int
+) -> None:
+    """What was sampled is a render of the same subject, of another season or weather."""
+    network = pocket.model.refiner.network
+    assert isinstance(network, PocketRefiner)
+    text = pocket.model._embed([prompt])[0]
+    column = list(network.readers).index(head)
+    likeliest = network._evidence(text).topk(36).indices
+    other = next(int(i) for i in likeliest.flip(0) if network.classes[i, column] != named)
+    latent = pocket.vae.encode(_render(pocket, other)[None]).latent
+    laid = _laid(pocket, network, latent, text)
+    assert {int(network.classes[index, column]) for index in laid} == {named}
+
+
+def test_without_a_season_in_the_prompt_what_was_sampled_decides(pocket: Pocket) -> None:
+    network = pocket.model.refiner.network
+    assert isinstance(network, PocketRefiner)
+    text = pocket.model._embed(["mountains"])[0]
+    column = list(network.readers).index("season")
+    likeliest = network._evidence(text).topk(36).indices
+    seasons = set()
+    for index in likeliest[::6].tolist():
+        latent = pocket.vae.encode(_render(pocket, index)[None]).latent
+        seasons |= {int(network.classes[i, column]) for i in _laid(pocket, network, latent, text)}
+    assert len(seasons) > 1
+
+
+def _laid(pocket: Pocket, network: PocketRefiner, latent: Tensor, text: Tensor) -> set[int]:
+    """Renders of which a window consists."""
+    with torch.no_grad():
+        colours = pocket.vae.cell_colours(latent, loop=False)
+        band = network._plan(latent, colours, network._evidence(text), pocket.vae, False)
+    return {band.renders[stretch.picture][0] for stretch in band.stretches}
+
+
+def test_a_prompt_without_a_subject_is_said_to_be_unclear(
+    cli: Callable[..., Outcome],
+) -> None:
+    quick = ("--w", 0, "--steps", 1, "--width", 512)
+    unclear = cli("generate", "!!!", *quick, "-o", "a.png")
+    assert "pocket cannot tell which of its subjects '!!!' means" in unclear.err
+    assert "cannot tell" not in cli("generate", "a castle", *quick, "-o", "b.png").err
+    assert "cannot tell" not in cli("generate", "!!!", *quick, "--no-refine", "-o", "c.png").err

@@ -85,7 +85,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         again: float = 60.0,
         key_channels: int = 12,
         screen: float = 0.1,
-        named: float = 60.0,
+        named: float = 100.0,
     ) -> None:
         super().__init__()
         self.pictures = Album(renders, picture_bytes)
