@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ import own_words  # noqa: E402
 import scenes  # noqa: E402
 from phrases import NOUNS, SEASON, STYLE, TIME, WEATHER  # noqa: E402
 from scenes.attributes import Attributes, sample_attributes  # noqa: E402
+
+from syncpano.models.source import POCKET_FOLDER  # noqa: E402
 
 SAMPLES = 20_000
 # Words that belong to one value; "sunset" and "morning" are judged as phrases below.
@@ -149,3 +152,15 @@ def test_prompts_in_own_words_name_classes_that_there_are() -> None:
     named = [pair for names in prompts.values() for pair in names.items()]
     assert {name for name, _ in named} <= set(own_words.NAMES)
     assert all(set(classes) <= set(own_words.NAMES[name]) for name, classes in named)
+
+
+@pytest.mark.skipif(
+    not (POCKET_FOLDER / "pocket.json").is_file(),
+    reason="this checkout carries no trained pocket model",
+)
+def test_own_words_are_measured_on_the_networks_that_ship() -> None:
+    bench = SimpleNamespace(model="pocket", folder=POCKET_FOLDER)
+    found = own_words.own_words(bench)
+    assert found["prompts"] == 200
+    assert found["read"] > 0.95 > found["word_for_word"]
+    assert len(found["misread"]["read"]) == round(200 * (1 - found["read"]))
