@@ -37,16 +37,23 @@ from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.pipeline import initial_noise
 from syncpano.sampler import Batches, Synchronization, sample
 from syncpano.schedule import sync_steps, sync_weights
-from syncpano.windows import plan_grid
+from syncpano.windows import Grid, plan_grid
 
 PROMPT, STEPS, WEIGHT, DECAY = "A waterfall", 2, 20.0, 0.95
 
 
+def grid_of(noise: Tensor, model: LatentDiffusion, stride: int) -> Grid:
+    """The windows of 1 C H W."""
+    height, width = noise.shape[-2:]
+    return plan_grid(height, width, model.window, stride)
+
+
 def ours(model: LatentDiffusion, loss: LPIPS, noise: Tensor, stride: int) -> Tensor:
     """z_0 by the product's sampler with the batches that it chooses."""
-    grid = plan_grid(*noise.shape[-2:], model.window, stride)
+    grid = grid_of(noise, model, stride)
     sync = Synchronization(loss, sync_weights(WEIGHT, DECAY, sync_steps(STEPS)))
-    batches = Batches(*(Batcher(size) for size in model.default_batches()))
+    denoise, descend, decode = map(Batcher, model.default_batches())
+    batches = Batches(denoise, descend, decode)
     denoiser = model.bind(PROMPT, "", 7.5, STEPS)
     return sample(noise, denoiser, lambda _: grid, sync, batches)
 
@@ -78,7 +85,7 @@ def compare(folder: Path, weights: Path, net: str, rounds: int, width: int) -> d
     stride = model.window // 4
     noise = initial_noise(0, model.latent_channels, model.window, width // model.vae_factor)
     reference = theirs(folder, loss, stride)
-    turns = {
+    turns: dict[str, Callable[[], Tensor]] = {
         "reference": lambda: reference.sample(noise),
         "ours": lambda: ours(model, loss, noise, stride),
     }
@@ -86,7 +93,7 @@ def compare(folder: Path, weights: Path, net: str, rounds: int, width: int) -> d
     plain = sample(
         noise,
         model.bind(PROMPT, "", 7.5, STEPS),
-        lambda _: plan_grid(*noise.shape[-2:], model.window, stride),
+        lambda _: grid_of(noise, model, stride),
         None,
         Batches(),
     )
@@ -98,7 +105,7 @@ def compare(folder: Path, weights: Path, net: str, rounds: int, width: int) -> d
             walls[name].append(wall)
             cpus[name].append(cpu)
     return {
-        "windows": len(plan_grid(*noise.shape[-2:], model.window, stride).windows),
+        "windows": len(grid_of(noise, model, stride).windows),
         "window": model.window * model.vae_factor,
         "loss": f"lpips-{net}",
         "walls": walls,

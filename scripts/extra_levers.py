@@ -131,7 +131,8 @@ def painted(config: PanoramaConfig, patch: Patch, studio: Studio, judge: PocketF
         image = studio.generate(config).image
     taken = time.perf_counter() - started, time.process_time() - cpu_started
     pixels = np.asarray(image)
-    boxes = native_boxes(*pixels.shape[:2], pixels.shape[0])
+    height, width = pixels.shape[:2]
+    boxes = native_boxes(height, width, height)
     crops = [pixels[b.top : b.top + b.size, b.left : b.left + b.size] for b in boxes]
     tensors = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 127.5 - 1
     fits = judge.prompt_fit(tensors, config.prompt) or [math.nan]

@@ -73,7 +73,7 @@ def experiment(
     """The frontier as an experiment of `syncpano reproduce`."""
     made = []
     for name in rows:
-        row: dict[str, Any] = {"name": name, "config": settings_of(name) | common}
+        row: dict[str, Any] = {"name": name, "config": {**settings_of(name), **common}}
         if name != BASELINE and BASELINE in rows:
             row["against"] = BASELINE
         made.append(row)

@@ -77,7 +77,7 @@ def write_checkpoint(folder: Path, shape: Shape, dtype: torch.dtype) -> dict[str
     torch.manual_seed(0)
     counts = {}
     for name, make in (("unet", _unet), ("vae", _vae), ("text_encoder", _text_encoder)):
-        part = make(shape)
+        part: Any = make(shape)
         if dtype != torch.float32:
             part = part.to(dtype)
         counts[name] = sum(parameter.numel() for parameter in part.parameters())

@@ -14,6 +14,7 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -81,7 +82,8 @@ class Setting:
         loss = self.studio.loaded(config)[2]
         assert loss is not None
         sync = Synchronization(loss, {0: 1.0}, "foreseen", way.gradient, way.every)  # type: ignore[arg-type]
-        batches = Batches(*(Batcher(n) for n in self.model.default_batches()))
+        denoise, descend, decode = map(Batcher, self.model.default_batches())
+        batches = Batches(denoise, descend, decode)
         pulled = synchronize(latent, grid, t, 1.0, self.bound(way.decoder), sync, batches)
         return pulled.canvas - latent
 
@@ -112,12 +114,14 @@ def study(setting: Setting, steps: Sequence[int], ways: Sequence[Cheap]) -> list
                 )
         if step == max(steps):
             break
-        (views,) = batcher(
-            lambda batch, t=t: (denoiser.predict(batch, t),), crop(latent, grid.windows)
-        )
+        (views,) = batcher(partial(_predicted, denoiser, t), crop(latent, grid.windows))
         prediction = average(views, grid.windows, grid.height, grid.width)
         latent = denoiser.step(latent, prediction, t)
     return found
+
+
+def _predicted(denoiser: BoundDiffusion, t: Tensor, views: Tensor) -> tuple[Tensor]:
+    return (denoiser.predict(views, t),)
 
 
 def loss_side(config: PanoramaConfig, source: ModelSource) -> int:

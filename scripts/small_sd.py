@@ -34,7 +34,10 @@ def make(folder: Path, seed: int = 0) -> Path:
         set_alpha_to_one=False,
         steps_offset=1,
     ).save_pretrained(folder / "scheduler")
-    index = {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.35.0"}
+    index: dict[str, object] = {
+        "_class_name": "StableDiffusionPipeline",
+        "_diffusers_version": "0.35.0",
+    }
     index |= {
         "scheduler": ["diffusers", "DDIMScheduler"],
         "text_encoder": ["transformers", "CLIPTextModel"],

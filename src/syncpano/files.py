@@ -8,6 +8,7 @@ import re
 import tempfile
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from syncpano.errors import BAD_INPUT, RUN_FAILED, SyncPanoError
@@ -155,6 +156,18 @@ def slugs(texts: Iterable[str]) -> dict[str, str]:
 def digest(text: str) -> str:
     """Six hexadecimal digits that tell texts apart."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, read once a process as long as it does not change."""
+    facts = path.stat()
+    return _digest_of(path, facts.st_size, facts.st_mtime_ns)
+
+
+@cache
+def _digest_of(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _umask() -> int:

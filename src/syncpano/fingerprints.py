@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from syncpano import files
 from syncpano.checks import loss_of
 from syncpano.config import settings
 from syncpano.losses.trunk_files import TRUNK_OF, cached_path
@@ -36,11 +36,11 @@ def fingerprints(layout: Plan, source: ModelSource) -> dict[str, str | None]:
         return found
     if net := TRUNK_OF.get(loss_of(config, source)):
         trunk = Path(config.loss_weights) if config.loss_weights else cached_path(net)
-        found["loss"] = digest_of(trunk) if trunk.is_file() else None
+        found["loss"] = files.digest_of(trunk) if trunk.is_file() else None
     if resolve_gradient_decoder(config.gradient_decoder, source) == "tiny":
         folder = tiny_decoder_folder(source, download=False)
         if folder is not None and folder.parent != source.folder:
-            digests = [digest_of(file) for file in weight_files(folder)[1]]
+            digests = [files.digest_of(file) for file in weight_files(folder)[1]]
             found["decoder"] = hashlib.sha256("\n".join(digests).encode()).hexdigest()
     return found
 
@@ -95,17 +95,5 @@ def model_fingerprint(source: ModelSource) -> str:
     else:  # what other programs keep in the same snapshot does not matter
         extra = [path for part in PARTS for path in (source.folder / part).glob("*.json")]
         extra += (source.folder / "vae_tiny").glob("*")
-    lines = [f"{path.relative_to(source.folder)} {digest_of(path)}" for path in sorted(extra)]
+    lines = [f"{path.relative_to(source.folder)} {files.digest_of(path)}" for path in sorted(extra)]
     return hashlib.sha256("\n".join([content_hash(source.folder), *lines]).encode()).hexdigest()
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file, read once a process as long as it does not change."""
-    facts = path.stat()
-    return _digest_of(path, facts.st_size, facts.st_mtime_ns)
-
-
-@cache
-def _digest_of(path: Path, size: int, changed: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

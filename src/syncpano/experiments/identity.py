@@ -7,9 +7,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from syncpano import files
 from syncpano.config import SYNC as SYNC_PANEL
 from syncpano.config import PanoramaConfig, settings
-from syncpano.fingerprints import digest_of
 
 # What makes the same settings other pixels counts up; the CHANGELOG says so under "Numerics".
 NUMERICS = 1
@@ -36,5 +36,5 @@ def identity(config: PanoramaConfig, model: str) -> str:
     if values["initial_steps"] is not None and values["initial_steps"] >= config.steps:
         values["initial_steps"] = values["initial_span"] = None
     if values["loss_weights"] is not None:
-        values["loss_weights"] = digest_of(Path(values["loss_weights"]))
+        values["loss_weights"] = files.digest_of(Path(values["loss_weights"]))
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from syncpano import files
 from syncpano.errors import SyncPanoError
 
 # What a text-to-image model of the Stable Diffusion shape consists of.
@@ -110,8 +111,7 @@ def _file_hash(file: Path) -> str:
     name = file.resolve().name
     if file.is_symlink() and _SHA256.fullmatch(name):
         return name
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return files.digest_of(file)
 
 
 def _require_whole(file: Path, model: str) -> None:
