@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from syncpano.config import PanoramaConfig
     from syncpano.errors import SyncPanoError
-    from syncpano.pipeline import Panorama, Studio, generate
+    from syncpano.panorama import Panorama
+    from syncpano.pipeline import Studio, generate
 
 __version__ = "0.1.0"
 __all__ = ["Panorama", "PanoramaConfig", "Studio", "SyncPanoError", "__version__", "generate"]
 
 _HOMES = {
-    "Panorama": "syncpano.pipeline",
+    "Panorama": "syncpano.panorama",
     "PanoramaConfig": "syncpano.config",
     "Studio": "syncpano.pipeline",
     "SyncPanoError": "syncpano.errors",

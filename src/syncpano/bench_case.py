@@ -30,7 +30,8 @@ from syncpano.errors import SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.machine import now
 from syncpano.models.denoiser import Denoiser
-from syncpano.pipeline import Panorama, Studio
+from syncpano.panorama import Panorama
+from syncpano.pipeline import Studio
 from syncpano.plan import step_calls
 from syncpano.sampler import DistanceGradient, Synchronization
 

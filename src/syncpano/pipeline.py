@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from syncpano import describe, machine, runlog, saving
+from syncpano import describe, machine, runlog
 from syncpano.baselines import NoisingDenoiser, bld
 from syncpano.batching import Batcher, fitting
 from syncpano.binding import bound
@@ -30,33 +30,11 @@ from syncpano.models.precision import resolve_device
 from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.tiny_decoder import resolve_gradient_decoder, tiny_decoder_folder
+from syncpano.panorama import Panorama
 from syncpano.plan import Plan, plan
 from syncpano.sampler import Batches, StepReport, Synchronization, sample
 
 _LIGHTER = "try `--dtype bfloat16` or another `--device`"
-
-
-@dataclass(frozen=True)
-class Panorama:
-    """A finished panorama.
-
-    Attributes:
-        image: RGB.
-        log: what made it (schema `syncpano.run/1`, see docs/runlog.md).
-        latent: z_0, 1 C H W, float32 on the CPU.
-    """
-
-    image: Image.Image
-    log: runlog.Log
-    latent: Tensor
-
-    def save(self, path: str | Path, *, overwrite: bool = False) -> runlog.Log:
-        """Write PNG and run log side by side, each whole; the log as it was written.
-
-        Raises:
-            SyncPanoError: a file exists and `overwrite` is False, or cannot be written.
-        """
-        return saving.save(self.image, self.log, Path(path), overwrite=overwrite)
 
 
 @dataclass(frozen=True)
@@ -137,7 +115,7 @@ class Studio:
             loss = self._loss(config, source) if layout.weights else None
             model = self._model(layout, source)
             if refines(config, source):
-                model.refiner  # noqa: B018  # what is wrong with it is said before the run
+                _ = model.refiner  # what is wrong with it is said before the run
             return layout, model, loss
 
     def _generate(
