@@ -150,6 +150,20 @@ def test_a_word_that_says_little_alone_is_understood(embedded: LatentDiffusion, 
 
 
 @pocket
+@pytest.mark.parametrize("subject", ["mountains", "castle", "city", "forest", "harbour"])
+def test_what_is_covered_in_snow_is_not_a_village(embedded: LatentDiffusion, subject: str) -> None:
+    reading = read_card(POCKET_FOLDER).read(f"A {subject} Covered in Snow in winter")
+    assert reading.text == f"A {subject} in snowfall in winter"
+    assert reading.taken == {"covered in snow": "in snowfall"}
+    assert _likeliest_subject(embedded, reading.text) == _likeliest_subject(embedded, subject)
+
+
+def _likeliest_subject(embedded: LatentDiffusion, text: str) -> int:
+    (states,) = embedded._embed([text])
+    return int(embedded.refiner.network.readers["subject"](states.mean(0)).argmax())
+
+
+@pocket
 def test_a_judge_finds_what_other_words_name() -> None:
     judge = PocketFeatures.from_folder(POCKET_FOLDER / JUDGE, "cpu")
     wanted = {"subject": "castle", "time": "night"}

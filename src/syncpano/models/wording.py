@@ -87,6 +87,8 @@ NEAR = {
 _MEANT = {word: meant for meant, words in NEAR.items() for word in words.split()}
 # Where one of these words is there too, a near word means something else.
 BESIDE = {"town": ("boats fishing harbor harbour marina port quay sailboats sailing", "houses")}
+# What captions never say, in their own words: they know houses that are covered in snow.
+PHRASES = {f"covered {by} snow": "in snowfall" for by in ("in", "with", "by")}
 # Words that captions have beside others only -> what they are read as where nothing else in the
 # prompt says what to paint.
 ALONE = {
@@ -145,17 +147,14 @@ def read(prompt: str, known: Set[str], names: Set[str] = frozenset()) -> Reading
         known: words in lower case.
         names: what subjects are called, in lower case.
     """
-    words = [match[0].lower() for match in _WORD.finditer(prompt)]
-    alone = next((word for word in words if word in ALONE), None)
-    text = f" {' '.join(words)} "
-    if (
-        not names
-        or set(_TELLING.split()) & set(words)
-        or any(f" {name} " in text for name in names)
-    ):
-        alone = None
     taken: dict[str, str] = {}
     unknown: dict[str, None] = {}
+    for phrase, meant in PHRASES.items():
+        if phrase in prompt.lower() and set(meant.split()) <= known:
+            prompt = re.sub(phrase, meant, prompt, flags=re.IGNORECASE)
+            taken[phrase] = meant
+    words = [match[0].lower() for match in _WORD.finditer(prompt)]
+    alone = _alone(words, names)
 
     def known_for(match: re.Match[str]) -> str:
         word = match[0].lower()
@@ -172,6 +171,16 @@ def read(prompt: str, known: Set[str], names: Set[str] = frozenset()) -> Reading
         return meant
 
     return Reading(_WORD.sub(known_for, prompt), taken, list(unknown))
+
+
+def _alone(words: Sequence[str], names: Set[str]) -> str | None:
+    """The first word of `ALONE`, where nothing else says what to paint."""
+    text = f" {' '.join(words)} "
+    if not names or not set(_TELLING.split()).isdisjoint(words):
+        return None
+    if any(f" {name} " in text for name in names):
+        return None
+    return next((word for word in words if word in ALONE), None)
 
 
 def _meant(word: str, known: Set[str], words: Sequence[str]) -> str | None:
