@@ -12,7 +12,7 @@ from syncpano.interrupts import Interrupted, raising_interrupted
 
 
 def run_main(main: Callable[[], None]) -> None:
-    """Call `main` and exit: 1 failed, 2 bad input, 130 and 143 interrupted."""
+    """Call `main` and exit: 1 failed, 2 bad input, 129, 130 and 143 interrupted."""
     voice = Voice(quiet=os.environ.get("RANK", "0") != "0")  # one of several workers speaks
     try:
         with raising_interrupted():

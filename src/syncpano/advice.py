@@ -8,7 +8,6 @@ from syncpano.config import PanoramaConfig
 from syncpano.models.source import ModelSource
 from syncpano.models.wording import Reading
 from syncpano.plan import Plan
-from syncpano.windows import Grid
 
 SHOWN_WORDS = 12
 
@@ -95,15 +94,12 @@ def left_out(layout: Plan) -> list[str]:
     share = grid.uncovered(grid.thinned(every)) if layout.weights else 0.0
     if share == 0:
         return []
-    most = max(n for n in range(1, min(every, len(grid.windows))) if not _leaves_out(grid, n))
+    fitting = range(1, min(every, grid.size + 1))  # further apart than its cells no window reaches
+    most = max(n for n in fitting if grid.uncovered(grid.thinned(n)) == 0)
     return [
         f"`--sync-every {every}` leaves {share:.0%} of the panorama to no window that "
         f"descends: {most} or less covers all of it"
     ]
-
-
-def _leaves_out(grid: Grid, every: int) -> bool:
-    return grid.uncovered(grid.thinned(every)) > 0
 
 
 def too_strong(config: PanoramaConfig, explicit: Collection[str]) -> list[str]:

@@ -139,7 +139,7 @@ def run(
     """
     failures = 0
     for job in jobs:
-        if options.resume and not pending([job], options):
+        if _is_kept(job, options):
             events.on_kept(job)
             continue
         log = runlog.begin(asdict(job.config), origins)
@@ -157,11 +157,16 @@ def run(
             _write_unfinished(job, log, "interrupted", str(error))
             raise
         with held_back():  # who is told of the pictures is told of every one
-            if options.resume and not pending([job], options):
+            if _is_kept(job, options):
                 events.on_kept(job)
             else:
                 events.on_saved(job, panorama.save(job.path, overwrite=options.overwrite))
     return failures
+
+
+def _is_kept(job: Job, options: Options) -> bool:
+    """Whether another process has painted a job's picture since this one began."""
+    return options.resume and not pending([job], options)
 
 
 def _write_unfinished(job: Job, log: runlog.Log, status: runlog.Status, error: str) -> None:

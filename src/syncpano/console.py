@@ -28,9 +28,7 @@ class Voice:
     def __init__(self, *, quiet: bool = False, verbosity: int = 0) -> None:
         self.quiet = quiet
         self.verbosity = verbosity
-        self.about = (
-            ""  # of several pictures the one at work, in front of what the package warns of
-        )
+        self.about = ""  # which of several pictures the package's warnings are about
         self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
     def say(self, sentence: str) -> None:

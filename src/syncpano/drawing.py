@@ -41,7 +41,6 @@ def decode(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
 def _drawn(latent: Tensor, layout: Plan, drawn: Callable[..., Tensor], factor: int) -> Tensor:
     """Windows that stand on their own are drawn alone."""
     config = layout.config
-
     if config.method != "independent":
         return drawn(latent, loop=config.loop)
     windows = layout.grid(0).windows

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 from syncpano.errors import SyncPanoError
 
 MAX_PICTURES = 100_000
+STDIN = Path("-")
 _SEEDS = re.compile(r"(\d{1,19})(?:-(\d{1,19}))?")
 
 
@@ -32,19 +34,20 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def read_prompt_file(path: Path) -> list[str]:
-    """The prompts in a text file.
+    """The prompts in a text file, or in standard input for `-`.
 
     Raises:
         SyncPanoError: it cannot be read, or holds none.
     """
+    where = "standard input" if path == STDIN else str(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = sys.stdin.read() if path == STDIN else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SyncPanoError(
-            f"{path} cannot be read: {reason}", hint="`--prompts` takes a UTF-8 text file"
+            f"{where} cannot be read: {reason}", hint="prompts are UTF-8 text, one a line"
         ) from error
-    return parse_prompts(text, str(path))
+    return parse_prompts(text, where)
 
 
 def parse_prompts(text: str, where: str) -> list[str]:

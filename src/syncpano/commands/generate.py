@@ -42,7 +42,10 @@ def generate(
         None, show_default=False, help="What to paint; `-` reads prompts from standard input."
     ),
     prompts: Path | None = typer.Option(
-        None, "--prompts", metavar="FILE", help="One prompt a line; blank and # lines are skipped."
+        None,
+        "--prompts",
+        metavar="FILE",
+        help="One prompt a line, `-` for standard input; # lines are skipped.",
     ),
     seeds: str | None = typer.Option(
         None, "--seeds", metavar="LIST", help="Several seeds, such as 1,2,5-10."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,15 +41,10 @@ def read_prompts(prompt: str | None, file: Path | None) -> list[str]:
     """The prompts of the command line; none where another layer may have one."""
     if prompt is not None and file is not None:
         raise SyncPanoError("there is a PROMPT and a `--prompts` file", hint="give one of them")
-    if file is not None and file != Path("-"):
+    if prompt == str(lists.STDIN):
+        file = lists.STDIN
+    if file is not None:
         return lists.read_prompt_file(file)
-    if "-" in (prompt, str(file)):
-        try:
-            return lists.parse_prompts(sys.stdin.read(), "standard input")
-        except UnicodeDecodeError as error:
-            raise SyncPanoError(
-                f"standard input cannot be read: {error}", hint="write prompts in UTF-8"
-            ) from error
     return [] if prompt is None else [prompt]
 
 

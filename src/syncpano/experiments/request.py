@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from syncpano import files, runlog
+from syncpano import runlog
 from syncpano.config import Value
 from syncpano.experiments.gallery import Curator, Exhibition, Painting
 from syncpano.experiments.spec import Experiment, config_of
+from syncpano.files import digest_of, short_name
 from syncpano.fingerprints import model_fingerprint
 from syncpano.metrics.settings import CLIP_MODEL, PACKAGES, Settings
 from syncpano.models.folder import content_hash
@@ -81,11 +82,9 @@ class Request:
             "references": None if grid else self.experiment.references,
             "loss-weights": found.loss_weights and found.loss_weights.name,
             "feature-weights": found.feature_weights and found.feature_weights.name,
-            "clip-model": None
-            if found.clip_model == CLIP_MODEL
-            else files.short_name(found.clip_model),
-            "judge": None if found.judge == Settings.judge else files.short_name(found.judge),
-            "model": files.short_name(str(self.overrides["model"])),
+            "clip-model": None if found.clip_model == CLIP_MODEL else short_name(found.clip_model),
+            "judge": None if found.judge == Settings.judge else short_name(found.judge),
+            "model": short_name(str(self.overrides["model"])),
             "revision": self.overrides["revision"],
             "device": self.overrides["device"],
         }
@@ -107,7 +106,7 @@ class Request:
             [*self.measured],
             [*self.shown],
             model_fingerprint(self.source),
-            [files.digest_of(path) if path and path.is_file() else None for path in weights],
+            [digest_of(path) if path and path.is_file() else None for path in weights],
         ]
         digest = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
         return f"{self.command}\n# {digest[:16]}\n"
