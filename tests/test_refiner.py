@@ -24,6 +24,7 @@ from syncpano.metrics.pocket_features import PocketFeatures
 from syncpano.models import pocket_refiner
 from syncpano.models.albums import Album, as_file
 from syncpano.models.cells import smooth
+from syncpano.models.folder import read_json
 from syncpano.models.gradient_domain import ScreenedPoisson, differences_of, mean_differences
 from syncpano.models.load import load_model
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
@@ -612,6 +613,29 @@ def test_a_season_or_weather_that_the_prompt_names_is_laid_whatever_was_sampled(
     latent = pocket.vae.encode(_render(pocket, other)[None]).latent
     laid = _laid(pocket, network, latent, text)
     assert {int(network.classes[index, column]) for index in laid} == {named}
+
+
+def test_autumn_is_without_snow_unless_the_prompt_names_both(pocket: Pocket) -> None:
+    words = read_json(POCKET_FOLDER / "pocket.json")["class_words"]
+    assert isinstance(words, dict)
+    winter, snow = list(words["season"]).index("winter"), list(words["weather"]).index("snow")
+    network = pocket.model.refiner.network
+    assert isinstance(network, PocketRefiner)
+    season, weather = (list(network.readers).index(name) for name in ("season", "weather"))
+    subject = list(network.readers).index("subject")
+    for prompt, has_snow in (
+        ("a castle in autumn", False),
+        ("a castle in autumn in snowfall", True),
+        ("a castle in winter", True),
+        ("a castle", True),
+    ):
+        text = pocket.model._embed([prompt])[0]
+        evidence = network._evidence(text)
+        mine = network.classes[:, subject] == network.classes[evidence.argmax(), subject]
+        best = network.classes[mine & (network.classes[:, weather] == snow)]
+        gap = evidence.max() - evidence[mine & (network.classes[:, weather] == snow)].max()
+        assert (gap < 500) == has_snow, prompt
+        assert winter in best[:, season]
 
 
 def test_without_a_season_in_the_prompt_what_was_sampled_decides(pocket: Pocket) -> None:

@@ -10,7 +10,7 @@ import typer
 from syncpano.commands.options import show_help
 from syncpano.commands.request import resolve_settings
 from syncpano.config import settings
-from syncpano.console import print_result
+from syncpano.console import aligned, print_result
 from syncpano.presets import presets
 
 app = typer.Typer(help="Show settings and named configs.", invoke_without_command=True)
@@ -43,6 +43,8 @@ def show(
 @app.command("list")
 def list_command() -> None:
     """Print the named configs, each with its first comment."""
-    for name, path in presets().items():
-        first = path.read_text(encoding="utf-8").splitlines()[0]
-        print_result(f"{name:10}  {first.removeprefix('#').strip()}")
+    rows = [
+        (name, path.read_text(encoding="utf-8").splitlines()[0].removeprefix("#").strip())
+        for name, path in presets().items()
+    ]
+    print_result(aligned(rows, left=(0, 1)))

@@ -34,6 +34,8 @@ _DOUBT = 8.0  # nats: no reader is surer than this
 # Palettes hardly tell them, and a prompt that says so means them.
 _INSISTED = ("season", "weather")
 _NAMES = 2.3  # nats: ten times the odds that a class has among all renders
+# Renders have any weather in any season; who names one of the others means no snow.
+_WINTER, _SNOW = 3, 3  # their numbers among the classes of season and weather
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
 _FEW = 12  # renders: the time that a path takes goes with their number's square
 _SECOND_SUN = 1000.0  # nats that a column with another sun or moon costs
@@ -167,15 +169,19 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def _evidence(self, text: Tensor) -> Tensor:
         """R: weighted log probability of every render under a prompt, up to a constant."""
         config: Any = self.config
-        state = text.float().mean(0)
+        state, named = text.float().mean(0), {}
         evidence = torch.zeros(len(self.classes), device=state.device)
         for column, (name, reader) in enumerate(self.readers.items()):
             mine = self.classes[:, column].long()
-            odds = reader(state).softmax(-1).logit()
-            usual = mine.bincount(minlength=len(odds)) / len(mine)
-            is_named = name in _INSISTED and (odds - usual.logit()).max() > _NAMES
-            trust = max(config.trust[name], config.named) if is_named else config.trust[name]
-            evidence += trust * reader(state).log_softmax(-1).clamp(min=-_DOUBT)[mine]
+            chances = reader(state).log_softmax(-1)
+            usual = mine.bincount(minlength=len(chances)) / len(mine)
+            trust = config.trust[name]
+            if name in _INSISTED and (chances.exp().logit() - usual.logit()).max() > _NAMES:
+                named[name], trust = int(chances.argmax()), max(trust, config.named)
+            evidence += trust * chances.clamp(min=-_DOUBT)[mine]
+        if named.get("season", _WINTER) != _WINTER and "weather" not in named:
+            weather = self.classes[:, list(self.readers).index("weather")]
+            evidence -= config.named * _DOUBT * (weather == _SNOW)
         return evidence
 
     def _plan(
