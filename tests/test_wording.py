@@ -13,12 +13,13 @@ import torch
 from syncpano.advice import about_words
 from syncpano.experiments.reading import paper_prompts
 from syncpano.metrics.pocket_features import PocketFeatures
-from syncpano.models import wording
+from syncpano.models import near_words, wording
 from syncpano.models.card import read_card
 from syncpano.models.folder import JUDGE
 from syncpano.models.load import load_model
 from syncpano.models.source import POCKET_FOLDER, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.models.vocabulary import Vocabulary
 from tests.conftest import Outcome
 
 KNOWN = {
@@ -57,12 +58,12 @@ KNOWN = {
 def test_known_words_stand_for_other_forms_and_near_ones(
     prompt: str, text: str, taken: dict[str, str]
 ) -> None:
-    reading = wording.read(prompt, KNOWN)
+    reading = wording.read(prompt, Vocabulary(KNOWN))
     assert (reading.text, reading.taken) == (text, taken)
 
 
 def test_words_without_a_known_one_stay_and_are_listed_once() -> None:
-    reading = wording.read("A Spaceship at 9 o'clock: spaceship, Aß!", KNOWN)
+    reading = wording.read("A Spaceship at 9 o'clock: spaceship, Aß!", Vocabulary(KNOWN))
     assert reading.text == "A Spaceship at 9 o'clock: spaceship, Aß!"
     assert reading.unknown == ["spaceship", "o'clock", "aß"]
 
@@ -78,8 +79,8 @@ def test_a_model_sees_the_words_that_it_knows(tiny_model: Path, tmp_path: Path) 
         load_model(resolve_source(str(path), download=False), "cpu", "float32")
         for path in (folder, tiny_model)
     )
-    wanted = plain.bind("waterfall at night", "night")
-    given = ("Waterfalls at nights", "nighttime")
+    wanted = plain.bind("waterfall at night", "night, castle, sea")
+    given = ("Waterfalls at nights", "nighttime, castle, sea")
     latent, t = torch.zeros(1, 4, 8, 8), torch.tensor(999)
     read, unread = (each.bind(*given).predict(latent, t) for each in (model, plain))
     assert torch.equal(read, wanted.predict(latent, t))
@@ -87,10 +88,11 @@ def test_a_model_sees_the_words_that_it_knows(tiny_model: Path, tmp_path: Path) 
 
 
 def test_what_words_are_taken_for_is_said() -> None:
-    taken, unknown = about_words("pocket", wording.read("a xylophone in towns", KNOWN | {"in"}))
+    vocabulary = Vocabulary(KNOWN | {"in"})
+    taken, unknown = about_words("pocket", wording.read("a xylophone in towns", vocabulary))
     assert taken == "pocket takes towns for city"
     assert unknown.startswith("pocket does not know: xylophone")
-    assert about_words("pocket", wording.read("a castle", KNOWN)) == []
+    assert about_words("pocket", wording.read("a castle", vocabulary)) == []
 
 
 pocket = pytest.mark.skipif(
@@ -102,13 +104,13 @@ pocket = pytest.mark.skipif(
 @pocket
 def test_every_near_word_stands_for_what_the_table_says() -> None:
     """None is known anyway, or a form of a known one, or stands for words that are not known."""
-    known = read_card(POCKET_FOLDER).known_words
-    for meant, words in wording.NEAR.items():
+    vocabulary = Vocabulary(read_card(POCKET_FOLDER).vocabulary.words)
+    for meant, words in near_words.NEAR.items():
         for word in words.split():
-            assert wording.read(word, known).taken == {word: meant}
+            assert wording.read(word, vocabulary).taken == {word: meant}
 
 
-NAMES = {"castle", "market stalls from above", "city"}
+NAMES = ({"castle"}, {"market stalls from above"}, {"city"})
 SMALL = KNOWN | {"galaxy", "market", "stalls", "from", "above", "milky", "way", "harbor", "houses"}
 
 
@@ -117,7 +119,7 @@ SMALL = KNOWN | {"galaxy", "market", "stalls", "from", "above", "milky", "way", 
     [
         ("A galaxy", "A milky way galaxy"),
         ("a galaxy above a galaxy", "a milky way galaxy above a galaxy"),
-        ("a castle and a galaxy", "a castle and a galaxy"),  # it is the castle that is painted
+        ("a castle galaxy", "a castle galaxy"),  # it is the castle that is painted
         ("market stalls from above", "market stalls from above"),  # as in a caption
         ("a milky galaxy", "a milky galaxy"),
         ("a harbor town", "a harbor houses"),
@@ -125,7 +127,61 @@ SMALL = KNOWN | {"galaxy", "market", "stalls", "from", "above", "milky", "way", 
     ],
 )
 def test_words_that_say_little_alone_are_read_with_more(prompt: str, text: str) -> None:
-    assert wording.read(prompt, SMALL, NAMES).text == text
+    assert wording.read(prompt, Vocabulary(SMALL, NAMES)).text == text
+
+
+SCENES = Vocabulary(
+    frozenset({"castle", "city", "lake", "sea", "skyline", "stars", "train"}),
+    (
+        {"castle", "castle with towers", "tall castle"},
+        {"city", "city skyline"},
+        {"landscape", "natural landscape"},
+        {"railway", "train on a railway"},
+        {"stars over a lake"},
+    ),
+    {"time": {"night", "at night", "sunset", "in the light of the sunset"}, "weather": {"in fog"}},
+)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "subject", "left"),
+    [
+        ("A castle by the sea", "A castle", "castle", ["sea"]),
+        (
+            "Castles, a city and the sea at night",
+            "castle at night",
+            "castle",
+            ["city", "sea"],
+        ),
+        ("a city under a tall castle", "a city under a tall", "city", ["castle"]),
+        ("a city skyline over a lake", "a city skyline", "city skyline", ["lake"]),
+        ("a castle under stars", f"a castle {near_words.CLEAR_NIGHT}", "castle", []),
+        ("a castle under stars at sunset", "a castle at sunset", "castle", ["stars"]),
+        ("a train by a castle", "a railway train", "train", ["castle"]),
+        # What follows belongs to the subject, to no other one, or to its name.
+        ("a castle with towers in fog", None, "", []),
+        ("a castle in the light of the sunset", None, "", []),
+        ("stars over a lake", None, "", []),
+        ("a lake with a castle", None, "", []),
+        ("a castle city", None, "", []),
+        ("a natural landscape with a castle", None, "", []),
+    ],
+)
+def test_what_surrounds_the_subject_is_left_out(
+    prompt: str, text: str | None, subject: str, left: list[str]
+) -> None:
+    reading = wording.read(prompt, SCENES)
+    assert (reading.text, reading.subject, reading.left) == (text or prompt, subject, left)
+
+
+def test_a_negative_prompt_names_many_things() -> None:
+    reading = wording.read("castle, city, sea", SCENES, negative=True)
+    assert (reading.text, reading.left) == ("castle, city, sea", [])
+
+
+def test_what_is_left_out_is_said() -> None:
+    first, _ = about_words("pocket", wording.read("A castle by the sea", SCENES))
+    assert first == "pocket paints one subject, here castle: sea may be missing"
 
 
 @pytest.fixture(scope="module")
@@ -136,17 +192,19 @@ def embedded() -> LatentDiffusion:
 @pocket
 def test_captions_are_read_as_they_are() -> None:
     card = read_card(POCKET_FOLDER)
-    assert len(card.subject_names) > 200
-    for name in card.subject_names:
-        assert card.read(f"a photo of {name}").text == f"a photo of {name}"
+    assert len(card.vocabulary.names) > 200
+    for name in card.vocabulary.names:
+        text = f"a photo of {name}".replace("jungle", "summer jungle")
+        reading = card.read(f"a photo of {name}")
+        assert (reading.text, reading.left) == (text, [])
 
 
 @pocket
-@pytest.mark.parametrize("word", sorted(wording.ALONE))
+@pytest.mark.parametrize("word", sorted(near_words.ALONE))
 def test_a_word_that_says_little_alone_is_understood(embedded: LatentDiffusion, word: str) -> None:
     """By the network that chooses what is recalled, of 24 subjects."""
     assert embedded.subject_certainty(f"a {word}") > 0.75
-    assert word in read_card(POCKET_FOLDER).known_words
+    assert word in read_card(POCKET_FOLDER).vocabulary.words
 
 
 @pocket
@@ -183,3 +241,24 @@ def test_a_dry_run_says_what_words_are_taken_for(cli: Callable[..., Outcome]) ->
     assert "pocket takes towns for city" in done.err
     assert "pocket takes castles for castle" in done.err
     assert "pocket does not know: xylophones" in done.err
+
+
+@pocket
+@pytest.mark.parametrize("surroundings", ["in front of mountains", "by a lake", "in a forest"])
+@pytest.mark.parametrize("subject", ["castle", "city", "beach", "harbour", "volcano", "train"])
+def test_the_subject_is_what_is_named_first(
+    embedded: LatentDiffusion, subject: str, surroundings: str
+) -> None:
+    named = read_card(POCKET_FOLDER).read(f"a {subject} {surroundings} in autumn")
+    wanted = _likeliest_subject(embedded, f"a {subject}")
+    assert _likeliest_subject(embedded, named.text) == wanted
+    assert named.text.endswith("in autumn")
+
+
+@pocket
+def test_a_model_is_led_away_from_all_that_a_negative_prompt_names(
+    embedded: LatentDiffusion,
+) -> None:
+    bound = embedded.bind("a castle by the sea", "mountains, lighthouse, sea")
+    wanted = embedded._embed(["mountains, lighthouse, sea", "a castle"])
+    assert torch.equal(bound._embeds, wanted)

@@ -77,6 +77,9 @@ def about_words(model: str, reading: Reading) -> list[str]:
     if reading.taken:
         pairs = [f"{word} for {meant}" for word, meant in reading.taken.items()]
         found.append(f"{model} takes {listed(pairs)}")
+    if reading.left:
+        others = listed(reading.left)
+        found.append(f"{model} paints one subject, here {reading.subject}: {others} may be missing")
     if reading.unknown:
         found.append(f"{model} does not know: {listed(reading.unknown)} (`--model sd2` knows more)")
     return found

@@ -82,11 +82,14 @@ def step_entry(report: StepReport) -> dict[str, Any]:
 
 def notice_words(log: runlog.Log, config: PanoramaConfig, model: LatentDiffusion) -> None:
     """Say which words of the prompts the model will not see or does not know."""
-    texts = {"prompt": config.prompt, "negative prompt": config.negative_prompt}
-    for name, text in texts.items():
-        if dropped := model.dropped_words(text):
+    readings = {
+        "prompt": model.card.read(config.prompt),
+        "negative prompt": model.card.read(config.negative_prompt, negative=True),
+    }
+    for name, reading in readings.items():
+        if dropped := model.dropped_words(reading.text):
             notice(log, f"the {name} is too long for {config.model}, dropped: {listed(dropped)}")
-        for sentence in about_words(config.model, model.card.read(text)):
+        for sentence in about_words(config.model, reading):
             notice(log, sentence)
     if refines(config, model.source) and model.subject_certainty(config.prompt) < _UNSURE:
         notice(

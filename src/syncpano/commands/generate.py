@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -140,9 +141,10 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
         voice.warn(sentence)
     if dry_run and source.folder is not None:  # a run says it for every picture
         card = read_card(source.folder)
-        texts = [job.config.prompt for job in request.jobs] + [first.negative_prompt]
-        for text in dict.fromkeys(texts):
-            for sentence in about_words(source.id, card.read(text)):
+        prompts = dict.fromkeys(job.config.prompt for job in request.jobs)
+        readings = [card.read(prompt) for prompt in prompts]
+        for reading in [*readings, card.read(first.negative_prompt, negative=True)]:
+            for sentence in about_words(source.id, reading):
                 voice.warn(sentence)
     return source
 
@@ -214,7 +216,7 @@ def _events(
         index = next(i for i, other in enumerate(jobs, 1) if other is job)
         bar.begin(f"{index}/{len(jobs)} {job.path.stem[:40]}")
         if several:
-            voice.about = f"{job.config.prompt[:40]!r}: "
+            voice.about = f"{shorten(job.config.prompt, 40, placeholder='…')!r}: "
         return Watcher(
             on_stage=bar.stage,
             on_planned=lambda layout: bar.expect(layout.num_reports),

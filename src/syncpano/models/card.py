@@ -11,6 +11,7 @@ from typing import TypeGuard
 from syncpano.errors import SyncPanoError
 from syncpano.models import wording
 from syncpano.models.folder import read_json
+from syncpano.models.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,7 @@ class Card:
     """Facts beside the weights of a pocket model.
 
     Attributes:
-        known_words: lower-case words of the captions it was trained on; empty where unlisted.
-        subject_names: what its subjects are called in captions, in lower case.
+        vocabulary: of the captions it was trained on; without words where unlisted.
         loss_scales: `--loss` -> factor that puts its useful strength at the paper's w, 20 and, for
             the style loss, 0.1 (1 where unlisted).
         guidance_scale: classifier-free guidance at which it paints best.
@@ -30,8 +30,7 @@ class Card:
             as by the exact gradient (1 where unlisted; `syncpano reproduce gradients`).
     """
 
-    known_words: frozenset[str] = frozenset()
-    subject_names: frozenset[str] = frozenset()
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
     loss_scales: Mapping[str, float] = field(default_factory=dict)
     guidance_scale: float = 7.5  # Stable Diffusion's
     guided_share: float = 1.0
@@ -39,11 +38,11 @@ class Card:
     cpu_dtype: str = "float32"
     gradient_gains: Mapping[str, float] = field(default_factory=dict)
 
-    def read(self, prompt: str) -> wording.Reading:
-        """The prompt as the model reads it: as it is, where no words are listed."""
-        if not self.known_words:
+    def read(self, prompt: str, negative: bool = False) -> wording.Reading:
+        """A prompt as the model reads it: as it is, where no words are listed."""
+        if not self.vocabulary.words:
             return wording.Reading(prompt)
-        return wording.read(prompt, self.known_words, self.subject_names)
+        return wording.read(prompt, self.vocabulary, negative)
 
 
 def read_card(folder: Path) -> Card:
@@ -57,7 +56,7 @@ def read_card(folder: Path) -> Card:
         return Card()
     content = read_json(path)
     words = content.get("known_words", [])
-    names = _subject_names(content.get("class_words"))
+    named = _phrases(content.get("class_words"))
     scales = content.get("loss_scales", {})
     guidance = content.get("guidance_scale", Card.guidance_scale)
     guided_share = content.get("guided_share", Card.guided_share)
@@ -76,10 +75,12 @@ def read_card(folder: Path) -> Card:
         or not _factors(gains)
     ):
         raise SyncPanoError(f"{path} is damaged", hint="reinstall syncpano")
-    known = frozenset(str(word).lower() for word in words)
     return Card(
-        known_words=known,
-        subject_names=names,
+        vocabulary=Vocabulary(
+            frozenset(str(word).lower() for word in words),
+            tuple(named.pop("subject", {}).values()),
+            {name: frozenset().union(*classes.values()) for name, classes in named.items()},
+        ),
         loss_scales={name: float(scales[name]) for name in scales},
         guidance_scale=float(guidance),
         guided_share=float(guided_share),
@@ -89,11 +90,18 @@ def read_card(folder: Path) -> Card:
     )
 
 
-def _subject_names(class_words: object) -> frozenset[str]:
-    """All phrases for all subjects; none where the table is missing or of another shape."""
-    subjects = class_words.get("subject") if isinstance(class_words, dict) else None
-    phrases = subjects.values() if isinstance(subjects, dict) else ()
-    return frozenset(str(name).lower() for listed in phrases for name in listed)
+def _phrases(class_words: object) -> dict[str, dict[str, frozenset[str]]]:
+    """Attribute -> class -> what names it; none where the table is missing or of another shape."""
+    tables = class_words if isinstance(class_words, dict) else {}
+    return {
+        str(attribute): {
+            str(name): frozenset(str(phrase).lower() for phrase in phrases)
+            for name, phrases in classes.items()
+            if isinstance(phrases, list)
+        }
+        for attribute, classes in tables.items()
+        if isinstance(classes, dict)
+    }
 
 
 def _factors(content: object) -> TypeGuard[dict[str, float]]:

@@ -102,7 +102,8 @@ class LatentDiffusion:
                 self.source, self.device, self.dtype
             )
             decoder = self._tiny_decoder
-        embeds = self._embed([negative_prompt, prompt])  # 2 L d
+        negative = self.card.read(negative_prompt, negative=True)
+        embeds = self._embed([negative.text, self.card.read(prompt).text])  # 2 L d
         return BoundDiffusion(
             self.predict_raw,
             new_solver,
@@ -126,7 +127,7 @@ class LatentDiffusion:
     def refine(self, latent: Tensor, prompt: str, *, loop: bool = False) -> Tensor:
         """1 C H W -> 1 3 f*H f*W in [-1, 1]: what the refiner draws of a sampled z_0."""
         network: Any = self.refiner.network
-        vae, text = self.refiner.autoencoder, self._embed([prompt])[0]
+        vae, (text,) = self.refiner.autoencoder, self._embed([self.card.read(prompt).text])
         drawn: Tensor = network.refine(latent.to(self.device), text, vae, loop=loop)
         return drawn
 
@@ -134,7 +135,8 @@ class LatentDiffusion:
     def subject_certainty(self, prompt: str) -> float:
         """Probability of what the refiner takes a prompt to show; of a source that has one."""
         network: Any = self.refiner.network
-        certainty: float = network.certainty(self._embed([prompt])[0])
+        (text,) = self._embed([self.card.read(prompt).text])
+        certainty: float = network.certainty(text)
         return certainty
 
     @torch.no_grad()
@@ -164,9 +166,9 @@ class LatentDiffusion:
             views,
         )
 
-    def dropped_words(self, prompt: str) -> list[str]:
-        """Words at the end of a prompt that the text encoder does not see, or not to their end."""
-        tokenizer, text = self._parts.tokenizer, self.card.read(prompt).text
+    def dropped_words(self, text: str) -> list[str]:
+        """Words at the end of a text that the text encoder does not see, or not to their end."""
+        tokenizer = self._parts.tokenizer
         # Without the truncation the tokenizer warns; with `verbose` off it does not.
         places = tokenizer(text, verbose=False, return_offsets_mapping=True)["offset_mapping"]
         if len(places) <= self._max_tokens:
@@ -189,10 +191,11 @@ class LatentDiffusion:
             if getattr(part, "_supports_gradient_checkpointing", False):
                 part.enable_gradient_checkpointing()  # type: ignore[operator]
 
-    def _embed(self, prompts: list[str]) -> Tensor:
+    def _embed(self, texts: list[str]) -> Tensor:
+        """N texts, as the model reads them -> N L d."""
         tokenizer, encoder = self._parts.tokenizer, self._parts.text_encoder
         tokens = tokenizer(
-            [self.card.read(prompt).text for prompt in prompts],
+            texts,
             padding="max_length",
             max_length=self._max_tokens,
             truncation=True,

@@ -6,123 +6,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_SHORTEST = 3  # letters of a word that may be a form of another
-# Words of pocket's captions -> words that mean nearly the same, or an example of it.
-NEAR = {
-    "castle": "chateau citadel fort palace",
-    "city": "beijing berlin chicago dubai london manhattan metropolis paris shanghai singapore "
-    "sydney tokyo town york",
-    "skyline": "cityscape",
-    "forest": "grove rainforest thicket wood woodland",
-    "pine": "fir spruce",
-    "trees": "birch oak",
-    "waterfall": "cataract iguazu niagara",
-    "mountain": "mount",
-    "mountains": "alps andes dolomites everest himalaya matterhorn ridge rockies summit",
-    "snowy mountain": "glacier",
-    "valley": "canyon gorge",
-    "volcano": "etna fuji vesuvius",
-    "lava": "magma",
-    "beach": "bay cove seashore shore shoreline",
-    "tropical beach": "bahamas caribbean hawaii island lagoon maldives",
-    "palm": "coconut",
-    "waves": "surf",
-    "beachside street": "boardwalk esplanade promenade",
-    "street": "avenue boulevard",
-    "road": "highway",
-    "coral reef": "aquarium atoll",
-    "underwater": "diver diving snorkeling snorkelling",
-    "fish": "dolphin shark turtle whale",
-    "boats": "ferry ship vessel yacht",
-    "quay": "dock jetty pier wharf",
-    "desert": "gobi namib",
-    "village": "hamlet",
-    "cottages": "cabin chalet hut",
-    "galaxy": "cosmos nebula",
-    "stars": "constellation",
-    "meteors": "asteroid comet perseids",
-    "railway": "rail",
-    "train": "locomotive",
-    "concert": "gig",
-    "band": "guitarist musician orchestra singer",
-    "crowd": "audience",
-    "street market": "bazaar souk",
-    "alley": "lane",
-    "shops": "boutique store",
-    "bird's eye": "aerial drone",
-    "animals": "antelope bison buffalo cattle cow deer elephant gazelle giraffe goat herd horse "
-    "lion rhino sheep wildlife zebra",
-    "savanna": "savannah serengeti",
-    "savanna with animals": "safari",
-    "grassland": "pasture prairie steppe",
-    "meadow": "field",
-    "skiers": "snowboarder",
-    "skiing": "snowboarding",
-    "vines": "creeper",
-    "brick wall": "brickwork masonry",
-    "cartoon": "comic",
-    "anime": "ghibli manga",
-    "dawn": "sunup",
-    "daylight": "afternoon sunlight sunshine",
-    "sunny": "sunlit",
-    "sunset": "sundown",
-    "dusk": "gloaming",
-    "night": "nighttime",
-    "clear": "cloudless",
-    "clouds": "rain storm thunderstorm",
-    "cloudy": "gloomy rainy stormy",
-    "haze": "smog",
-    "snowfall": "blizzard snowstorm",
-    "snow": "frost ice",
-    "snowy": "icy",
-    "wintry": "frosty frozen",
-    "winter": "christmas december february january",
-    "spring": "april",
-    "summer": "august july june",
-    "autumn": "november october september",
-    "colorful": "colourful",
-    "colors": "colour",
-}
-_MEANT = {word: meant for meant, words in NEAR.items() for word in words.split()}
-# Where one of these words is there too, a near word means something else.
-BESIDE = {"town": ("boats fishing harbor harbour marina port quay sailboats sailing", "houses")}
-# What captions never say, in their own words: they know houses that are covered in snow.
-PHRASES = {f"covered {by} snow": "in snowfall" for by in ("in", "with", "by")}
-# Words that captions have beside others only -> what they are read as where nothing else in the
-# prompt says what to paint.
-ALONE = {
-    "band": "rock band on stage",
-    "beacon": "lighthouse beacon",
-    "bricks": "brick wall",
-    "caravan": "desert caravan",
-    "cars": "cars on a beachside street",
-    "church": "village church",
-    "cliff": "cliff by the sea",
-    "coast": "rocky coast",
-    "crater": "volcano crater",
-    "galaxy": "milky way galaxy",
-    "grass": "grassland",
-    "jungle": "jungle forest",
-    "market": "street market",
-    "meadow": "meadow with flowers",
-    "meteors": "meteors in the sky",
-    "oasis": "desert oasis",
-    "ocean": "sea waves",
-    "sea": "sea waves",
-    "stalls": "street market stalls",
-    "track": "railway track",
-    "train": "railway train",
-    "waves": "sea waves",
-}
-# Words that say what to paint, beside those that are a subject's name by themselves.
-_TELLING = (
-    "blossoms boats borealis brick camels coral cottages crowd dunes falls fish flowers grazing "
-    "hills houses ivy lake lava lighthouses lights milky mountain northern palm palms peak peaks "
-    "pine port quay rails reef road roofs sailing sand sandy shooting shops ski skiing slope snow "
-    "snowy stage starry stars street towers trees tropical underwater volcanic volcanoes wall "
-    "waterfalls wild"
+from syncpano.models.near_words import (
+    ALONE,
+    BESIDE,
+    CLEAR_NIGHT,
+    FILLERS,
+    LINKS,
+    NEAR,
+    NIGHTLY,
+    PHRASES,
 )
+from syncpano.models.vocabulary import Vocabulary
+
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_PAUSE = re.compile(r"[,;:./|&+]")
+_SHORTEST = 3  # letters of a word that may be a form of another
+_MEANT = {word: meant for meant, words in NEAR.items() for word in words.split()}
 
 
 @dataclass(frozen=True)
@@ -132,61 +31,114 @@ class Reading:
     Attributes:
         text: the prompt in known words, as far as there are any.
         taken: word of the prompt, in lower case -> the known words that stand for it.
-        unknown: words of the prompt without any, in order, each once.
+        unknown: words of the prompt without any, in order, each once, but for prepositions.
+        subject: what it is about, where it names other things too; else empty.
+        left: words for those, which the text leaves out, in order, each once.
     """
 
     text: str
     taken: Mapping[str, str] = field(default_factory=dict)
     unknown: Sequence[str] = ()
+    subject: str = ""
+    left: Sequence[str] = ()
 
 
-def read(prompt: str, known: Set[str], names: Set[str] = frozenset()) -> Reading:
+def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading:
     """Put known words in the place of other forms of them, and of words that mean nearly the same.
 
-    Args:
-        known: words in lower case.
-        names: what subjects are called, in lower case.
+    A picture has one subject: of several the first stays. A negative prompt may name any number.
     """
-    taken: dict[str, str] = {}
-    unknown: dict[str, None] = {}
+    text, taken = _in_known_phrases(prompt, vocabulary.words)
+    text, other, unknown = _in_known_words(text, vocabulary.words)
+    taken |= other
+    subject, left = ("", []) if negative else _surroundings(text, vocabulary)
+    if left:
+        text = _without(left, text)
+        nightly = next((word for word in left if word in NIGHTLY), None)
+        if nightly and vocabulary.words_of("time").isdisjoint(_words(text)):
+            taken[nightly] = CLEAR_NIGHT
+            text += f" {CLEAR_NIGHT}"
+            left.remove(nightly)
+    alone = _alone(text, vocabulary)
+    if alone:
+        others = {word for word, meant in taken.items() if meant == alone}
+        taken |= dict.fromkeys(others or {alone}, ALONE[alone])
+        text = re.sub(rf"\b{alone}\b", ALONE[alone], text, count=1, flags=re.IGNORECASE)
+    return Reading(text, taken, unknown, subject, left)
+
+
+def _words(text: str) -> list[str]:
+    return [match[0].lower() for match in _WORD.finditer(text)]
+
+
+def _in_known_phrases(text: str, known: Set[str]) -> tuple[str, dict[str, str]]:
+    taken = {}
     for phrase, meant in PHRASES.items():
-        if phrase in prompt.lower() and set(meant.split()) <= known:
-            prompt = re.sub(phrase, meant, prompt, flags=re.IGNORECASE)
+        if phrase in text.lower() and set(meant.split()) <= known:
+            text = re.sub(phrase, meant, text, flags=re.IGNORECASE)
             taken[phrase] = meant
-    words = [match[0].lower() for match in _WORD.finditer(prompt)]
-    alone = _alone(words, names)
-
-    def known_for(match: re.Match[str]) -> str:
-        word = match[0].lower()
-        if word == alone and word in known and word not in taken:
-            taken[word] = ALONE[word]
-            return ALONE[word]
-        if word in known:
-            return match[0]
-        meant = _meant(word, known, words)
-        if meant is None:
-            unknown[word] = None
-            return match[0]
-        taken[word] = meant
-        return meant
-
-    return Reading(_WORD.sub(known_for, prompt), taken, list(unknown))
+    return text, taken
 
 
-def _alone(words: Sequence[str], names: Set[str]) -> str | None:
+def _in_known_words(text: str, known: Set[str]) -> tuple[str, dict[str, str], list[str]]:
+    """The text, what was put in the place of words, and the words that nothing stands for."""
+    words = _words(text)
+    other = {word: _meant(word, known, words) for word in words if word not in known}
+    taken = {word: meant for word, meant in other.items() if meant is not None}
+    unknown = [word for word, meant in other.items() if meant is None and word not in LINKS]
+    return _WORD.sub(lambda match: taken.get(match[0].lower(), match[0]), text), taken, unknown
+
+
+def _surroundings(text: str, vocabulary: Vocabulary) -> tuple[str, list[str]]:
+    """The subject, where others surround it, and the words for those.
+
+    They follow a preposition or a comma, and captions of the subject do without them.
+    """
+    words = _words(text)
+    subject, behind = vocabulary.subject_of(words)
+    matches = list(_WORD.finditer(text))
+    links = (
+        place
+        for place in range(behind, len(words))
+        if words[place] in LINKS
+        or _PAUSE.search(text[matches[place - 1].end() : matches[place].start()])
+    )
+    first = next(links, len(words))
+    left = {
+        word: None
+        for word in words[first:]
+        if word in vocabulary.things and not vocabulary.belongs(word, subject)
+    }
+    return (subject if left else ""), list(left)
+
+
+def _without(left: Sequence[str], text: str) -> str:
+    """The text without these words and the prepositions and articles before them."""
+    matches = list(_WORD.finditer(text))
+    gone = [match[0].lower() in left for match in matches]
+    for place in reversed(range(len(gone) - 1)):
+        gone[place] |= gone[place + 1] and matches[place][0].lower() in LINKS | FILLERS
+    starts = [0, *(match.end() for match in matches)]
+    kept = (text[starts[n] : starts[n + 1]] for n, is_gone in enumerate(gone) if not is_gone)
+    return "".join(kept) + text[starts[-1] :]
+
+
+def _alone(text: str, vocabulary: Vocabulary) -> str | None:
     """The first word of `ALONE`, where nothing else says what to paint."""
-    text = f" {' '.join(words)} "
-    if not names or not set(_TELLING.split()).isdisjoint(words):
+    words = _words(text)
+    joined = f" {' '.join(words)} "
+    said = vocabulary.things - ALONE.keys()
+    if not vocabulary.names or not said.isdisjoint(words):
         return None
-    if any(f" {name} " in text for name in names):
+    if any(f" {name} " in joined for name in vocabulary.names):
         return None
-    return next((word for word in words if word in ALONE), None)
+    return next((w for w in words if w in ALONE and w in vocabulary.words), None)
 
 
 def _meant(word: str, known: Set[str], words: Sequence[str]) -> str | None:
     forms = [word] if word in _MEANT else list(_forms(word))  # Andes is no form of "and"
     near = [_MEANT[form] for form in forms if form in _MEANT]
-    beside = (BESIDE[form] for form in forms if form in BESIDE)
+    beside = (pair for form in forms for pair in BESIDE.get(form, {}).items())
     near = [meant for company, meant in beside if set(company.split()) & set(words)] + near
     usable = (meant for meant in near if set(meant.split()) <= known)
     return next((form for form in forms if form in known), next(usable, None))

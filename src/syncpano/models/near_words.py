@@ -1,0 +1,148 @@
+"""Tables of words: what stands for what in the captions of the embedded model. No torch."""
+
+from __future__ import annotations
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# Words of pocket's captions -> words that mean nearly the same, or an example of it.
+NEAR = {
+    "castle": "chateau citadel fort palace",
+    "city": "beijing berlin chicago dubai london manhattan metropolis paris shanghai singapore "
+    "sydney tokyo town york",
+    "skyline": "cityscape",
+    "forest": "grove rainforest thicket wood woodland",
+    "pine": "fir spruce",
+    "trees": "birch oak",
+    "waterfall": "cataract iguazu niagara",
+    "mountain": "mount",
+    "mountains": "alps andes dolomites everest himalaya matterhorn ridge rockies summit",
+    "snowy mountain": "glacier",
+    "valley": "canyon gorge",
+    "volcano": "etna fuji vesuvius",
+    "lava": "magma",
+    "beach": "bay cove seashore shore shoreline",
+    "tropical beach": "bahamas caribbean hawaii island lagoon maldives",
+    "palm": "coconut",
+    "waves": "surf",
+    "beachside street": "boardwalk esplanade promenade",
+    "street": "avenue boulevard",
+    "road": "highway",
+    "coral reef": "aquarium atoll",
+    "underwater": "diver diving snorkeling snorkelling",
+    "fish": "dolphin shark turtle whale",
+    "boats": "ferry ship vessel yacht",
+    "quay": "dock jetty pier wharf",
+    "desert": "gobi namib",
+    "village": "hamlet",
+    "cottages": "cabin chalet hut",
+    "galaxy": "cosmos nebula",
+    "stars": "constellation",
+    "meteors": "asteroid comet perseids",
+    "railway": "rail",
+    "train": "locomotive",
+    "concert": "gig",
+    "band": "guitarist musician orchestra singer",
+    "crowd": "audience",
+    "street market": "bazaar souk",
+    "alley": "lane",
+    "shops": "boutique store",
+    "bird's eye": "aerial drone",
+    "animals": "antelope bison buffalo cattle cow deer elephant gazelle giraffe goat herd horse "
+    "lion rhino sheep wildlife zebra",
+    "savanna": "savannah serengeti",
+    "savanna with animals": "safari",
+    "grassland": "pasture prairie steppe",
+    "meadow": "field",
+    "skiers": "snowboarder",
+    "skiing": "snowboarding",
+    "vines": "creeper",
+    "brick wall": "brickwork masonry",
+    "cartoon": "comic",
+    "anime": "ghibli manga",
+    "dawn": "sunup",
+    "daylight": "afternoon sunlight sunshine",
+    "sunny": "sunlit",
+    "sunset": "sundown",
+    "dusk": "gloaming",
+    "night": "nighttime",
+    "clear": "cloudless",
+    "clouds": "rain storm thunderstorm",
+    "cloudy": "gloomy rainy stormy",
+    "haze": "smog",
+    "snowfall": "blizzard snowstorm",
+    "snow": "frost ice",
+    "snowy": "icy",
+    "wintry": "frosty frozen",
+    "winter": "christmas december february january",
+    "spring": "april",
+    "summer": "august july june",
+    "autumn": "november october september",
+    "colorful": "colourful",
+    "colors": "colour",
+}
+# Where one of these words is there too, a near word means something else.
+BESIDE = {
+    "town": {
+        "boats fishing harbor harbour marina port quay sailboats sailing": "houses",
+        "medieval": "castle",
+    },
+}
+# What captions never say, in their own words: they know houses that are covered in snow.
+PHRASES = {f"covered {by} snow": "in snowfall" for by in ("in", "with", "by")} | {
+    "jungle": "summer jungle"  # captions know jungles in winter
+}
+# Words that captions have beside others only -> what they are read as where nothing else in the
+# prompt says what to paint.
+ALONE = {
+    "band": "rock band on stage",
+    "beacon": "lighthouse beacon",
+    "boats": "boats in a harbour",
+    "bricks": "brick wall",
+    "camels": "camels in the desert",
+    "caravan": "desert caravan",
+    "cars": "cars on a beachside street",
+    "church": "village church",
+    "cliff": "cliff by the sea",
+    "coast": "rocky coast",
+    "cottages": "village cottages",
+    "crater": "volcano crater",
+    "dunes": "desert dunes",
+    "galaxy": "milky way galaxy",
+    "grass": "grassland",
+    "jungle": "jungle forest",
+    "market": "street market",
+    "meadow": "meadow with flowers",
+    "meteors": "meteors in the sky",
+    "oasis": "desert oasis",
+    "ocean": "sea waves",
+    "sea": "sea waves",
+    "stalls": "street market stalls",
+    "track": "railway track",
+    "train": "railway train",
+    "waves": "sea waves",
+}
+# Words that say what to paint, beside those that are a subject's name by themselves.
+TELLING = _set(
+    "blossoms borealis brick coral crowd falls fish flowers grazing "
+    "hills houses ivy lake lava lighthouses lights milky mountain northern palm palms peak peaks "
+    "pine port quay rails reef road roofs sailing sand sandy shooting shops ski skiing slope "
+    "stage starry stars street towers trees tropical underwater volcanic volcanoes wall "
+    "waterfalls wild"
+)
+# Words of `ALONE` that lie around a subject rather than being one.
+AROUND = _set("cliff coast galaxy grass jungle meteors ocean sea waves")
+# A name of these alone asks for a picture of something.
+VAGUE = _set("beautiful country green landscape natural nature of scenery")
+FILLERS = _set("a an of the")
+# Behind these, or a comma, a prompt names what surrounds its subject.
+LINKS = _set(
+    "above across against along amid among and around at background before behind below beneath "
+    "beside between beyond by edge facing foot foreground from front in middle near next on over "
+    "overlooking side surrounded surrounding through to toward towards under underneath with"
+)
+# Around a subject they mean a clear night.
+NIGHTLY = _set("galaxy meteors milky starry stars")
+CLEAR_NIGHT = "at night under a clear sky"
