@@ -64,6 +64,7 @@ def fit_closed_forms(folder: Path, renders: Sequence[Render], recipe: dict[str, 
     full.encoder.weight.copy_(rows.view_as(full.encoder.weight))
     full.encoder.bias.copy_(-rows @ transform.mean)
     if old is not None:
+        assert old.encoder.bias is not None
         full.encoder.weight[: len(old.encoder.weight)] = old.encoder.weight
         full.encoder.bias[: len(old.encoder.bias)] = old.encoder.bias
         full.coarse.load_state_dict(old.coarse.state_dict())

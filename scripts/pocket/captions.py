@@ -107,7 +107,8 @@ def caption(rng: Generator, attributes: Attributes) -> str:
     noun = _pick(rng, _true(NOUNS[attributes.subject], attributes))
     if rng.random() < 0.15:
         noun = _praise(rng, noun)
-    before, after = [], []
+    before: list[str] = []
+    after: list[str] = []
     opener = _pick(rng, _OPENERS)
     for name in rng.permutation(list(_PHRASES)):
         if rng.random() >= _mention(str(name), attributes):

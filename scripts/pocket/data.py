@@ -93,7 +93,8 @@ def odds_by_style(renders: Sequence[Render], styled: float) -> np.ndarray:
     photo = np.array([render.attributes.style == "photo" for render in renders])
     if photo.all() or not photo.any():
         return np.full(len(photo), 1 / len(photo))
-    return np.where(photo, (1 - styled) / photo.sum(), styled / (~photo).sum())
+    odds: np.ndarray = np.where(photo, (1 - styled) / photo.sum(), styled / (~photo).sum())
+    return odds
 
 
 def to_tensor_range(images: np.ndarray) -> np.ndarray:

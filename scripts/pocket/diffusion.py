@@ -76,7 +76,8 @@ class Reader:
     def __call__(self, captions: Sequence[str]) -> Tensor:
         """N L d: what the UNet is told."""
         tokens = tokenize(self.tokenizer, captions).to(self.encoder.device)
-        return self.encoder(tokens).last_hidden_state  # type: ignore[no-any-return]
+        states: Tensor = self.encoder(tokens).last_hidden_state
+        return states
 
 
 def x_loss(
@@ -90,7 +91,7 @@ def x_loss(
     """
     noisy, t, weight = noised(windows, scheduler, weight_cap)
     with autocast(windows.device.type):
-        predicted = unet(noisy, t, states).sample
+        predicted: Tensor = unet(noisy, t, states).sample
     return ((predicted.float() - windows).square() * weight.view(-1, 1, 1, 1)).mean()
 
 
@@ -185,5 +186,6 @@ def write_average(folder: Path, unet: UNet2DConditionModel, average: Average) ->
 
 def _rate(step: int, progress: float, recipe: dict[str, Any]) -> float:
     """Warm up, hold, and decay over the last part of the budget: more budget extends the hold."""
-    warm = min(1.0, (step + 1) / recipe["warmup_steps"])
-    return warm * min(1.0, (1.001 - progress) / recipe["decay_share"])
+    warm: float = min(1.0, (step + 1) / recipe["warmup_steps"])
+    left: float = (1.001 - progress) / recipe["decay_share"]
+    return warm * min(1.0, left)

@@ -38,7 +38,10 @@ class Thumbnails:
         colours = np.stack([_bands(image) for image in self.images])
         cv2.setRNGSeed(seed)
         stop = (cv2.TERM_CRITERIA_MAX_ITER, 60, 0.0)
-        _, labels, _ = cv2.kmeans(colours, classes, None, stop, 3, cv2.KMEANS_PP_CENTERS)
+        # Its stub wants labels to begin with; without KMEANS_USE_INITIAL_LABELS there are none.
+        _, labels, _ = cv2.kmeans(  # type: ignore[call-overload]
+            colours, classes, None, stop, 3, cv2.KMEANS_PP_CENTERS
+        )
         self.labels["palette"] = torch.from_numpy(labels[:, 0].astype(np.int64))
 
     def batch(
@@ -95,7 +98,8 @@ def train_features(
             logits = model(images.to(device))
         losses = {n: F.cross_entropy(logits[n].float(), y.to(device)) for n, y in labels.items()}
         optimiser.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
+        # `backward` is untyped in torch.
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         if step % 100 == 0:
             stage.log(**{name: loss.item() for name, loss in losses.items()})
@@ -125,7 +129,8 @@ def _shrink(image: np.ndarray, height: int) -> np.ndarray:
 
 def _bands(image: np.ndarray) -> np.ndarray:
     lab = cv2.cvtColor(cv2.resize(image, (8, 4), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
-    return lab.mean(1, dtype=np.float32).flatten()
+    bands: np.ndarray = lab.mean(1, dtype=np.float32).flatten()
+    return bands
 
 
 def _value(render: Render, name: str) -> str:

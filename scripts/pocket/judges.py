@@ -78,10 +78,10 @@ class RegressionJudge:
             optimiser.zero_grad()
             value = F.cross_entropy(self._logits(features), labels, rarity)
             value = value + _DECAY * self._line.weight.square().sum()
-            value.backward()
+            value.backward()  # type: ignore[no-untyped-call]  # untyped in torch
             return value
 
-        optimiser.step(loss)
+        optimiser.step(loss)  # type: ignore[no-untyped-call]  # untyped in torch
 
     @torch.no_grad()
     def _features(self, windows: Sequence[np.ndarray]) -> Tensor:

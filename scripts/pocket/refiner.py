@@ -43,8 +43,8 @@ def build_refiner(
     chosen = [pick for subject in subjects for pick in _choice(subject, recipe)]
     cache = folder / "memory"
     # Ctrl-C reaches every process; this one ends the others, without their tracebacks.
-    ignoring = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
-    with ProcessPoolExecutor(processes, **ignoring) as pool:
+    ignoring = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(processes, initializer=signal.signal, initargs=ignoring) as pool:
         drawn = pool.map(partial(_files, cache, recipe), *zip(*chosen, strict=True))
         remembered = list(tracked(drawn, "refiner", len(chosen)))
     pictures, thumbnails, spans = zip(*remembered, strict=True)
@@ -97,8 +97,8 @@ def _traits(a: Attributes) -> list[object]:
 def _crowding(attributes: Attributes, seen: Counter[object]) -> float:
     light, style, weather, season = (seen[trait] for trait in _traits(attributes))
     scale = _PHOTO_COUNTS if attributes.style == "photo" else 1.0
-    weather *= _WEATHER_COUNTS[attributes.weather]
-    return scale * (3 * light + style) + 0.5 * weather + 0.3 * season
+    shown = weather * _WEATHER_COUNTS[attributes.weather]
+    return scale * (3 * light + style) + 0.5 * shown + 0.3 * season
 
 
 def suns_of(spans: Sequence[Sequence[float]], columns: int, cell: int) -> Tensor:

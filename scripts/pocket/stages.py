@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,7 @@ STAGES = {
 SHARED = ("diffusion",)  # the stages that several workers train together
 
 
-def timed(stages: Sequence[str]) -> list[str]:
+def timed(stages: Iterable[str]) -> list[str]:
     """Those of the stages that a budget is for."""
     return [stage for stage in stages if STAGES[stage].trains]
 

@@ -51,9 +51,11 @@ def train_tokenizer(
         show_progress=False,
     )
     tokenizer.train_from_iterator(captions, trainer)
-    ids = [(END, tokenizer.token_to_id(END)), (START, tokenizer.token_to_id(START))]
+    end, start = tokenizer.token_to_id(END), tokenizer.token_to_id(START)
+    assert end is not None
+    assert start is not None
     tokenizer.post_processor = processors.RobertaProcessing(
-        *ids, trim_offsets=False, add_prefix_space=False
+        (END, end), (START, start), trim_offsets=False, add_prefix_space=False
     )
     learnt = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -158,7 +160,8 @@ def train_text_encoder(
                 before = known(tokens).last_hidden_state
             losses["moved"] = shape["hold"] * F.mse_loss(states, before)
         optimiser.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
+        # `backward` is untyped in torch.
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         if step % 50 == 0:

@@ -160,9 +160,9 @@ def add_gradients(
         optimiser.zero_grad()
         total = 0.0
         try:
-            for part in zip(*(rows.split(at_once) for rows in batch), strict=True):
+            for part in zip(*(torch.split(rows, at_once) for rows in batch), strict=True):
                 loss = loss_of(*part) * (len(part[0]) / size)
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
                 total += loss.item()
             return total, at_once
         except torch.OutOfMemoryError:

@@ -80,7 +80,8 @@ def _even_and_odd_eigenvectors(covariance: Tensor, p: int) -> tuple[Tensor, Tens
         values, vectors = torch.linalg.eigh(subspace @ covariance @ subspace.T)
         results.append((values, vectors.T @ subspace))
     first, second = results
-    return tuple(torch.cat(pair) for pair in zip(first, second, strict=True))  # type: ignore[return-value]
+    values, basis = (torch.cat(pair) for pair in zip(first, second, strict=True))
+    return values, basis
 
 
 def fit_linear_decoder(

@@ -56,9 +56,10 @@ class Bench:
     @cached_property
     def judge(self) -> PocketFeatureNet:
         """The shipped classifier, which guidance does not use; it knows scenes that are laid."""
-        return PocketFeatureNet.from_pretrained(
+        judge: PocketFeatureNet = PocketFeatureNet.from_pretrained(
             self.folder / "features", torch_dtype=torch.float32, low_cpu_mem_usage=False
         ).eval()
+        return judge
 
     @cached_property
     def lpips(self) -> LPIPS:

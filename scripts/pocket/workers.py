@@ -36,7 +36,7 @@ class Workers:
             return list(values)
         shared = torch.tensor(values, dtype=torch.float64)
         distributed.all_reduce(shared, distributed.ReduceOp.MAX)
-        return shared.tolist()  # type: ignore[no-any-return]
+        return shared.tolist()
 
     def share(self, batch: int) -> int:
         """How many examples of a batch are this process's: the first ones take the remainder.
@@ -58,7 +58,7 @@ class Workers:
         weight = self.share(batch) * self.size / batch  # 1 where all have as many
         flat = weight * torch.cat([gradient.flatten() for gradient in gradients])
         distributed.all_reduce(flat)
-        parts = (flat / self.size).split([gradient.numel() for gradient in gradients])
+        parts = torch.split(flat / self.size, [gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 
 import numpy as np
 
@@ -37,7 +38,7 @@ SUBJECTS: dict[str, str] = {
 }
 
 
-def module(subject: str):
+def module(subject: str) -> ModuleType:
     """Return the module that draws `subject`."""
     return import_module(f"{__name__}.subjects.{SUBJECTS.get(subject, subject)}")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from .canvas import blur, hue, mix, over, polygon, rgb, screen
+from .canvas import Points, blur, hue, mix, over, polygon, rgb, screen
 from .light import Light
 
 CREAM, SNOW, WARM = rgb("#f4efe2"), rgb("#eef3fa"), rgb("#ffbe60")
@@ -45,7 +45,7 @@ class Box:
         self.place, self.h, self.w, self.left, self.unit, self.side = place, int(h), int(w), left, unit, side
         self.rgba, self.glow = np.zeros((self.h, self.w, 4), np.float32), np.zeros((self.h, self.w, 3), np.float32)
 
-    def part(self, albedo: np.ndarray, *parts: list, lit: float | np.ndarray = 0.65, shine: float = 0.0) -> None:
+    def part(self, albedo: np.ndarray, *parts: Points, lit: float | np.ndarray = 0.65, shine: float = 0.0) -> None:
         """Paint polygons of (x, height) points; `shine` > 0 lets them glow instead of being lit."""
         turned = [np.asarray(p, np.float64) * (self.unit, -self.unit) + (self.left, self.h) for p in parts]
         turned = [p if self.side > 0 else p * (-1, 1) + (self.w, 0) for p in turned]
@@ -54,7 +54,7 @@ class Box:
         x1, y1 = np.minimum(ends.max(axis=0) + 3, (self.w, self.h)).astype(int).tolist()
         box = (slice(y0, y1), slice(x0, x1))
         m = polygon(y1 - y0, x1 - x0, *[p - (x0, y0) for p in turned])[..., None]
-        color = albedo * shine if shine else self.place.light.shade(albedo, lit[box] if np.ndim(lit) else lit)
+        color = albedo * shine if shine else self.place.light.shade(albedo, lit[box] if isinstance(lit, np.ndarray) and lit.ndim else lit)
         self.rgba[box][..., :3] += (color - self.rgba[box][..., :3]) * m
         self.rgba[box][..., 3:] += (1 - self.rgba[box][..., 3:]) * m
         self.glow[box] += ((color if shine else 0.0) - self.glow[box]) * m
@@ -77,7 +77,7 @@ class Box:
         return (np.arange(self.w, dtype=np.float32)[None] / self.w - 0.5) * self.place.light.dx
 
 
-def rect(a: float, y0: float, b: float, y1: float) -> list:
+def rect(a: float, y0: float, b: float, y1: float) -> list[tuple[float, float]]:
     """Return the polygon of a rectangle."""
     return [(a, y0), (b, y0), (b, y1), (a, y1)]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 
-from .canvas import hue, lines, mix, over, polygon, rgb
+from .canvas import Points, hue, lines, mix, over, polygon, rgb
 from .light import Light
+
+Point = tuple[float, float]
 
 
 @dataclass
@@ -21,7 +24,7 @@ class Scene:
     shine: np.ndarray
     warm: np.ndarray
 
-    def lay(self, color: np.ndarray, thick: float, *paths: list, shine: float = 0.0, alpha: float = 1.0) -> None:
+    def lay(self, color: np.ndarray, thick: float, *paths: Points, shine: float = 0.0, alpha: float = 1.0) -> None:
         """Lay polygons, or with `thick` > 0 round-ended lines, given in px of the canvas."""
         pts = [np.asarray(p, np.float64) for p in paths]
         ends, pad = np.concatenate(pts), int(thick / 2) + 2
@@ -37,7 +40,10 @@ def figure(s: Scene, x: float, y: float, k: float, glow: float) -> None:
     """Seat a small person seen from behind at (x, y), `k` px per unit; `glow` is the side (-1, 0, 1) of a warm light."""
     rim = mix(s.light.glow * 0.5, s.warm * 0.9, abs(glow))
     for color, dx, dy in ((rim, 1.6 * (glow or s.light.dx), -1.2), (s.light.tint(rgb("#2c3040"), 0.2), 0.0, 0.0)):
-        at = lambda *pts, dx=dx, dy=dy: [(x + k * px + dx, y + k * py + dy) for px, py in pts]  # noqa: E731
+
+        def at(*pts: Point, dx: float = dx, dy: float = dy) -> list[Point]:
+            return [(x + k * px + dx, y + k * py + dy) for px, py in pts]
+
         s.lay(color, 0, at((-17, 0), (-15, -16), (-12, -26), (-5, -32), (5, -32), (12, -26), (15, -16), (17, 0)))
         s.lay(color, 17 * k, at((-0.5, -38), (0.5, -38)))
         s.lay(color, 9 * k, at((-14, -4), (16, -4)))
@@ -46,7 +52,10 @@ def figure(s: Scene, x: float, y: float, k: float, glow: float) -> None:
 def boat(rng: Generator, s: Scene, x: float, y: float) -> None:
     """Float a rowing boat at (x, y), mirrored, sometimes with somebody and a lantern in it."""
     k = float(rng.uniform(0.95, 1.35)) * float(rng.choice([-1, 1]))
-    at = lambda pts, up=1.0: [(x + k * px, y + abs(k) * py * up) for px, py in pts]  # noqa: E731
+
+    def at(pts: Sequence[Point], up: float = 1.0) -> list[Point]:
+        return [(x + k * px, y + abs(k) * py * up) for px, py in pts]
+
     hull = [(-64, -18), (-52, 2), (-34, 9), (34, 9), (56, 0), (72, -25), (40, -12), (-30, -10)]
     wood = hue(rgb(str(rng.choice(["#6c4428", "#7c3c30", "#34586c", "#88745c"]))), float(rng.uniform(-8, 8)))
     s.lay(s.light.zenith * 0.5, 0, at([(px, 16 - 0.8 * py) for px, py in hull]), alpha=0.7)
@@ -67,7 +76,10 @@ def jetty(rng: Generator, s: Scene, x: float, _y: float) -> None:
     """Run a wooden jetty from the near bank into the lake; somebody may sit at its end."""
     height = s.canvas.shape[0]
     end, lean = height - float(rng.uniform(105, 140)), float(rng.uniform(-36, 36))
-    side = lambda t, u: (x + lean * t + u * (46 - 27 * t), height + 6 + (end - height - 6) * t)  # noqa: E731
+
+    def side(t: float, u: float) -> Point:
+        return x + lean * t + u * (46 - 27 * t), height + 6 + (end - height - 6) * t
+
     wood = rgb("#8c7460")
     posts = [[(a, b - 6), (a, b + 16 - 5 * t)] for t in (0.35, 0.7, 1.0) for a, b in (side(t, -1.1), side(t, 1.1))]
     s.lay(s.light.zenith * 0.5, 0, [side(0, -1.3), side(1, -1.25), side(1, 1.25), side(0, 1.3)], alpha=0.55)
@@ -88,7 +100,10 @@ def jetty(rng: Generator, s: Scene, x: float, _y: float) -> None:
 def tent(rng: Generator, s: Scene, x: float, y: float) -> None:
     """Pitch a tent that glows from within."""
     k = float(rng.uniform(1.0, 1.25)) * float(rng.choice([-1, 1]))
-    at = lambda pts: [(x + k * px, y + abs(k) * py) for px, py in pts]  # noqa: E731
+
+    def at(pts: Sequence[Point]) -> list[Point]:
+        return [(x + k * px, y + abs(k) * py) for px, py in pts]
+
     cloth = mix(s.warm, rgb(str(rng.choice(["#ff7830", "#ffc040", "#f05040"]))), 0.5)
     s.lay(cloth * 0.55, 0, at([(0, -66), (46, -58), (92, 0), (54, 0)]), shine=0.22)
     s.lay(cloth * 0.85, 0, at([(-54, 0), (0, -66), (54, 0)]), shine=0.5)

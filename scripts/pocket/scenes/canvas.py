@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 Array = np.ndarray
+Points = Sequence[Sequence[float]] | Array  # (N, 2) x, y
 _SHIFT = 4
 
 
@@ -22,14 +23,15 @@ def mix(a: Array, b: Array, t: float | Array) -> Array:
     t = np.asarray(t, np.float32)
     if t.ndim >= 2 and t.ndim == max(np.ndim(a), np.ndim(b), 3) - 1:
         t = t[..., None]
-    return (np.asarray(a) + (np.asarray(b) - np.asarray(a)) * t).astype(np.float32)
+    mixed: Array = (np.asarray(a) + (np.asarray(b) - np.asarray(a)) * t).astype(np.float32)
+    return mixed
 
 
 def hue(color: Array, degrees: float = 0.0, saturation: float = 1.0, gain: float = 1.0) -> Array:
     """Rotate the hue of a colour (3,) or image (..., 3) and scale its saturation and brightness."""
     c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     k, q = (1 - c) / 3, s / np.sqrt(3)
-    m = np.array([[c + k, k - q, k + q], [k + q, c + k, k - q], [k - q, k + q, c + k]], np.float32)
+    m: Array = np.array([[c + k, k - q, k + q], [k + q, c + k, k - q], [k - q, k + q, c + k]], np.float32)
     grey = np.tile(np.array([0.3, 0.59, 0.11], np.float32), (3, 1))
     m = gain * ((1 - saturation) * grey + saturation * np.eye(3, dtype=np.float32)) @ m
     color = np.asarray(color, np.float32)
@@ -39,7 +41,7 @@ def hue(color: Array, degrees: float = 0.0, saturation: float = 1.0, gain: float
 
 def over(canvas: Array, color: Array, mask: Array | float, top: int = 0, left: int = 0) -> None:
     """Blend `color` ((3,) or (h, w, 3)) into the canvas in place where `mask` (h, w) says; clipped at the borders."""
-    if np.ndim(mask) == 0:
+    if not isinstance(mask, np.ndarray) or mask.ndim == 0:
         canvas += (color - canvas) * mask
         return
     h, w = mask.shape
@@ -85,10 +87,11 @@ def sprite(color: Array, mask: Array) -> Array:
 def below(height: int, profile: Array, soft: float = 1.0) -> Array:
     """Return the mask (H, W) of what lies under the profile (W,) of y values, with a `soft` px edge."""
     yy = np.arange(height, dtype=np.float32)[:, None]
-    return np.clip((yy - profile[None].astype(np.float32)) / soft + 0.5, 0.0, 1.0)
+    mask: Array = np.clip((yy - profile[None].astype(np.float32)) / soft + 0.5, 0.0, 1.0)
+    return mask
 
 
-def polygon(height: int, width: int, *polygons: Sequence[Sequence[float]] | Array) -> Array:
+def polygon(height: int, width: int, *polygons: Points) -> Array:
     """Return the antialiased mask (H, W) of filled polygons given as (N, 2) x, y points."""
     m = np.zeros((height, width), np.uint8)
     for p in polygons:
@@ -147,6 +150,6 @@ def glow(canvas: Array, mask: Array, color: Array, sigma: float, strength: float
 
 def shadow(canvas: Array, mask: Array, dx: float, dy: float, sigma: float, strength: float = 0.5) -> None:
     """Darken the canvas in place by the shadow of `mask` (H, W) thrown (dx, dy) px away and blurred."""
-    m = np.float32([[1, 0, dx], [0, 1, dy]])
+    m = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
     moved = cv2.warpAffine(blur(mask, sigma), m, (mask.shape[1], mask.shape[0]))
     canvas *= 1.0 - strength * moved[..., None]

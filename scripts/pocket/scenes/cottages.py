@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 
 from . import noise
-from .canvas import lines, mix, over, polygon, rgb
+from .canvas import Points, lines, mix, over, polygon, rgb
 from .light import Light
 
 SNOW = rgb("#eef2fa")
@@ -33,14 +33,14 @@ class Block:
         self.color, self.alpha, self.shine = (np.zeros((int(h), int(w), *k), np.float32) for k in ((3,), (), ()))
         self.smoke: tuple[float, float] | None = None
 
-    def lay(self, color: np.ndarray, thick: float, *paths: list, shine: float = 0.0) -> None:
+    def lay(self, color: np.ndarray, thick: float, *paths: Points, shine: float = 0.0) -> None:
         """Lay polygons, or with `thick` > 0 round-ended lines, over what is there."""
         pts = [np.asarray(p, np.float64) for p in paths]
         ends, pad = np.concatenate(pts), thick / 2 + 2
         (x0, y0), (x1, y1) = np.maximum(ends.min(0) - pad, 0).astype(int), (ends.max(0) + pad).astype(int)
         box = (slice(y0, y1), slice(x0, x1))
-        size, pts = self.alpha[box].shape, [p - [x0, y0] for p in pts]
-        m = lines(*size, pts, max(round(thick), 2)) if thick else polygon(*size, *pts)
+        (h, w), pts = self.alpha[box].shape, [p - [x0, y0] for p in pts]
+        m = lines(h, w, pts, max(round(thick), 2)) if thick else polygon(h, w, *pts)
         over(self.color[box], color[box] if color.ndim == 3 else color, m)
         self.alpha[box] += (1 - self.alpha[box]) * m
         self.shine[box] += (shine - self.shine[box]) * m
@@ -127,7 +127,7 @@ def church(rng: Generator, v: Village, s: float) -> Block:
     slate = mix(v.spire, SNOW, noise.smoothstep(noise.fbm(rng, h, w, s * 0.45, 2) + 0.35 * ramp, 0.68, 0.86) * 0.9)
     for a, z, lean in ((x0, split, -1), (split, x1, 1)):
         b.lay(v.light.shade(paint, np.clip(rough + 0.2 * lean * dx, 0, 1)), 0, [(a, base), (a, eave), (z, eave), (z, base)])
-        b.lay(v.light.shade(slate, np.float32(0.5 + 0.28 * lean * dx)), 0, [(a - o * (lean < 0), eave), (c, tip), (z + o * (lean > 0), eave)])
+        b.lay(v.light.shade(slate, 0.5 + 0.28 * lean * dx), 0, [(a - o * (lean < 0), eave), (c, tip), (z + o * (lean > 0), eave)])
     for y in (eave + s * 0.3, eave + s * 0.8):
         window(rng, v, b, (x0 + split) / 2, y, s * 0.19, s * 0.32, True)
     b.lay(v.light.tint(SNOW, 0.75), s * 0.11, [(x0 - o, eave), (x1 + o, eave)])

@@ -29,7 +29,8 @@ class Cone:
     def half(self, y: np.ndarray | float) -> np.ndarray:
         """Return the half width of the cone at rows `y`: steep above, spreading below."""
         t = np.clip((np.asarray(y, np.float32) - self.top) / (self.foot - self.top), 0, 1.4)
-        return self.rim + (self.radius - self.rim) * (0.35 * t + 0.65 * t**self.bend)
+        half: np.ndarray = self.rim + (self.radius - self.rim) * (0.35 * t + 0.65 * t**self.bend)
+        return half
 
 
 @dataclass

@@ -48,8 +48,8 @@ def fish(rng: Generator, light: Light, length: int, color: np.ndarray, stripe: n
     whole = np.maximum(mask, np.maximum(tail, fins) * 0.95)
     albedo = mix(color * 0.85, albedo, mask)
     eye = np.hypot(xx - cx - big * 0.26, yy - cy + deepness * 0.2)
-    albedo = mix(albedo, np.float32([0.97, 0.97, 0.92]), np.clip(big * 0.055 - eye + 0.5, 0, 1))
-    albedo = mix(albedo, np.float32([0.06, 0.06, 0.1]), np.clip(big * 0.034 - eye + 0.5, 0, 1))
+    albedo = mix(albedo, np.array([0.97, 0.97, 0.92], np.float32), np.clip(big * 0.055 - eye + 0.5, 0, 1))
+    albedo = mix(albedo, np.array([0.06, 0.06, 0.1], np.float32), np.clip(big * 0.034 - eye + 0.5, 0, 1))
     out = sprite(light.haze(light.shade(albedo, lit), depth), whole.astype(np.float32))
     out = np.ascontiguousarray(out[:, ::-1]) if flip else out
     return cv2.resize(out, (max(int(w * length / big), 4), max(int(h * length / big), 3)), interpolation=cv2.INTER_AREA)

@@ -35,7 +35,7 @@ def ridge(rng: Generator, canvas: Array, light: Light, base: float, rise: float,
     color = np.broadcast_to(albedo, (n, w, 3))
     if snow > 0:
         cap = rise * (0.15 + 0.95 * snow) * (0.6 + 0.8 * rough)
-        color = mix(color, np.float32([0.96, 0.98, 1.0]), noise.smoothstep(v - cap, 6, -8) * 0.95)
+        color = mix(color, np.array([0.96, 0.98, 1.0], np.float32), noise.smoothstep(v - cap, 6, -8) * 0.95)
     low = np.clip(v / max(rise, 1.0), 0, 1)
     over(canvas, light.haze(light.shade(color, lit), np.clip(depth * (0.75 + 0.7 * low), 0, 1.5)), below(h, line)[y0:], y0)
     return line
@@ -57,7 +57,6 @@ def hills(
     h, w = canvas.shape[:2]
     h = h if bottom is None else int(min(bottom, h))
     line = base - rise * (0.5 + 0.5 * noise.profile(rng, w, cell, 3, 0.4))
-    bump = 0.0
     if woods > 0:
         line = line - woods * 0.35 * (0.5 + noise.profile(rng, w, woods * 0.9, 2, 0.6))
     y0 = max(int(line.min()) - 3, 0)

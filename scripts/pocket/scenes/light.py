@@ -40,7 +40,8 @@ class Light:
     def shade(self, albedo: Array, lit: Array | float) -> Array:
         """Return the colour of `albedo` ((3,) or (H, W, 3)) under light `lit` in [0, 1] (scalar or (H, W))."""
         lit = np.asarray(lit, np.float32)[..., None]
-        return np.clip(albedo * (self.ambient + self.sun * (lit * self.strength)), 0.0, 1.0).astype(np.float32)
+        seen: Array = np.clip(albedo * (self.ambient + self.sun * (lit * self.strength)), 0.0, 1.0).astype(np.float32)
+        return seen
 
     def neutral(self, amount: float) -> None:
         """Take `amount` of the colour out of sun, ambient and haze in place: for close views that show no sky."""
@@ -50,7 +51,8 @@ class Light:
 
     def haze_amount(self, depth: Array | float) -> Array:
         """Return how much haze hides what lies at `depth` (0 near ... 1 far), in [0, 1)."""
-        return 1.0 - np.exp(-self.haze_density * np.asarray(depth, np.float32))
+        amount: Array = 1.0 - np.exp(-self.haze_density * np.asarray(depth, np.float32))
+        return amount
 
     def haze(self, layer: Array, depth: Array | float) -> Array:
         """Return `layer` ((3,) or (H, W, 3)) seen through haze; `depth` scalar or (H, W), 0 near ... 1 far."""
@@ -65,5 +67,5 @@ def cast(height: Array, side: float, slope: float = 0.4) -> Array:
     """Return cast shadow (H, W) in [0, 1] of a height map (H, W) under a sun at `side` (-1 left, 1 right)."""
     h = height[:, ::-1] if side > 0 else height
     ramp = np.arange(h.shape[1], dtype=np.float32)[None] * slope
-    s = np.clip((np.maximum.accumulate(h + ramp, axis=1) - ramp - h) * 0.5, 0.0, 1.0)
+    s: Array = np.clip((np.maximum.accumulate(h + ramp, axis=1) - ramp - h) * 0.5, 0.0, 1.0)
     return s[:, ::-1] if side > 0 else s

@@ -12,7 +12,8 @@ Array = np.ndarray
 def smoothstep(x: Array | float, lo: float, hi: float) -> Array:
     """Return the cubic step of `x` from 0 at `lo` to 1 at `hi` (lo > hi falls instead of rising)."""
     t = np.clip((np.asarray(x, np.float32) - lo) / (hi - lo), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
+    step: Array = t * t * (3.0 - 2.0 * t)
+    return step
 
 
 def fit(grid: Array, height: int, width: int) -> Array:
@@ -49,7 +50,8 @@ def fbm(rng: Generator, height: int, width: int, cell: float, octaves: int = 5, 
 def ridged(rng: Generator, height: int, width: int, cell: float, octaves: int = 5, gain: float = 0.5) -> Array:
     """Return ridged multifractal noise (H, W) in [0, 1]: sharp crests, smooth valleys."""
     out = np.zeros((height, width), np.float32)
-    amp, total, weight = 1.0, 0.0, 1.0
+    amp, total = 1.0, 0.0
+    weight: Array | float = 1.0
     for k in range(octaves):
         size = cell / 2**k
         if size < 2.5:
@@ -60,7 +62,8 @@ def ridged(rng: Generator, height: int, width: int, cell: float, octaves: int = 
         weight = np.clip(n * 1.6 + 0.15, 0.0, 1.0) if k == 0 else weight
         total += amp
         amp *= gain
-    return np.clip(out / total * 1.25, 0.0, 1.0)
+    ridges: Array = np.clip(out / total * 1.25, 0.0, 1.0)
+    return ridges
 
 
 def warped(rng: Generator, height: int, width: int, cell: float, amount: float = 0.6, stretch: float = 1.0) -> Array:
@@ -103,7 +106,8 @@ def peaks(rng: Generator, width: int, cell: float, octaves: int = 6, gain: float
         total += amp
         amp *= gain
     out = cv2.GaussianBlur(out[None], (0, 0), 1.0)[0]
-    return (out - out.min()) / (np.ptp(out) + 1e-6)
+    scaled: Array = (out - out.min()) / (np.ptp(out) + 1e-6)
+    return scaled
 
 
 def domes(rng: Generator, height: int, width: int, cell: float) -> Array:
@@ -116,7 +120,8 @@ def domes(rng: Generator, height: int, width: int, cell: float) -> Array:
     seeds = np.full((height, width), 255, np.uint8)
     seeds[ys[ok], xs[ok]] = 0
     d = cv2.distanceTransform(seeds, cv2.DIST_L2, 3) / (cell * 0.75)
-    return np.sqrt(np.clip(1.0 - d * d, 0.0, 1.0))
+    heights: Array = np.sqrt(np.clip(1.0 - d * d, 0.0, 1.0))
+    return heights
 
 
 def balls(height: int, width: int, centres: Array, radii: Array) -> Array:
@@ -148,4 +153,5 @@ def plane(rng: Generator, height: int, width: int, horizon: float, cell: float, 
     y = np.broadcast_to((z * scale * (height - horizon) * 1.5)[:, None], x.shape).astype(np.float32)
     out = cv2.remap(tex, x.astype(np.float32), y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     fade = np.clip(cell / (1.5 * z * z) / 7.0 - 0.25, 0.0, 1.0)[:, None]  # forms too flat to be seen fade out
-    return 0.5 + (out - 0.5) * fade
+    faded: Array = 0.5 + (out - 0.5) * fade
+    return faded

@@ -51,7 +51,7 @@ def conifer(rng: Generator, light: Light, height: int = 200, snow: float = 0.0, 
     base = hue(rgb("#2f5a3c"), float(rng.uniform(-14, 14)), 1.0, float(rng.uniform(0.8, 1.15))) if color is None else color
     albedo = np.broadcast_to(base, (height, w, 3))
     if snow > 0:
-        albedo = mix(albedo, np.float32([0.95, 0.97, 1.0]), noise.smoothstep(lit + 0.25 * (wob - 0.5), 0.85 - 0.55 * snow, 0.95 - 0.45 * snow))
+        albedo = mix(albedo, np.array([0.95, 0.97, 1.0], np.float32), noise.smoothstep(lit + 0.25 * (wob - 0.5), 0.85 - 0.55 * snow, 0.95 - 0.45 * snow))
     albedo = mix(albedo, rgb("#4a3626"), trunk * (1 - mask))
     return sprite(light.haze(light.shade(albedo, lit), depth), np.maximum(mask, trunk))
 
@@ -165,7 +165,8 @@ def _frond(rng: Generator, big: Array, light: Light, root: Array, angle: float, 
 
 def _cover(below: Array, above: Array) -> Array:
     """Composite two premultiplied sprites of one size."""
-    return above + below * (1 - above[..., 3:])
+    both: Array = above + below * (1 - above[..., 3:])
+    return both
 
 
 def forest(rng: Generator, canvas: Array, sprites: list[Array], line: Array, count: int, size: tuple[float, float], sink: float = 0.06) -> None:

@@ -88,7 +88,7 @@ def sun_glow(canvas: Array, light: Light, horizon: float, attrs: Attributes) -> 
 
 def smoother(x: float) -> float:
     """Return a smooth step of a scalar from 0.3 to 1."""
-    return float(noise.smoothstep(np.float32(x), 0.3, 1.0))
+    return float(noise.smoothstep(x, 0.3, 1.0))
 
 
 def paint_disc(rng: Generator, canvas: Array, light: Light, attrs: Attributes) -> None:
@@ -98,7 +98,7 @@ def paint_disc(rng: Generator, canvas: Array, light: Light, attrs: Attributes) -
     n = int(r * 2 + 6)
     yy, xx = np.mgrid[0:n, 0:n].astype(np.float32) - n / 2
     mask = np.clip((r - np.hypot(xx, yy)) / 1.6 + 0.5, 0, 1) * (0.92 if attrs.weather == "clear" else 0.6)
-    color = np.broadcast_to(mix(light.glow, np.ones(3), 0.5), (n, n, 3)).astype(np.float32)
+    color: Array = np.broadcast_to(mix(light.glow, np.ones(3), 0.5), (n, n, 3)).astype(np.float32)
     if light.night:
         color = color * (1.0 - 0.22 * noise.smoothstep(noise.fbm(rng, n, n, 18.0), 0.5, 0.75))[..., None]
     over(canvas, color, mask, int(light.sun_y - n / 2), int(light.sun_x - n / 2))
@@ -116,7 +116,7 @@ def paint_stars(rng: Generator, canvas: Array, horizon: float, density: float = 
         cv2.circle(m, (round(x * 16), round(y * 16)), round(r * 16), float(255 * b), -1, cv2.LINE_AA, 4)
     top = int(min(horizon, h))
     soft = cv2.GaussianBlur(m[:top], (0, 0), 0.8).astype(np.float32) / 255.0
-    screen(canvas[:top], np.clip(soft * 1.5, 0, 1)[..., None] * np.float32([0.95, 0.97, 1.0]))
+    screen(canvas[:top], np.clip(soft * 1.5, 0, 1)[..., None] * np.array([0.95, 0.97, 1.0], np.float32))
 
 
 def shooting_stars(rng: Generator, canvas: Array, horizon: float, count: int, color: Array | None = None) -> None:
@@ -136,7 +136,7 @@ def shooting_stars(rng: Generator, canvas: Array, horizon: float, count: int, co
             cv2.line(m, tuple(ends[0].tolist()), tuple(ends[1].tolist()), lum, 2 if k > 4 else 3, cv2.LINE_AA, 4)
         cv2.circle(m, (round(x * 16), round(y * 16)), 40, 255, -1, cv2.LINE_AA, 4)
     soft = cv2.GaussianBlur(m, (0, 0), 0.8).astype(np.float32) / 255.0
-    light = np.float32([1.0, 0.98, 0.92]) if color is None else color
+    light = np.array([1.0, 0.98, 0.92], np.float32) if color is None else color
     screen(canvas, (np.clip(soft * 1.2, 0, 1) + 0.7 * blur(soft, 6.0))[..., None] * light)
 
 
@@ -171,7 +171,7 @@ def layer(rng: Generator, canvas: Array, light: Light, horizon: float, cover: fl
     d = cv2.remap(tex, xx, np.repeat(rows[:, None], w2, 1).astype(np.float32), cv2.INTER_LINEAR)
     cut = 0.86 - 0.56 * cover
     mask = noise.smoothstep(d, cut, cut + (0.34 if wispy else 0.22))
-    m = np.float32([[1, 0, -10 * light.dx], [0, 1, 9]])
+    m = np.array([[1, 0, -10 * light.dx], [0, 1, 9]], np.float32)
     towards = cv2.warpAffine(blur(d, 3.0), m, (w2, h2), borderMode=cv2.BORDER_REFLECT)
     lit = np.clip(0.55 + 3.2 * (d - towards) + 0.3 * (1 - mask), 0, 1)
     near = np.exp(-np.abs(xx * 2 - light.sun_x) / 260.0)

@@ -46,7 +46,8 @@ def levels(x: Array, steps: int, soft: float = 0.3) -> Array:
     y = x * steps
     k = np.floor(y)
     f = np.clip((y - k - 0.5) / soft + 0.5, 0, 1)
-    return (k + f) / steps
+    tones: Array = (k + f) / steps
+    return tones
 
 
 def cartoon(image: Array) -> Array:
@@ -54,17 +55,17 @@ def cartoon(image: Array) -> Array:
     h, w = image.shape[:2]
     image = image ** (0.72 if float(image.mean()) < 0.3 else 0.9)
     half = cv2.resize(image, (w // 2, h // 2), interpolation=cv2.INTER_AREA)
-    flat = (half * 255).astype(np.uint8)
+    flat: Array = (half * 255).astype(np.uint8)
     for _ in range(2):
         flat = cv2.bilateralFilter(flat, 7, 38, 3.5)
     flat = cv2.medianBlur(flat, 3).astype(np.float32) / 255.0
-    grey = flat @ np.float32([0.3, 0.59, 0.11])
+    grey = flat @ np.array([0.3, 0.59, 0.11], np.float32)
     tone = levels(np.clip(grey * 1.08, 0, 1), 7)
     flat = hue(flat * ((tone + 0.05) / (grey + 0.05))[..., None], 0, 1.4, 1.05)
     soft = cv2.GaussianBlur(grey, (0, 0), 1.1)
     slope = np.hypot(cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1))
     edge = cv2.GaussianBlur(np.clip((slope - 0.45) * 2.0, 0, 0.7), (0, 0), 0.6)
-    flat = mix(flat, flat * np.float32([0.2, 0.17, 0.26]), edge)
+    flat = mix(flat, flat * np.array([0.2, 0.17, 0.26], np.float32), edge)
     return cv2.resize(flat, (w, h), interpolation=cv2.INTER_CUBIC)
 
 
@@ -74,7 +75,7 @@ def anime(image: Array, light: Light) -> Array:
     half = cv2.resize(image, (w // 2, h // 2), interpolation=cv2.INTER_AREA)
     flat = cv2.medianBlur((half * 255).astype(np.uint8), 5).astype(np.float32) / 255.0
     image = mix(cv2.resize(flat, (w, h), interpolation=cv2.INTER_CUBIC), image, 0.3)
-    grey = image @ np.float32([0.3, 0.59, 0.11])
+    grey = image @ np.array([0.3, 0.59, 0.11], np.float32)
     lift = mix(light.zenith, light.ambient, 0.5) * (0.24 if light.night else 0.34)
     image = image + lift * np.square(1 - grey)[..., None] * (1 - image)
     image = hue(image, 0, 1.38, 1.04)
@@ -84,12 +85,13 @@ def anime(image: Array, light: Light) -> Array:
 
 def changed(before: Array, after: Array) -> Array:
     """Return the soft mask (H, W) of what was painted between two copies of a canvas: for silhouettes."""
-    return np.clip(np.abs(after - before).sum(axis=2) * 20 - 0.1, 0, 1)
+    mask: Array = np.clip(np.abs(after - before).sum(axis=2) * 20 - 0.1, 0, 1)
+    return mask
 
 
 def silhouette(image: Array, light: Light, foreground: Array | None) -> Array:
     """Dark foreground against a luminous sky; without a mask the darker parts go dark."""
-    grey = image @ np.float32([0.3, 0.59, 0.11])
+    grey = image @ np.array([0.3, 0.59, 0.11], np.float32)
     if foreground is None:
         foreground = np.clip((float(np.quantile(grey, 0.5)) - grey) * 4 + 0.5, 0, 1)
     lum = hue(image, 0, 1.25, 1.0) ** (0.75 if light.night else 0.9)

@@ -76,7 +76,7 @@ def make(
     lit, steep = _light(elevation, light)
     xx = ((np.arange(width, dtype=np.float32)[None] - width / 2) / f * zs * _TEXEL) + cols / 2
     zz = np.broadcast_to(zs * _TEXEL - 1, xx.shape).astype(np.float32)
-    maps = cv2.remap(np.dstack([elevation, lit, steep]), xx.astype(np.float32), zz, cv2.INTER_CUBIC)
+    maps: Array = cv2.remap(np.dstack([elevation, lit, steep]), xx.astype(np.float32), zz, cv2.INTER_CUBIC)
     rise = float((f * (maps[..., 0] - eye) / zs).max())
     maps[..., 0] *= min(1.0, peak * 1.2 / max(rise, 1.0))
     ys = horizon + f * (eye - maps[..., 0]) / zs
@@ -99,7 +99,7 @@ def _distances() -> Array:
     while z < _FAR:
         steps.append(z)
         z += min(0.0142 * z, _STEP / _TEXEL)
-    return np.float32([*steps, _FAR])
+    return np.array([*steps, _FAR], np.float32)
 
 
 def _grain(rng: Generator, light: Light, height: int, width: int) -> Array:
@@ -108,7 +108,8 @@ def _grain(rng: Generator, light: Light, height: int, width: int) -> Array:
     rough = noise.ridged(rng, h, w, 58.0, 4, 0.55) + noise.fbm(rng, h, w, 30.0, 4, 0.6, stretch=0.6)
     lit = light.relief(rough * 13.0, 0.9) - 0.5
     strength = (0.5 if light.strength > 0.8 else 0.36) * np.exp(-0.35 * max(light.haze_density - 1, 0))
-    return cv2.resize(1.0 + strength * lit, (width, height), interpolation=cv2.INTER_CUBIC)
+    grain: Array = cv2.resize(1.0 + strength * lit, (width, height), interpolation=cv2.INTER_CUBIC)
+    return grain
 
 
 def _massif(rng: Generator, rows: int, cols: int, cell: float, sharp: float) -> Array:
@@ -124,7 +125,8 @@ def _massif(rng: Generator, rows: int, cols: int, cell: float, sharp: float) -> 
 def _cones(rng: Generator, rows: int, cols: int, cell: float) -> Array:
     """Return packed cones (rows, cols) in [0, 1]."""
     d = np.clip(1.0 - np.square(noise.domes(rng, rows, cols, cell)), 0, 1)
-    return (1.0 - np.sqrt(d)).astype(np.float32)
+    cones: Array = (1.0 - np.sqrt(d)).astype(np.float32)
+    return cones
 
 
 def _light(elevation: Array, light: Light) -> tuple[Array, Array]:
@@ -172,7 +174,7 @@ def rock_and_snow(rng: Generator, terrain: Terrain, light: Light, rock: Array, s
     if snow > 0:
         line = 0.95 - 1.05 * snow
         t = noise.smoothstep(level - 0.05 * terrain.steep, line - 0.06, line + 0.08) * flat
-        albedo = mix(albedo, np.float32([0.97, 0.98, 1.0]), t * 0.96)
+        albedo = mix(albedo, np.array([0.97, 0.98, 1.0], np.float32), t * 0.96)
     color = light.shade(albedo, np.clip(terrain.lit * 1.25, 0, 1.2))
     low = np.exp(-terrain.elevation / (0.3 * top))  # haze lies in the valleys
     return light.haze(color, np.clip(terrain.depth() * (0.35 + 0.75 * low), 0, 1))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from . import forms, noise
-from .canvas import mix, polygon, rgb, sprite
+from .canvas import Points, mix, polygon, rgb, sprite
 from .light import Light
 
 LAMP, SNOW = rgb("#ffe6a8"), rgb("#eef3fa")
@@ -29,10 +29,10 @@ def tower(rng: Generator, light: Light, tall: float, paint: np.ndarray, kind: st
     stripe = noise.smoothstep(bend, neck + 0.88 * (tall - neck), neck + 0.9 * (tall - neck)) if kind == "plain" else 1 - stripe
     dark = paint * 0.9
 
-    def part(albedo: np.ndarray, *parts: list, lit: np.ndarray | float = round_lit, shine: bool = False) -> np.ndarray:
+    def part(albedo: np.ndarray, *parts: Points, lit: np.ndarray | float = round_lit, shine: bool = False) -> np.ndarray:
         return sprite(albedo if shine else light.haze(light.shade(albedo, lit), 0.05), polygon(n, w, *parts))
 
-    def box(a: float, y0: float, y1: float, b: float | None = None, shift: float = 0.0) -> list:
+    def box(a: float, y0: float, y1: float, b: float | None = None, shift: float = 0.0) -> list[tuple[float, float]]:
         b = a if b is None else b
         return [(c + tall * (shift + x), y * tall) for x, y in ((-a, y0), (a, y0), (b, y1), (-b, y1))]
 
@@ -60,7 +60,7 @@ def house(rng: Generator, light: Light, roof: np.ndarray, face: np.ndarray, size
     tex = noise.fbm(rng, h, w, 18.0, 3) - 0.5
     mirror = rng.random() < 0.5
 
-    def part(albedo: np.ndarray, *parts: list, lit: float = 0.7, shine: bool = False) -> np.ndarray:
+    def part(albedo: np.ndarray, *parts: Points, lit: float = 0.7, shine: bool = False) -> np.ndarray:
         turned = [[((96 - x if mirror else x) * k, y * k) for x, y in p] for p in parts]
         return sprite(albedo if shine else light.haze(light.shade(albedo, np.clip(lit + 0.4 * tex, 0.05, 1)), 0.06), polygon(h, w, *turned))
 

@@ -44,7 +44,7 @@ def reflect(
     yy = np.abs(np.minimum(yy, top - 1.0)).astype(np.float32)
     image = cv2.remap(canvas, xx.astype(np.float32), yy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     image = cv2.GaussianBlur(image, (0, 0), 0.8 + rough, sigmaY=1.5 + 3.0 * rough)
-    own = light.shade(np.float32([0.1, 0.26, 0.32]) if color is None else color, 0.6)
+    own = light.shade(np.array([0.1, 0.26, 0.32], np.float32) if color is None else color, 0.6)
     fresnel = np.clip(0.88 - 0.5 * t * (0.5 + rough) + 0.3 * rip * rough, 0.15, 0.95)
     image = mix(own, image, np.broadcast_to(fresnel, (n, w)))
     glint = noise.smoothstep(rip, 0.3, 0.75) * rough * 0.28 * (1 - 0.5 * t)
@@ -71,14 +71,15 @@ def sea(rng: Generator, canvas: Array, horizon: float, light: Light, color: Arra
     sparkle = road * noise.smoothstep(slope, -0.15, 0.6) * (0.9 if light.strength > 0.5 else 0.3)
     screen(image, sparkle[..., None].astype(np.float32) * light.glow)
     crest = noise.smoothstep(wave * 0.75 + fine * 0.45, 0.5, 0.8) * t * chop * 0.6
-    image = mix(image, light.shade(np.float32([0.96, 0.98, 1.0]), 0.8), crest.astype(np.float32))
+    image = mix(image, light.shade(np.array([0.96, 0.98, 1.0], np.float32), 0.8), crest.astype(np.float32))
     edge = np.clip(np.arange(n, dtype=np.float32)[:, None] / 1.5 + 0.2, 0, 1)
     over(canvas, image, np.broadcast_to(edge, (n, w)), top, 0)
 
 
 def hue_deep(color: Array) -> Array:
     """Return the darker, bluer colour of deep water."""
-    return np.clip(np.asarray(color) * np.float32([0.4, 0.6, 0.8]), 0, 1)
+    deep: Array = np.clip(np.asarray(color) * np.array([0.4, 0.6, 0.8], np.float32), 0, 1)
+    return deep
 
 
 def surf(rng: Generator, canvas: Array, line: Array, light: Light, width: float = 26.0) -> None:
@@ -86,7 +87,7 @@ def surf(rng: Generator, canvas: Array, line: Array, light: Light, width: float 
     h, w = canvas.shape[:2]
     yy = np.arange(h, dtype=np.float32)[:, None]
     tex = noise.fbm(rng, h, w, 22.0, 4, stretch=2.2)
-    white = light.shade(np.float32([0.97, 0.98, 1.0]), 0.9)
+    white = light.shade(np.array([0.97, 0.98, 1.0], np.float32), 0.9)
     for k, (lift, soft, alpha) in enumerate(((0.0, 1.0, 0.95), (30.0, 0.8, 0.6), (62.0, 0.6, 0.45))):
         y = line - lift + 7 * noise.profile(rng, w, 110.0, 3)
         d = (yy - y[None]) / (width * soft)
@@ -114,9 +115,9 @@ def fall(rng: Generator, canvas: Array, light: Light, x: float, top: float, bott
     alpha *= np.clip((t * h - 5.0 * np.clip(u * u, 0, 1)) / 3.0, 0, 1)
     lit = np.clip(0.5 + 1.5 * (fine - 0.5) + 0.22 * u * light.dx + 0.25 * (coarse - 0.4) + 0.2 * t, 0.05, 1.0)
     lip = noise.smoothstep(t * h, 22.0, 2.0)
-    white = np.float32([0.96, 0.985, 1.0])
+    white = np.array([0.96, 0.985, 1.0], np.float32)
     bright = np.clip(light.ambient * 0.95 + light.sun * light.strength * 0.5 + 0.06, 0, 1) * white
-    dim = np.clip(light.ambient * 0.72 + light.sun * light.strength * 0.1, 0, 1) * np.float32([0.75, 0.92, 1.0])
+    dim = np.clip(light.ambient * 0.72 + light.sun * light.strength * 0.1, 0, 1) * np.array([0.75, 0.92, 1.0], np.float32)
     color = mix(mix(dim, np.clip(bright * 1.08, 0, 1), lit), dim * 1.1, lip * 0.4)
     over(canvas, color, alpha.astype(np.float32), int(top), int(x - w / 2))
 
@@ -128,7 +129,7 @@ def mist(rng: Generator, canvas: Array, light: Light, x: float, y: float, width:
     d = ((xx - w / 2) / (w / 2)) ** 2 + ((yy - h / 2) / (h / 2)) ** 2
     puff = np.clip(1 - d, 0, 1) ** 1.3
     puff = puff * (0.45 + 1.1 * noise.fbm(rng, h, w, max(height * 0.6, 12.0), 3))
-    color = np.clip(light.ambient * 0.9 + light.sun * light.strength * 0.42 + 0.04, 0, 1) * np.float32([0.97, 0.99, 1.0])
+    color = np.clip(light.ambient * 0.9 + light.sun * light.strength * 0.42 + 0.04, 0, 1) * np.array([0.97, 0.99, 1.0], np.float32)
     over(canvas, mix(color, light.haze_color, 0.25), np.clip(puff, 0, 1) * alpha, int(y - h / 2), int(x - w / 2))
 
 

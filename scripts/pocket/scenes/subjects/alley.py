@@ -79,7 +79,7 @@ def dim(image: np.ndarray, attrs: Attributes) -> np.ndarray | None:
     """Return the mask (H, W) of what goes dark in the silhouette style: all but what is bright."""
     if attrs.style != "silhouette":
         return None
-    grey = cv2.GaussianBlur(image, (0, 0), 1.5) @ np.float32([0.3, 0.59, 0.11])
+    grey = cv2.GaussianBlur(image, (0, 0), 1.5) @ np.array([0.3, 0.59, 0.11], np.float32)
     cut = float(np.quantile(grey, 0.62))
     return noise.smoothstep(grey, cut + 0.06, cut - 0.06) * 0.85
 
@@ -103,7 +103,7 @@ def paving(rng: Generator, town: Town, height: int, width: int) -> np.ndarray:
     stones = cv2.resize(rng.random((height // 11 + 1, width // 16 + 1), dtype=np.float32), (width, height), interpolation=cv2.INTER_NEAREST)
     tone = 0.9 + 0.14 * blur(stones, 1.5) + 0.22 * (noise.fbm(rng, height, width, 90.0, 4) - 0.5)
     if town.white:
-        color = mix(color, np.float32([0.9, 0.93, 0.98]), 0.6)
+        color = mix(color, np.array([0.9, 0.93, 0.98], np.float32), 0.6)
     return town.light.shade(color * tone[..., None], 0.7)
 
 
@@ -141,7 +141,7 @@ def roof(rng: Generator, canvas: np.ndarray, town: Town, x: float, w: float, top
     edge = np.minimum(np.minimum(xx - 1, bw - 2 - xx), np.minimum(yy - 1, n - 2 - yy))
     lit = np.clip(lit + 0.17 * tile + 0.45 * (tex - 0.5) + 0.25 * seam, 0.03, 1)
     if town.white:
-        color = mix(color, np.float32([0.92, 0.95, 1.0]), noise.smoothstep(tex, 0.02, 0.3) * 0.84)
+        color = mix(color, np.array([0.92, 0.95, 1.0], np.float32), noise.smoothstep(tex, 0.02, 0.3) * 0.84)
     image = light.shade(np.broadcast_to(color, (n, bw, 3)), lit) * (0.72 + 0.28 * np.clip(edge / 4.0, 0, 1))[..., None]
     rect(canvas, np.zeros(3, np.float32), x - 3 - 7 * light.dx, bottom, w, 13, 0.4, 3.0)
     over(canvas, image, np.clip(edge + 1, 0, 1), int(top), int(x) - 2)

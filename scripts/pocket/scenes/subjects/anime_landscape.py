@@ -47,7 +47,8 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     near_trees(rng, canvas, trees, front, width)
     image = style.finish(canvas, attrs, light, below(height, line))
     grey = image.mean(axis=2, keepdims=True)
-    return grey + (image - grey) * 0.88
+    muted: np.ndarray = grey + (image - grey) * 0.88
+    return muted
 
 
 def clouds(rng: Generator, canvas: np.ndarray, light: Light, attrs: Attributes, horizon: float) -> None:

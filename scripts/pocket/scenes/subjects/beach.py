@@ -33,7 +33,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     before = canvas.copy() if attrs.style == "silhouette" else canvas
     palms(rng, canvas, light, horizon, shore, green, attrs.style != "silhouette")
     mask = None
-    if attrs.style == "silhouette":
+    if far is not None:
         mask = np.maximum(np.maximum(np.clip(np.abs(canvas - before).sum(axis=2) * 2.5, 0, 1), 0.8 * far), 0.8 * below(height, shore, 8.0))
     return style.finish(canvas, attrs, light, mask)
 
@@ -70,7 +70,7 @@ def swell(rng: Generator, canvas: np.ndarray, light: Light, horizon: float, shor
     """Roll two lines of breaking waves towards the shore line (W,)."""
     width, y0 = canvas.shape[1], int(horizon)
     yy = np.arange(y0, end, dtype=np.float32)[:, None]
-    white = light.shade(np.float32([0.97, 0.99, 1.0]), 0.85)
+    white = light.shade(np.array([0.97, 0.99, 1.0], np.float32), 0.85)
     for k, part in enumerate((0.42, 0.72)):
         size = 5 + 7 * part
         line = horizon + (shore - horizon) * part + 5 * noise.profile(rng, width, 120.0, 3)
@@ -95,7 +95,7 @@ def sand(rng: Generator, canvas: np.ndarray, light: Light, horizon: float, shore
     wander = 12 * noise.profile(rng, width, 90.0, 3)[None]
     wet = noise.smoothstep(d + wander, 46, 20)
     over(canvas, mix(light.shade(albedo * 0.62, 0.5), sky, 0.45), wet * noise.smoothstep(d, -2, 3) * 0.85, y0)
-    white = light.shade(np.float32([0.98, 0.99, 1.0]), 0.92)
+    white = light.shade(np.array([0.98, 0.99, 1.0], np.float32), 0.92)
     tex = noise.fbm(rng, height - y0, width, 18.0, 3, stretch=2.0)
     lace = 9 * noise.profile(rng, width, 70.0, 3)[None]
     edge = noise.smoothstep(d + lace, -12, -3) * noise.smoothstep(d + lace, 15, 9)
@@ -156,9 +156,10 @@ def coconut(rng: Generator, light: Light, height: int, color: np.ndarray, lean: 
     for dx in (-9, 2, 10):
         at = (int(top[0] * 2 + dx * 1.4), int(top[1] * 2 + 10 + abs(dx) * 0.3))
         cv2.circle(big, at, 13, (*(light.tint(rgb("#8a6234"), 0.5) * 255).tolist(), 255), -1, cv2.LINE_AA)
-    leaves = cv2.resize(big, (w, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
+    leaves: np.ndarray = cv2.resize(big, (w, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
     leaves = cv2.GaussianBlur(leaves, (0, 0), 0.6)
-    return leaves + out * (1 - leaves[..., 3:])
+    both: np.ndarray = leaves + out * (1 - leaves[..., 3:])
+    return both
 
 
 def frond(rng: Generator, big: np.ndarray, light: Light, root: np.ndarray, angle: float, length: float, color: np.ndarray) -> None:

@@ -68,7 +68,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     cars(rng, canvas, attrs, st, drops)
     hedge(rng, canvas, st, drops[2] + 42)
     screen(canvas, np.clip(st.shine + 0.6 * blur(st.shine, 5.0) + 0.7 * blur(st.shine, 18.0), 0, 1))
-    film = mix(canvas, canvas * np.float32([0.93, 0.91, 0.88]) + np.float32([0.07, 0.052, 0.045]), float(rng.uniform(0.3, 1.0)))
+    film = mix(canvas, canvas * np.array([0.93, 0.91, 0.88], np.float32) + np.array([0.07, 0.052, 0.045], np.float32), float(rng.uniform(0.3, 1.0)))
     return style.finish(film, attrs, light, st.mask * (1 - np.clip(st.shine[..., 0] * 1.4, 0, 0.95)))
 
 
@@ -173,7 +173,7 @@ def shadows(canvas: np.ndarray, st: Street, xs: np.ndarray, drop: float, attrs: 
         path = np.array([[x, y], [x + away * 0.6, y + reach * 0.6], [x + away, y + reach]])
         m = np.maximum(m, polygon(height - y0, width, taper(path, 8, 15)))
         cv2.ellipse(m, (int(x + away), int(y + reach)), (52, 17), 0, 0, 360, 0.85, -1, cv2.LINE_AA)
-    canvas[y0:] *= 1 - 0.42 * st.light.strength * (0.5 if attrs.dark else 1.0) * blur(m, 4.0)[..., None] * np.float32([1.0, 0.95, 0.85])
+    canvas[y0:] *= 1 - 0.42 * st.light.strength * (0.5 if attrs.dark else 1.0) * blur(m, 4.0)[..., None] * np.array([1.0, 0.95, 0.85], np.float32)
 
 
 def lamp(canvas: np.ndarray, attrs: Attributes, st: Street, x: float, drop: float, tall: float) -> None:

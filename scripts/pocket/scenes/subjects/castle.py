@@ -97,7 +97,8 @@ def hill(rng: Generator, width: int, horizon: float, centres: np.ndarray) -> np.
     rise = np.zeros(width, np.float32)
     for c in centres:
         rise = np.maximum(rise, np.exp(-(((xs - c) / 150.0) ** 2)) * float(rng.uniform(50, 85)))
-    return (horizon + 35 - rise + 9 * noise.profile(rng, width, 130.0, 3)).astype(np.float32)
+    line: np.ndarray = (horizon + 35 - rise + 9 * noise.profile(rng, width, 130.0, 3)).astype(np.float32)
+    return line
 
 
 def at(line: np.ndarray, x: float) -> float:
@@ -178,7 +179,9 @@ def cone(rng: Generator, canvas: np.ndarray, m: Masonry, x: float, foot: float, 
     albedo = (
         m.roof
         if not m.snow
-        else mix(m.roof, np.float32([0.94, 0.96, 1.0]), noise.smoothstep(0.5 - 0.35 * u * m.light.dx + 0.3 * (m.texture(rng, n, bw) - 0.5), 0.3, 0.6) * 0.9)
+        else mix(
+            m.roof, np.array([0.94, 0.96, 1.0], np.float32), noise.smoothstep(0.5 - 0.35 * u * m.light.dx + 0.3 * (m.texture(rng, n, bw) - 0.5), 0.3, 0.6) * 0.9
+        )
     )
     m.put(canvas, m.light.shade(albedo, lit), polygon(n, bw, pts), int(foot) - h, int(x - c), depth)
     if rng.random() < 0.55:
@@ -231,7 +234,7 @@ def hall(rng: Generator, canvas: np.ndarray, m: Masonry, x: float, foot: float, 
         depth,
     )
     cover = polygon(n, bw, [(c - w / 2 - 4, rise + 3), (c - w / 2 + inset, 0), (c + w / 2 - inset, 0), (c + w / 2 + 4, rise + 3)])
-    albedo = np.float32([0.92, 0.95, 1.0]) if m.snow else m.roof
+    albedo = np.array([0.92, 0.95, 1.0], np.float32) if m.snow else m.roof
     m.put(canvas, m.light.shade(albedo, np.clip(0.6 + 0.4 * (m.texture(rng, n, bw) - 0.5), 0, 1)), cover, int(foot) - n, int(x - c), depth)
     slits(rng, canvas, m, x, foot - h + 2, foot, w, depth)
 

@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from .. import noise, plants, style, water
 from ..attributes import Attributes
-from ..canvas import below, blur, hue, mix, over, polygon, rgb, screen
+from ..canvas import Points, below, blur, hue, mix, over, polygon, rgb, screen
 from ..light import Light
 from ..sky import paint_sky
 
@@ -138,7 +138,7 @@ def outline(rng: Generator, n: int, bw: int, w: float, head: int) -> np.ndarray:
     """Return the mask (n, bw) of a tower `w` px broad whose walls begin at row `head`; the crown stands above."""
     a, b, c = 2.0, 2.0 + w, 2.0 + w / 2
     kind = _CROWNS[int(rng.integers(len(_CROWNS)))]
-    shapes = [[(a, head), (b, head), (b, n + 2), (a, n + 2)]]
+    shapes: list[Points] = [[(a, head), (b, head), (b, n + 2), (a, n + 2)]]
     if kind == "step":
         s = w * float(rng.uniform(0.14, 0.24))
         shapes += [[(a + s, head * 0.6), (b - s, head * 0.6), (b - s, head + 1), (a + s, head + 1)]]

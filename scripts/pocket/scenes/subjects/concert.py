@@ -69,7 +69,8 @@ def hall(rng: Generator, st: Stage, width: int, height: int) -> np.ndarray:
     across = noise.fbm(rng, 8, width, 260.0, 2)[:1]
     tone = mix(st.colors[0], st.colors[1], np.broadcast_to(noise.smoothstep(across, 0.3, 0.7), (height, width)))
     amount = (0.1 + 0.75 * rise) * (0.35 + 0.9 * smoke) * st.smoke
-    return np.clip(tone * amount[..., None] + 0.02, 0, 1).astype(np.float32)
+    smoky: np.ndarray = np.clip(tone * amount[..., None] + 0.02, 0, 1).astype(np.float32)
+    return smoky
 
 
 def screens(rng: Generator, canvas: np.ndarray, st: Stage) -> None:
@@ -249,7 +250,7 @@ def crowd(rng: Generator, canvas: np.ndarray, mask: np.ndarray, st: Stage) -> No
         for s in shapes:  # one by one: overlapping outlines must not cancel
             cv2.fillPoly(m, [np.round((s - [0, y0]) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         m = m.astype(np.float32) / 255.0
-        rim = np.clip(m - cv2.warpAffine(m, np.float32([[1, 0, 0], [0, 1, 2 + 1.5 * t]]), m.shape[::-1]), 0, 1)
+        rim = np.clip(m - cv2.warpAffine(m, np.array([[1, 0, 0], [0, 1, 2 + 1.5 * t]], np.float32), m.shape[::-1]), 0, 1)
         over(canvas, st.colors[k % 2] * (0.3 * (1 - t) ** 1.5 + 0.025), m, y0)
         screen(canvas[y0:], (blur(rim, 0.9) * (0.75 - 0.35 * t))[..., None] * mix(st.colors[(k + 1) % 2], np.ones(3), 0.2))
         np.maximum(mask[y0:], m * (0.7 + 0.3 * t), out=mask[y0:])

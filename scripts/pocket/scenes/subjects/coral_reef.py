@@ -54,7 +54,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
 
 def under(light: Light, attrs: Attributes, shine: np.ndarray, middle: np.ndarray, deep: np.ndarray) -> None:
     """Turn the light of the air into that under water, in place: from above, blue in the shade, hazing to `middle`."""
-    light.sun = mix(shine, np.float32([1.0, 0.97, 0.9]), 0.55) * (0.62 if attrs.dark else 0.86)
+    light.sun = mix(shine, np.array([1.0, 0.97, 0.9], np.float32), 0.55) * (0.62 if attrs.dark else 0.86)
     light.ambient = mix(middle, np.ones(3), 0.22) * (0.5 if attrs.dark else 0.6)
     light.haze_color, light.haze_density = mix(middle, deep, 0.3), 1.1
     light.dx, light.dy = light.dx * 0.55, -0.85

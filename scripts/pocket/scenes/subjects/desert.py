@@ -11,7 +11,7 @@ from numpy.random import Generator
 from .. import noise, plants, style, terrain, water
 from ..attributes import Allowed, Attributes
 from ..canvas import blur, hue, mix, over, paste, rgb
-from ..forms import body, chain, solid, stack
+from ..forms import Limb, body, chain, solid, stack
 from ..light import Light, cast
 from ..sky import paint_sky
 
@@ -119,15 +119,18 @@ def dunes(
 
 def ripples(rng: Generator, x: np.ndarray, z: np.ndarray, h: np.ndarray, slope: np.ndarray) -> np.ndarray:
     """Return how much (D, W) wind ripples lighten or darken the sand: strong near the eye, gone far away and on slip faces."""
-    warp = noise.fbm(rng, *x.shape, 60.0, 3, stretch=1.5)
+    d, w = x.shape
+    warp = noise.fbm(rng, d, w, 60.0, 3, stretch=1.5)
     wave = np.sin((x * 0.35 + z + 0.9 * h) * 2 * np.pi / 0.05 + 22 * warp)
-    where = 0.4 + 0.6 * noise.smoothstep(noise.fbm(rng, *x.shape, 90.0, 3), 0.35, 0.6)
-    return 0.16 * wave * where * noise.smoothstep(z, 2.2, 0.8) * noise.smoothstep(slope, 1.2, 0.5)
+    where = 0.4 + 0.6 * noise.smoothstep(noise.fbm(rng, d, w, 90.0, 3), 0.35, 0.6)
+    change: np.ndarray = 0.16 * wave * where * noise.smoothstep(z, 2.2, 0.8) * noise.smoothstep(slope, 1.2, 0.5)
+    return change
 
 
 def paint(rng: Generator, canvas: np.ndarray, light: Light, t: terrain.Terrain, sand: np.ndarray, mask: np.ndarray | None, dark: float) -> None:
     """Paint dunes on the canvas and add them to the silhouettes' mask, in place."""
-    n = noise.fbm(rng, *t.lit.shape, 70.0, 4, stretch=2.0)
+    d, w = t.lit.shape
+    n = noise.fbm(rng, d, w, 70.0, 4, stretch=2.0)
     deep, pale = hue(sand, -7, 1.15, 0.86), mix(sand, np.ones(3), 0.12)
     color = light.shade(mix(deep, pale, noise.smoothstep(n + 0.35 * t.lit, 0.3, 1.0)), t.lit * 1.08) * (0.7 + 0.32 * t.lit[..., None])
     depth = np.clip((t.z - 1.0) / 12, 0, 1) ** 0.8
@@ -198,10 +201,10 @@ def camel(rng: Generator, light: Light, height: int, coat: np.ndarray, flip: boo
     k = height / 100.0
     step = float(rng.uniform(4, 9))
 
-    def limbs(*points: tuple[float, float, float]) -> list:
+    def limbs(*points: tuple[float, float, float]) -> list[Limb]:
         return chain([((w - x * k if flip else x * k), y * k, r * k) for x, y, r in points])
 
-    def leg(x: float, y: float, r: float, s: float) -> list:
+    def leg(x: float, y: float, r: float, s: float) -> list[Limb]:
         return limbs((x, y, r), (x + s * 0.4, 72, 3.6), (x + s, 94, 2.6)) + limbs((x + s, 96, 2.8), (x + s + 3, 97, 2.6))
 
     trunk = limbs((30, 48, 14), (52, 47, 16), (72, 47, 14)) + limbs((42, 38, 12), (50, 25, 8), (52, 22, 6))

@@ -85,7 +85,8 @@ def acacia(rng: Generator, light: Light, height: int, color: np.ndarray, depth: 
             radii.append(height * float(rng.uniform(0.05, 0.085)))
     lump = noise.balls(height, w, np.array(centres), np.array(radii))
     leaves = plants.foliage(rng, light, lump, height * 0.035, color, depth, 0.28)
-    return leaves + out * (1 - leaves[..., 3:])
+    both: np.ndarray = leaves + out * (1 - leaves[..., 3:])
+    return both
 
 
 def trees(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, top: np.ndarray, wild: bool, white: bool) -> None:
@@ -115,7 +116,8 @@ def tufts(rng: Generator, canvas: np.ndarray, light: Light, grass: np.ndarray) -
     height, width = canvas.shape[:2]
     kinds = []
     for shift in (-8, 0, 8):
-        blades, tips = [], []
+        blades: list[np.ndarray] = []
+        tips: list[np.ndarray] = []
         for x in np.linspace(0.2, 0.8, 11):
             lean = float(rng.normal(0, 0.16)) + (x - 0.5) * 1.2
             root, tip = np.array([120 * x, 92.0]), np.array([120 * x + lean * 60, float(rng.uniform(8, 44))])

@@ -77,7 +77,9 @@ def shape(rng: Generator, width: int, horizon: float) -> Coast:
     centres = np.arange(float(rng.uniform(-80, 250)), width + 200, step)
     centres = centres + rng.uniform(-15, 15, len(centres))
     foot = (horizon + float(rng.uniform(128, 160)) + 10 * noise.profile(rng, width, 140.0, 3)).astype(np.float32)
-    top, thick, rough = foot + 12, np.zeros(width, np.float32), 0.2 * noise.profile(rng, width, 64.0, 4, 0.7)
+    top: np.ndarray = foot + 12
+    rough = 0.2 * noise.profile(rng, width, 64.0, 4, 0.7)
+    thick: np.ndarray = np.zeros(width, np.float32)
     for c in (*(centres[:1] - step), *centres):
         rise, half = float(rng.uniform(75, 150)), rng.uniform(95, 165, 2)
         d = np.abs(xs - c) / np.where(xs < c, *half) + rough
@@ -97,7 +99,7 @@ def shape(rng: Generator, width: int, horizon: float) -> Coast:
 def rollers(rng: Generator, canvas: np.ndarray, light: Light, start: float) -> None:
     """Roll lines of breaking waves, larger towards the eye, from row `start` to the lower border."""
     height, width = canvas.shape[:2]
-    white = light.shade(np.float32([0.96, 0.98, 1.0]), 0.85)
+    white = light.shade(np.array([0.96, 0.98, 1.0], np.float32), 0.85)
     tex = noise.fbm(rng, height, width, 16.0, 3, stretch=2.5)
     for k in range(6):
         t = (k + float(rng.uniform(0.2, 0.8))) / 6
@@ -168,7 +170,7 @@ def surf(rng: Generator, canvas: np.ndarray, light: Light, coast: Coast, rock: n
     d = np.arange(y0, height, dtype=np.float32)[:, None] - coast.foot[None] - 5 * noise.profile(rng, width, 40.0, 3)[None]
     near = np.clip((coast.foot - coast.top) / 30.0, 0.25, 1)[None]
     foam = noise.smoothstep(d, -5, 4) * noise.smoothstep(d / near + 44 * (tex - 0.5), 30, 10) * (0.4 + 0.6 * near)
-    white = light.shade(np.float32([0.96, 0.98, 1.0]), 0.9)
+    white = light.shade(np.array([0.96, 0.98, 1.0], np.float32), 0.9)
     over(canvas, white, (foam * 0.95).astype(np.float32), y0)
     mask[y0:] *= 1 - 0.9 * foam
     for x in np.arange(float(rng.uniform(0, 60)), width, float(rng.uniform(70, 120))):

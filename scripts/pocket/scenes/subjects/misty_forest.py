@@ -45,7 +45,8 @@ def air(rng: Generator, canvas: np.ndarray, light: Light) -> None:
 
 def veil(color: np.ndarray, base: np.ndarray, depth: float) -> np.ndarray:
     """Return a layer's colour ((3,) or (H, W, 3)) seen through the fog `base` (H, W, 3); `depth` 0 near ... 1 lost."""
-    return base + (color - base) * (1.0 - depth)
+    veiled: np.ndarray = base + (color - base) * (1.0 - depth)
+    return veiled
 
 
 def shafts(rng: Generator, canvas: np.ndarray, light: Light, strength: float) -> None:
@@ -81,7 +82,7 @@ def interior(rng: Generator, canvas: np.ndarray, base: np.ndarray, attrs: Attrib
         elif not firs and k > 0:
             canopy(rng, canvas, base, light, leaf, 70 + 26 * k, 20.0 + 9 * k, fog)
         floor(rng, canvas, base, light, line, moss, fog, k)
-        if mask is not None:
+        if mask is not None and before is not None:
             np.maximum(mask, style.changed(before, canvas) * (0, 0.25, 0.5, 0.8, 1.0)[k], out=mask)
         if k < 4:
             water.fog_bank(rng, canvas, light, ground + 4, 26 + 10 * k, 0.5 - 0.09 * k)
@@ -127,7 +128,8 @@ def limb(rng: Generator, m: np.ndarray, box: int, h: int, w: float) -> np.ndarra
     for _ in range(int(rng.integers(1, 4))):
         y, side = h * float(rng.uniform(0.15, 0.6)), float(rng.choice([-1, 1]))
         snags.append(taper(np.array([[box / 2, y], [box / 2 + side * w * 0.7, y - w * 0.3], [box / 2 + side * w * 1.1, y - w * 0.75]]), w * 0.3, 3.0))
-    return np.maximum(m, polygon(h, box, *snags))
+    mask: np.ndarray = np.maximum(m, polygon(h, box, *snags))
+    return mask
 
 
 def canopy(rng: Generator, canvas: np.ndarray, base: np.ndarray, light: Light, leaf: np.ndarray, reach: float, cell: float, fog: float) -> None:
@@ -200,7 +202,7 @@ def slopes(rng: Generator, canvas: np.ndarray, base: np.ndarray, attrs: Attribut
         dark = light.shade(rgb("#cdd8e0") if white else tone * 0.8, 0.35)
         y0 = int(line.min()) - 2
         over(canvas, veil(dark, base[y0:], fog), below(height, line, 5.0)[y0:], y0)
-        if mask is not None:
+        if mask is not None and before is not None:
             np.maximum(mask, style.changed(before, canvas) * (0, 0.3, 0.5, 0.8, 1.0)[k], out=mask)
         if k < 4:
             water.fog_bank(rng, canvas, light, y + 44, 46 + 6 * k, 0.85 - 0.1 * k)

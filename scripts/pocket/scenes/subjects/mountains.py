@@ -8,6 +8,7 @@ from numpy.random import Generator
 from .. import land, noise, plants, style, terrain, water, weather
 from ..attributes import Attributes
 from ..canvas import hue, rgb
+from ..light import Light
 from ..sky import paint_sky
 
 NAME = "mountains"
@@ -51,7 +52,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     return style.finish(canvas, attrs, light, mask)
 
 
-def meadow(rng: Generator, canvas: np.ndarray, attrs: Attributes, light, horizon: float, snow: float) -> None:
+def meadow(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, horizon: float, snow: float) -> None:
     """Paint wooded foothills and a meadow before the range."""
     width = canvas.shape[1]
     color = hue(plants.grass_color(attrs), float(rng.uniform(-10, 10)), 0.9, 0.85)

@@ -140,7 +140,7 @@ def track(rng: Generator, canvas: np.ndarray, light: Light, axis: float, white: 
     dice = rng.normal(0, 1, (3, index.max() + 2)).astype(np.float32)
     reach = _SLEEPER + 2.5 * dice[0][index]
     beam = np.clip(10.5 - np.abs(u + 0.6 * dice[1][index]), 0, 1) * np.clip(reach - np.abs(v), 0, 1)
-    drop = cv2.warpAffine(beam, np.float32([[1, 0, -5 * light.dx], [0, 1, 5]]), (w, n))
+    drop = cv2.warpAffine(beam, np.array([[1, 0, -5 * light.dx], [0, 1, 5]], np.float32), (w, n))
     band = canvas[top : top + n]
     band *= 1 - 0.6 * light.strength * blur(drop, 1.6)[..., None]
     grain = noise.fbm(rng, n, w, 60.0, 3, 0.6, stretch=0.12)
@@ -188,7 +188,7 @@ def woods(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, a
     dome = noise.warp(rng, dome, 7.0, 14.0)
     mask = cv2.GaussianBlur(noise.smoothstep(dome + 16 * (ragged - 0.5) * (dome > 1), 7.0, 12.0), (0, 0), 0.7)
     long = 1.0 if attrs.time == "noon" else 1.7
-    m = np.float32([[1, 0, -16 * light.dx * long], [0, 1, 12 * long]])
+    m = np.array([[1, 0, -16 * light.dx * long], [0, 1, 12 * long]], np.float32)
     canvas *= 1 - 0.62 * light.strength * blur(cv2.warpAffine(mask, m, (w, h)), 2.5)[..., None]
     colors = np.stack([plants.leaf_color(rng, attrs) for _ in range(4)])
     if white:

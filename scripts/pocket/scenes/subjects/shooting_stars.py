@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.random import Generator
 
 from .. import noise, sky, suns, water
 from ..attributes import Allowed, Attributes
-from ..canvas import below, blur, discs, hue, lines, mix, over, polygon, rgb, screen, taper
+from ..canvas import Points, below, blur, discs, hue, lines, mix, over, polygon, rgb, screen, taper
 from ..sky import make_light
 
 NAME = "shooting_stars"
@@ -76,7 +78,7 @@ def sparks(rng: Generator, canvas: np.ndarray, horizon: float) -> None:
     h, w = canvas.shape[:2]
     n = w // 34
     m = discs(h, w, rng.uniform(0, w, n), rng.uniform(0, horizon * 0.8, n), rng.uniform(1.6, 3.2, n))
-    screen(canvas, np.clip(m * 0.9 + 2.2 * blur(m, 4.0), 0, 1)[..., None] * np.float32([1.0, 0.97, 0.92]))
+    screen(canvas, np.clip(m * 0.9 + 2.2 * blur(m, 4.0), 0, 1)[..., None] * np.array([1.0, 0.97, 0.92], np.float32))
 
 
 def moon(rng: Generator, canvas: np.ndarray, colors: list[np.ndarray], width: int, horizon: float) -> None:
@@ -95,7 +97,7 @@ def moon(rng: Generator, canvas: np.ndarray, colors: list[np.ndarray], width: in
     if rng.random() < 0.4:
         disc *= np.clip((np.hypot(xx - r * 0.5, yy + r * 0.2) - r * 0.92) / 2 + 0.5, 0, 1)
     seas = noise.smoothstep(noise.fbm(rng, n, n, r * 0.9, 3), 0.5, 0.7)
-    face = mix(np.float32([1.0, 0.99, 0.94]), colors[3], 0.25) * (1 - 0.13 * seas)[..., None]
+    face = mix(np.array([1.0, 0.99, 0.94], np.float32), colors[3], 0.25) * (1 - 0.13 * seas)[..., None]
     over(canvas, face, disc, int(y - n / 2), int(x - n / 2))
 
 
@@ -162,7 +164,8 @@ def foreground(rng: Generator, width: int, height: int, line: np.ndarray) -> np.
     for bx in np.arange(0, width, 7) + rng.uniform(-3, 3, len(np.arange(0, width, 7))):
         y, s = float(line[int(np.clip(bx, 0, width - 1))]), float(rng.uniform(8, 22))
         blades.append([[bx - 3, y + 6], [bx + float(rng.normal(0, 5)), y - s], [bx + 3, y + 6]])
-    return np.maximum(m, polygon(height, width, *blades))
+    mask: np.ndarray = np.maximum(m, polygon(height, width, *blades))
+    return mask
 
 
 def fir(rng: Generator, m: np.ndarray, x: float, y: float, size: float) -> None:
@@ -198,19 +201,32 @@ def tree(rng: Generator, m: np.ndarray, x: float, y: float, size: float) -> None
             cx.append(spot[0])
             cy.append(spot[1])
             r.append(size * rng.uniform(0.026, 0.062))
-    leafy = 0.0 if bare else discs(*m.shape, np.array(cx), np.array(cy), np.array(r))
-    np.maximum(m, np.maximum(polygon(*m.shape, *limbs), leafy), out=m)
+    h, w = m.shape
+    leafy = 0.0 if bare else discs(h, w, np.array(cx), np.array(cy), np.array(r))
+    np.maximum(m, np.maximum(polygon(h, w, *limbs), leafy), out=m)
 
 
-def _shape(m: np.ndarray, x: float, y: float, k: float, fills: tuple, strokes: tuple, balls: tuple) -> None:
+def _shape(
+    m: np.ndarray,
+    x: float,
+    y: float,
+    k: float,
+    fills: Sequence[Points],
+    strokes: Sequence[tuple[float, Points]],
+    balls: Sequence[tuple[float, float, float]],
+) -> None:
     """Add a figure to the mask in place; coordinates in px about its foot, y upwards, scaled by `k` (negative mirrors)."""
-    at = lambda p: np.asarray(p, np.float32) * [k, -abs(k)] + [x, y]  # noqa: E731
-    out = polygon(*m.shape, *[at(p) for p in fills]) if fills else np.zeros_like(m)
+    h, w = m.shape
+
+    def at(p: Points | Sequence[float]) -> np.ndarray:
+        return np.asarray(p, np.float32) * [k, -abs(k)] + [x, y]
+
+    out = polygon(h, w, *[at(p) for p in fills]) if fills else np.zeros_like(m)
     for thick, p in strokes:
-        out = np.maximum(out, lines(*m.shape, [at(p)], max(3, round(thick * abs(k)))))
+        out = np.maximum(out, lines(h, w, [at(p)], max(3, round(thick * abs(k)))))
     for bx, by, br in balls:
         cx, cy = at([bx, by])
-        out = np.maximum(out, discs(*m.shape, np.array([cx]), np.array([cy]), np.array([br * abs(k)])))
+        out = np.maximum(out, discs(h, w, np.array([cx]), np.array([cy]), np.array([br * abs(k)])))
     np.maximum(m, out, out=m)
 
 

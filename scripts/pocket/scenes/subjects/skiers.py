@@ -8,7 +8,7 @@ from numpy.random import Generator
 from .. import noise, plants, style, terrain, water, weather
 from ..attributes import Allowed, Attributes
 from ..canvas import below, hue, mix, over, paste, polygon, rgb, taper
-from ..forms import chain, patch, solid
+from ..forms import Limb, chain, patch, solid
 from ..light import Light
 from ..sky import paint_sky
 
@@ -102,7 +102,7 @@ def tracks(canvas: np.ndarray, light: Light, line: np.ndarray, people: list[tupl
         grooves.append(taper(path, wide, 2.6))
         rims.append(taper(path - np.array([light.dx * wide * 0.7, 0.0]), wide * 0.7, 2.0))
     m, hi = polygon(height, width, *grooves), polygon(height, width, *rims)
-    over(canvas, light.shade(np.float32([1.0, 1.0, 1.0]), 1.0), hi * 0.8)
+    over(canvas, light.shade(np.array([1.0, 1.0, 1.0], np.float32), 1.0), hi * 0.8)
     over(canvas, light.shade(rgb("#a4c2ee"), 0.05), m * 0.85)
 
 
@@ -147,7 +147,7 @@ def skier(rng: Generator, light: Light, height: int, jacket: np.ndarray, pants: 
     steep = 0.2 + float(rng.uniform(-0.06, 0.1))
     bend = float(rng.uniform(-0.04, 0.05))
 
-    def limb(*pts: tuple[float, float, float]) -> list:
+    def limb(*pts: tuple[float, float, float]) -> list[Limb]:
         out = []
         for px, py, r in pts:
             sx = w / 2 + (px if not flip else -px) * u

@@ -115,7 +115,7 @@ def stems(rng: Generator, canvas: np.ndarray, light: Light, paths: list[np.ndarr
     h, w = canvas.shape[:2]
     outlines = [taper(p, 9.0 if len(p) > 20 else 5.0, 3.5) for p in paths]
     m = polygon(h, w, *outlines)
-    drop = cv2.warpAffine(m, np.float32([[1, 0, -6 * light.dx], [0, 1, 6]]), (w, h))
+    drop = cv2.warpAffine(m, np.array([[1, 0, -6 * light.dx], [0, 1, 6]], np.float32), (w, h))
     canvas *= 1 - 0.55 * light.strength * blur(drop, 2.0)[..., None]
     lit = np.clip(light.relief(cv2.GaussianBlur(m * 9, (0, 0), 1.8), 1.0), 0, 1)
     over(canvas, light.shade(hue(rgb("#6a5040"), float(rng.uniform(-10, 10))), lit), m)
@@ -159,7 +159,7 @@ def hang(rng: Generator, canvas: np.ndarray, light: Light, paths: list[np.ndarra
                 c = cover[int(min(max(y / h, 0), 0.99) * 64), int(min(max(x / w, 0), 0.99) * 128)]
                 if rng.random() < c:
                     put(sheet, leaves[int(rng.integers(len(leaves)))], x, y)
-        drop = cv2.warpAffine(sheet[..., 3], np.float32([[1, 0, -9 * light.dx], [0, 1, 10]]), (w, h))
+        drop = cv2.warpAffine(sheet[..., 3], np.array([[1, 0, -9 * light.dx], [0, 1, 10]], np.float32), (w, h))
         canvas *= 1 - (0.35 + 0.3 * light.strength) * blur(drop, 3.0)[..., None]
         gain = 0.68 + 0.34 * layer
         canvas *= 1 - sheet[..., 3:]
@@ -169,7 +169,7 @@ def hang(rng: Generator, canvas: np.ndarray, light: Light, paths: list[np.ndarra
 def turned(baked: np.ndarray, size: float, turn: float) -> np.ndarray:
     """Return a leaf (n, n, 4) of `size` px turned by `turn` degrees."""
     n = int(size * 1.3) + 2
-    m = cv2.getRotationMatrix2D((_N / 2, _N / 2), turn, size / _N)
+    m: np.ndarray = cv2.getRotationMatrix2D((_N / 2, _N / 2), turn, size / _N)
     m[:, 2] += n / 2 - _N / 2
     return cv2.warpAffine(cv2.GaussianBlur(baked, (0, 0), 0.35 * _N / size), m, (n, n), flags=cv2.INTER_LINEAR)
 
@@ -203,7 +203,7 @@ def shine(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light) -
         shade = noise.smoothstep(blur(noise.fbm(rng, h // 4, w // 4, 30.0, 4, 0.6), 0.9), 0.40, 0.52)
         slant = noise.smoothstep(xx * light.dx * 0.35 + yy * 0.4 + 60 * (noise.value(rng, h // 4, w // 4, 40.0) - 0.5), -60, 160)
         both = cv2.resize(np.clip(0.35 + 0.65 * shade * (0.7 + 0.3 * slant), 0, 1), (w, h))
-        dark = mix(light.ambient * 0.9, np.float32([0.5, 0.5, 0.62]), 0.5)
+        dark = mix(light.ambient * 0.9, np.array([0.5, 0.5, 0.62], np.float32), 0.5)
         canvas *= mix(dark, np.ones(3, np.float32) * 1.08, both)
     if attrs.weather == "fog":
         tex = cv2.resize(noise.fbm(rng, h // 4, w // 4, 42.0, 3, stretch=2.0), (w, h))

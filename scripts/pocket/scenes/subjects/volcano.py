@@ -83,7 +83,7 @@ def mountain(rng: Generator, s: Scene, c: Cone) -> None:
     albedo = s.rock * (0.75 + 0.5 * gully)[..., None]
     if s.white:
         cap = noise.smoothstep(t + 0.7 * (gully - 0.5) + 0.25 * (fine - 0.5), 0.9, 0.55) * noise.smoothstep(t, 0.02, 0.14)
-        albedo = mix(albedo, np.float32([0.93, 0.95, 1.0]), cap * 0.92)
+        albedo = mix(albedo, np.array([0.93, 0.95, 1.0], np.float32), cap * 0.92)
     else:
         green = hue(plants.grass_color(s.attrs), 8, 0.75, 0.55)
         albedo = mix(albedo, green, noise.smoothstep(t + 0.6 * (gully - 0.5) + 0.3 * (fine - 0.5), 0.55, 0.95) * 0.85)
@@ -130,7 +130,7 @@ def lava_field(rng: Generator, s: Scene, foot: float) -> None:
     line = (foot + 4 + 7 * noise.profile(rng, width, 120.0, 4)).astype(np.float32)
     y0 = int(line.min()) - 2
     n, cover = height - y0, below(height, line)
-    land.ground(rng, s.canvas, s.light, line, mix(s.rock * 0.5, np.float32([0.8, 0.84, 0.9]), 0.35 * s.white), foot - 40, "rock", 0.3)
+    land.ground(rng, s.canvas, s.light, line, mix(s.rock * 0.5, np.array([0.8, 0.84, 0.9], np.float32), 0.35 * s.white), foot - 40, "rock", 0.3)
     big = noise.plane(rng, n, width, -24.0, 150.0, 2.2)
     wide = noise.plane(rng, n, width, -24.0, 420.0, 3.0)
     cracks = noise.smoothstep(np.abs(big - 0.5), 0.05, 0.005) * noise.smoothstep(wide, 0.42, 0.6)

@@ -58,7 +58,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     mask = None
     before = None if solid is None else canvas.copy()
     foreground(rng, canvas, light, growth, rock, white)
-    if solid is not None:
+    if solid is not None and before is not None:
         solid = np.maximum(solid, below(height, top)) * fall_gap(height, width, falls, foot)
         mask = np.maximum(solid, style.changed(before, canvas))
     if attrs.weather == "snow":

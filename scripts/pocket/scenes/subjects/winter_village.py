@@ -9,7 +9,7 @@ from numpy.random import Generator
 
 from .. import land, noise, plants, style, terrain, water, weather
 from ..attributes import Allowed, Attributes
-from ..canvas import below, blur, hue, mix, over, paste, rgb, screen, sprite
+from ..canvas import Points, below, blur, hue, mix, over, paste, rgb, screen, sprite
 from ..cottages import SNOW, Block, Village, church, house
 from ..sky import paint_sky
 
@@ -25,18 +25,20 @@ _WALLS = (
 _SPIRES = ("#4c5c74", "#5c8c7c", "#94483a", "#545060", "#84644c")
 _WARM = ("#ffc05c", "#ffd078", "#ffa848", "#ffb868")
 # parts of small things: colour ('' shines), how lit, thickness of a line or 0 for a polygon, points
-_LANTERN = (
+_Part = tuple[str, float, float, *tuple[Points, ...]]
+_LANTERN: tuple[_Part, ...] = (
     ("#3a3640", 0.35, 5, [(22, 30), (22, 99)]),
     ("", 0.6, 0, [(13, 12), (31, 12), (28, 32), (16, 32)]),
     ("#3a3640", 0.35, 3, [(15, 33), (29, 33)]),
     ("#f4f7fc", 0.8, 7, [(12, 10), (22, 5), (32, 10)]),
 )
-_FENCE = (
-    ("#74503a", 0.4, 7, [(4, 68), (146, 68)], [(4, 86), (146, 86)], *([(x, 54), (x + 1, 99)] for x in range(15, 150, 30))),
+_BOARDS: tuple[Points, ...] = ([(4, 68), (146, 68)], [(4, 86), (146, 86)], *([(x, 54), (x + 1, 99)] for x in range(15, 150, 30)))
+_FENCE: tuple[_Part, ...] = (
+    ("#74503a", 0.4, 7, *_BOARDS),
     ("#f4f7fc", 0.8, 5, [(4, 64), (146, 64)], [(4, 82), (146, 82)]),
     ("#f4f7fc", 0.85, 10, *([(x - 2, 50), (x + 2, 50)] for x in range(15, 150, 30))),
 )
-_SNOWMAN = (
+_SNOWMAN: tuple[_Part, ...] = (
     ("#dce6f6", 0.3, 48, [(34, 76), (35, 76)]),
     ("#f8fafe", 0.85, 36, [(37, 72), (38, 72)]),
     ("#dce6f6", 0.3, 34, [(34, 47), (35, 47)]),
@@ -73,7 +75,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     for k, (low, size, depth) in enumerate(((18, 46, 0.5), (72, 74, 0.24), (150, 112, 0.05))):
         line = horizon + low + swell * noise.profile(rng, width, 260.0, 2, 0.3)
         land.ground(rng, canvas, light, line.astype(np.float32), SNOW, horizon - 10, "snow", depth)
-        over(v.aux, np.float32([0, 0.42, 1]), below(height, line))
+        over(v.aux, np.array([0, 0.42, 1], np.float32), below(height, line))
         row(rng, canvas, v, line, size * scale, depth, churches, k)
     (pond if rng.random() < 0.5 else road)(rng, canvas, v, horizon + 176)
     front(rng, canvas, v)
@@ -116,7 +118,11 @@ def put(canvas: np.ndarray, v: Scene, image: np.ndarray, x: float, y: float, siz
 
 def row(rng: Generator, canvas: np.ndarray, v: Scene, line: np.ndarray, size: float, depth: float, churches: np.ndarray, k: int) -> None:
     """Build the row `k` (0 far ... 2 near) of houses on the line (W,) with firs between them; the churches stand in row 1 and are left free."""
-    width, at = canvas.shape[1], lambda x: float(line[int(np.clip(x, 0, len(line) - 1))])
+    width = canvas.shape[1]
+
+    def at(x: float) -> float:
+        return float(line[int(np.clip(x, 0, len(line) - 1))])
+
     firs = [plants.conifer(rng, v.light, 110, 0.7, depth=depth) for _ in range(3)]
     for x in np.arange(-20, width + 20, size * 0.5) + rng.uniform(-9, 9):
         if rng.random() < 0.6:
@@ -191,7 +197,7 @@ def road(rng: Generator, canvas: np.ndarray, v: Scene, y0: float) -> None:
         thing(canvas, v, _LANTERN, float(x), float(wave[int(x)]) - 26, 92.0, 44)
 
 
-def thing(canvas: np.ndarray, v: Scene, parts: tuple, x: float, y: float, size: float, wide: int) -> None:
+def thing(canvas: np.ndarray, v: Scene, parts: tuple[_Part, ...], x: float, y: float, size: float, wide: int) -> None:
     """Stand a small thing, 100 by `wide` px in its own units, `size` px tall with its foot at (x, y)."""
     b = Block(100, wide)
     for code, lit, thick, *paths in parts:
