@@ -5,6 +5,7 @@ On a CPU one process a core trains faster than one process with as many threads.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable
 from datetime import timedelta
@@ -24,6 +25,8 @@ class Workers:
         self.rank, self.size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
         if self.size > 1:
             distributed.init_process_group("gloo", timeout=LONGEST_STAGE)
+            # Its threads must end before the interpreter does, which aborts otherwise.
+            atexit.register(distributed.destroy_process_group)
 
     @property
     def first(self) -> bool:
