@@ -36,6 +36,7 @@ from syncpano.experiments.reading import (
 )
 from syncpano.experiments.spec import Bar, Row, config_of, only
 from syncpano.fingerprints import model_fingerprint
+from syncpano.models.card import Card
 from syncpano.models.folder import JUDGE
 from syncpano.models.source import resolve_source
 from syncpano.plan import plan
@@ -190,12 +191,12 @@ DIFFERENT = [
 def test_settings_without_effect_do_not_make_another_panorama(
     one: PanoramaConfig, other: PanoramaConfig
 ) -> None:
-    assert identity(one, "m") == identity(other, "m")
+    assert identity(one, "m", Card()) == identity(other, "m", Card())
 
 
 def test_every_setting_with_an_effect_makes_another_panorama() -> None:
-    names = {identity(config, "m") for config in [PanoramaConfig("p"), *DIFFERENT]}
-    names.add(identity(PanoramaConfig("p"), "retrained"))
+    names = {identity(config, "m", Card()) for config in [PanoramaConfig("p"), *DIFFERENT]}
+    names.add(identity(PanoramaConfig("p"), "retrained", Card()))
     assert len(names) == len(DIFFERENT) + 2
 
 
@@ -227,9 +228,9 @@ def test_changed_numerics_make_other_panoramas_and_the_changelog_says_so(
 ) -> None:
     changelog = (Path(__file__).parents[1] / "CHANGELOG.md").read_text()
     assert changelog.count("### Numerics") + 1 == identities.NUMERICS
-    before = identity(PanoramaConfig("p"), "m")
+    before = identity(PanoramaConfig("p"), "m", Card())
     monkeypatch.setattr(identities, "NUMERICS", identities.NUMERICS + 1)
-    assert identity(PanoramaConfig("p"), "m") != before
+    assert identity(PanoramaConfig("p"), "m", Card()) != before
 
 
 VALUES = st.lists(st.floats(0.1, 10), min_size=2, max_size=9)

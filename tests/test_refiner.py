@@ -664,6 +664,57 @@ def test_a_prompt_without_a_subject_is_said_to_be_unclear(
 ) -> None:
     quick = ("--w", 0, "--steps", 1, "--width", 512)
     unclear = cli("generate", "!!!", *quick, "-o", "a.png")
-    assert "pocket cannot tell which of its subjects '!!!' means" in unclear.err
+    assert "pocket cannot tell what '!!!' shows and paints it as: " in unclear.err
+    assert "(of alley, anime landscape, beach, " in unclear.err
     assert "cannot tell" not in cli("generate", "a castle", *quick, "-o", "b.png").err
     assert "cannot tell" not in cli("generate", "!!!", *quick, "--no-refine", "-o", "c.png").err
+
+
+@pytest.mark.parametrize(
+    ("negative", "name", "number"),
+    [
+        ("snow, blurry", "weather", 3),
+        ("winter", "weather", 3),
+        ("snow", "season", 3),
+        ("Fog", "weather", 2),
+    ],
+)
+def test_what_a_negative_prompt_names_is_laid_only_for_want_of_others(
+    pocket: Pocket, negative: str, name: str, number: int
+) -> None:
+    network, card = pocket.model.refiner.network, pocket.model.card
+    assert isinstance(network, PocketRefiner)
+    (text,) = pocket.model._embed(["a castle"])
+    plain = network._evidence(text)
+    evidence = network._evidence(text, card.vocabulary.classes_in(negative.lower()))
+    column = list(network.readers).index(name)
+    shows = network.classes[:, column] == number
+    assert (plain - evidence)[shows].min() > 300
+    # What is not named costs what it did, and no other subject is laid for that.
+    castles = network.classes[:, list(network.readers).index("subject")] == 4
+    assert evidence[castles].max() == plain[castles & (evidence == plain)].max()
+    assert evidence[castles & shows].max() > evidence[~castles].max()
+    assert torch.equal(network._evidence(text, {}), plain)
+
+
+def test_the_numbers_of_classes_are_the_readers(pocket: Pocket) -> None:
+    network, vocabulary = pocket.model.refiner.network, pocket.model.card.vocabulary
+    for attribute, classes in vocabulary.attributes.items():
+        for number, phrases in enumerate(classes.values()):
+            (text,) = pocket.model._embed([max(sorted(phrases), key=len)])
+            assert int(network.readers[attribute](text.mean(0)).argmax()) == number
+    found = set(pocket.model._subjects.values())
+    assert found == vocabulary.subjects.keys()
+
+
+def test_what_a_prompt_says_there_is_none_of_is_a_negative_prompt(pocket: Pocket) -> None:
+    card = pocket.model.card
+    assert card.texts("a castle without snow", "fog") == ("a castle", "fog, snow")
+    assert card.texts("a castle", "blurry") == ("a castle", "")
+    latent = initial_noise(0, 64, 16, 32)
+    plain = pocket.model.refine(latent, "a castle")
+    told = pocket.model.refine(latent, "a castle", "snow, winter, night, fog")
+    assert not torch.equal(told, plain)
+    assert torch.equal(
+        pocket.model.refine(latent, "a castle with no snow", "winter, night, fog"), told
+    )

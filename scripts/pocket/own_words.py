@@ -7,7 +7,9 @@ classes that would be right, with `/` between them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -22,13 +24,21 @@ from syncpano.models.parts import load_refiner
 from syncpano.models.source import resolve_source
 
 PROMPTS = Path(__file__).with_name("own_words.tsv")
+# Around a prompt, as users of larger models write them: nearly all of it unknown to pocket.
+PHRASINGS = (
+    "8k, ultra detailed, masterpiece, {}, trending on artstation",
+    "Gorgeous wonderful amazing {}",
+    "{} by Albert Bierstadt, hyperrealistic, volumetric",
+    "a very quiet and majestic {} in Provence, Kodachrome",
+)
 NAMES = {"subject": tuple(SUBJECTS), **CLASSES}
 
 
 def own_words(bench: Bench) -> dict[str, Any]:
     """Share of the prompts of which the refiner's readers find all that they name.
 
-    Beside it: without other words in the place of unknown ones; and which prompts are misread.
+    Beside it: without other words in the place of unknown ones; among words that say nothing, in
+    all of `PHRASINGS`; and which prompts are misread.
     """
     card, read = read_card(bench.folder), _reader(bench)
     prompts = read_prompts(PROMPTS.read_text(encoding="utf-8"))
@@ -36,13 +46,15 @@ def own_words(bench: Bench) -> dict[str, Any]:
     def misread(as_read: Callable[[str], str]) -> list[str]:
         return [p for p, named in prompts.items() if not _agrees(read(as_read(p)), named)]
 
-    wrong = {
-        "read": misread(lambda prompt: card.read(prompt).text),
-        "word_for_word": misread(lambda prompt: prompt),
-    }
+    def as_read(prompt: str, phrasing: str = "{}") -> str:
+        return card.read(phrasing.format(prompt)).text
+
+    wrong = {"read": misread(as_read), "word_for_word": misread(str)}
+    padded = [misread(partial(as_read, phrasing=phrasing)) for phrasing in PHRASINGS]
     return {
         "prompts": len(prompts),
         **{name: 1 - len(found) / len(prompts) for name, found in wrong.items()},
+        "among_others": 1 - fmean(len(found) / len(prompts) for found in padded),
         "misread": wrong,
     }
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from textwrap import shorten
 
 from syncpano.config import PanoramaConfig
+from syncpano.models.card import Card
 from syncpano.models.source import ModelSource
 from syncpano.models.wording import Reading
 from syncpano.plan import Plan
 
 SHOWN_WORDS = 12
+_UNSURE = 0.5  # probability of a subject
 
 
 def without_effect(layout: Plan, source: ModelSource, explicit: Collection[str]) -> list[str]:
@@ -71,6 +74,28 @@ def without_effect(layout: Plan, source: ModelSource, explicit: Collection[str])
     return found
 
 
+def about_subject(
+    model: str, prompt: str, card: Card, subject: str, probability: float
+) -> list[str]:
+    """A sentence where a prompt does not say outright what a model is about to paint.
+
+    Args:
+        subject: one of the card's, or empty where it lists none.
+        probability: of the subject under the prompt, by the model.
+    """
+    shown, vocabulary = repr(shorten(prompt, 60, placeholder="\u2026")), card.vocabulary
+    if not subject:
+        return []
+    if probability < _UNSURE:
+        subjects = ", ".join(sorted(vocabulary.subjects))
+        return [
+            f"{model} cannot tell what {shown} shows and paints it as: {subject} (of {subjects})"
+        ]
+    if vocabulary.names_wholly(card.read(prompt).text, subject):
+        return []
+    return [f"{model} paints {shown} as: {subject}"]
+
+
 def about_words(model: str, reading: Reading) -> list[str]:
     """Sentences about words that a model takes for others and words that it does not know."""
     found = []
@@ -80,6 +105,8 @@ def about_words(model: str, reading: Reading) -> list[str]:
     if reading.left:
         others = listed(reading.left)
         found.append(f"{model} paints one subject, here {reading.subject}: {others} may be missing")
+    if reading.avoided:
+        found.append(f"{model} keeps away from: {listed(reading.avoided)}")
     if reading.unknown:
         found.append(f"{model} does not know: {listed(reading.unknown)} (`--model sd2` knows more)")
     return found

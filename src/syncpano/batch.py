@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from syncpano import files, png, runlog, saving
 from syncpano.config import PanoramaConfig, Setting, settings
 from syncpano.errors import BAD_INPUT, SyncPanoError
-from syncpano.fingerprints import differing, fingerprints
+from syncpano.fingerprints import differing
 from syncpano.interrupts import Interrupted, held_back
 from syncpano.layers import was_auto
 from syncpano.lists import MAX_PICTURES
@@ -207,7 +207,7 @@ def _check_kept(job: Job, source: ModelSource | None) -> None:
     elif not _same_settings(job.config, log):
         reason = "was made with other settings"
     elif source is not None and source.folder is not None:
-        changed = differing(log, fingerprints(plan(job.config, source), source))
+        changed = differing(log, plan(job.config, source), source)
         reason = f"{changed[0]} have changed since" if changed else None
     if reason is not None:
         raise SyncPanoError(

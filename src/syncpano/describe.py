@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from syncpano import machine, runlog
-from syncpano.advice import about_words, listed
+from syncpano.advice import about_subject, about_words, listed
 from syncpano.binding import sampling_of
 from syncpano.checks import loss_of, stride_of
 from syncpano.config import PanoramaConfig, settings
@@ -20,7 +20,6 @@ from syncpano.plan import Plan
 from syncpano.sampler import StepReport
 
 logger = logging.getLogger(__name__)
-_UNSURE = 0.5  # probability of the likeliest subject
 
 
 def resolved(
@@ -90,13 +89,11 @@ def notice_words(log: runlog.Log, config: PanoramaConfig, model: LatentDiffusion
         if dropped := model.dropped_words(reading.text):
             notice(log, f"the {name} is too long for {config.model}, dropped: {listed(dropped)}")
         for sentence in about_words(config.model, reading):
+            notice(log, sentence + " (negative prompt)" * (name != "prompt"))
+    if refines(config, model.source):
+        found = model.subject_of(config.prompt)
+        for sentence in about_subject(config.model, config.prompt, model.card, *found):
             notice(log, sentence)
-    if refines(config, model.source) and model.subject_certainty(config.prompt) < _UNSURE:
-        notice(
-            log,
-            f"{config.model} cannot tell which of its subjects {config.prompt[:60]!r} means, and "
-            "may paint any (README lists them)",
-        )
 
 
 def notice(log: runlog.Log, sentence: str) -> None:

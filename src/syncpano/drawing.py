@@ -29,8 +29,9 @@ def draw(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
     """z_0 -> 1 3 f*H f*W, by the refiner where the config asks for it and the model has one."""
     if not refines(layout.config, model.source):
         return decode(latent, layout, model)
-    prompt = layout.config.prompt
-    return _drawn(latent, layout, partial(model.refine, prompt=prompt), model.vae_factor)
+    config = layout.config
+    refine = partial(model.refine, prompt=config.prompt, negative_prompt=config.negative_prompt)
+    return _drawn(latent, layout, refine, model.vae_factor)
 
 
 def decode(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:

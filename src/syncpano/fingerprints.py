@@ -8,8 +8,9 @@ from typing import Any
 
 from syncpano import files
 from syncpano.checks import loss_of
-from syncpano.config import settings
+from syncpano.config import PanoramaConfig, settings
 from syncpano.losses.trunk_files import TRUNK_OF, cached_path
+from syncpano.models.card import read_card
 from syncpano.models.folder import JUDGE, PARTS, content_hash, weight_files
 from syncpano.models.source import ModelSource
 from syncpano.models.tiny_decoder import resolve_gradient_decoder, tiny_decoder_folder
@@ -19,19 +20,24 @@ _NAMES = {
     "model": "the model's files",
     "loss": "the loss's weights",
     "decoder": "the tiny decoder's weights",
+    "texts": "the words that prompts are read as",
 }
 
 
 def fingerprints(layout: Plan, source: ModelSource) -> dict[str, str | None]:
-    """What of files decides a run: `model`, all in its folder, and what lies outside of it.
+    """What decides a run beside its settings: `model`, all in its folder, and what is outside.
 
+    `texts` is what a model of few words reads the prompts as; None where it reads them as they are.
     `loss` is the trunk of LPIPS or of the style loss, `decoder` TAESD; None where the run has no
     gradient, where the model brings its own, and where they are not on this machine.
     """
     config = layout.config
     found: dict[str, str | None] = {
-        "model": model_fingerprint(source), "loss": None, "decoder": None
-    }  # fmt: skip
+        "model": model_fingerprint(source),
+        "loss": None,
+        "decoder": None,
+        "texts": _texts(config, source),
+    }
     if not layout.weights:
         return found
     if net := TRUNK_OF.get(loss_of(config, source)):
@@ -45,13 +51,24 @@ def fingerprints(layout: Plan, source: ModelSource) -> dict[str, str | None]:
     return found
 
 
-def differing(log: dict[str, Any], now: dict[str, str | None]) -> list[str]:
-    """What a run's files differ in from those of now, in words; what either lacks is the same.
+def _texts(config: PanoramaConfig, source: ModelSource) -> str | None:
+    assert source.folder is not None, "the source was resolved without a download"
+    card = read_card(source.folder)
+    if not card.vocabulary.words:
+        return None
+    return " | ".join(card.texts(config.prompt, config.negative_prompt))
+
+
+def differing(log: dict[str, Any], layout: Plan, source: ModelSource) -> list[str]:
+    """In words, which of an earlier run's fingerprints differ now; what either lacks is the same.
 
     Args:
         log: of the run; None in the place of its fingerprints in logs that are older than they.
     """
-    before = log.get("fingerprints") or {}
+    before, now = log.get("fingerprints") or {}, fingerprints(layout, source)
+    prompts = ("prompt", "negative_prompt")
+    if any(log["config"][name] != getattr(layout.config, name) for name in prompts):
+        now["texts"] = None
     return [
         words
         for name, words in _NAMES.items()

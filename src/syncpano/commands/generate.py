@@ -26,7 +26,7 @@ from syncpano.commands.request import (
 )
 from syncpano.console import Bar, Voice, print_result, quiet_libraries
 from syncpano.errors import RUN_FAILED, SyncPanoError
-from syncpano.fingerprints import differing, fingerprints, other_pixels
+from syncpano.fingerprints import differing, other_pixels
 from syncpano.models.aliases import ALIASES
 from syncpano.models.card import read_card
 from syncpano.models.source import ModelSource, resolve_early, resolve_source
@@ -172,8 +172,7 @@ def _paint(
     # Once, before the batch: a model that cannot be fetched fails no picture, it fails the command.
     source = resolve_source(first.model, first.revision, download=True, progress=not voice.quiet)
     if earlier is not None and _is_model_of(earlier, source):
-        now = fingerprints(plan(first, source), source)
-        for names in differing(earlier, now):
+        for names in differing(earlier, plan(first, source), source):
             voice.warn(f"{names} are not those of the run it starts from")
     from syncpano.pipeline import Studio
 

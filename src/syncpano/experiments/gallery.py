@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from syncpano.experiments.identity import identity
 from syncpano.experiments.spec import FIRST_REFERENCE_SEED, Experiment, Layout, Row, config_of
 from syncpano.fingerprints import model_fingerprint
 from syncpano.losses.trunk_files import TRUNK_OF
+from syncpano.models.card import Card, read_card
 from syncpano.models.source import ModelSource
 from syncpano.plan import Plan, count_calls, plan
 
@@ -134,7 +135,13 @@ class Curator:
 
     def _painting(self, config: PanoramaConfig, model: str) -> Painting:
         config = self._with_weights(config)
-        return Painting(plan(config, self.source), self.folder / f"{identity(config, model)}.png")
+        name = identity(config, model, self._card)
+        return Painting(plan(config, self.source), self.folder / f"{name}.png")
+
+    @cached_property
+    def _card(self) -> Card:
+        assert self.source.folder is not None, "the source was resolved without a download"
+        return read_card(self.source.folder)
 
     def _with_weights(self, config: PanoramaConfig) -> PanoramaConfig:
         if self.loss_weights is None or loss_of(config, self.source) == "pocket":

@@ -10,13 +10,16 @@ from pathlib import Path
 from syncpano import files
 from syncpano.config import SYNC as SYNC_PANEL
 from syncpano.config import PanoramaConfig, settings
+from syncpano.models.card import Card
 
 # What makes the same settings other pixels counts up; the CHANGELOG says so under "Numerics".
 NUMERICS = 1
 
 
-def identity(config: PanoramaConfig, model: str) -> str:
+def identity(config: PanoramaConfig, model: str, card: Card) -> str:
     """16 hexadecimal digits of all that decides the pixels but the code, and of nothing else.
+
+    Of the code the way that a prompt is read counts, where it is not read as it is.
 
     Settings without effect do not count, so that w = 0 and MultiDiffusion, or f = 50 of 50 steps
     and a descent every step, are one panorama in every table.
@@ -37,4 +40,7 @@ def identity(config: PanoramaConfig, model: str) -> str:
         values["initial_steps"] = values["initial_span"] = None
     if values["loss_weights"] is not None:
         values["loss_weights"] = files.digest_of(Path(values["loss_weights"]))
+    texts = card.texts(config.prompt, config.negative_prompt)
+    if texts != (config.prompt, config.negative_prompt):
+        values["texts"] = texts
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

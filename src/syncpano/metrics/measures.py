@@ -101,7 +101,8 @@ def what_decides(metric: str, picture: Picture, settings: Settings, tools: Instr
     if metric == "clip":
         return f"clip by {made_by} of {picture.digest} at {random_crop} for {prompt!r}"
     made_by += f" and its words {tools.judge.vocabulary}"
-    return f"pocket-fit by {made_by} of {picture.digest} at {boxes} for {prompt!r}"
+    named = sorted(tools.judge.named_classes(prompt).items())
+    return f"pocket-fit by {made_by} of {picture.digest} at {boxes} for {named}"
 
 
 def prompt_of(picture: Picture, settings: Settings) -> str:

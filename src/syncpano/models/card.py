@@ -44,6 +44,11 @@ class Card:
             return wording.Reading(prompt)
         return wording.read(prompt, self.vocabulary, negative)
 
+    def texts(self, prompt: str, negative_prompt: str) -> tuple[str, str]:
+        """What the model is told to paint, and what not to: both as it reads them."""
+        reading, negative = self.read(prompt), self.read(negative_prompt, negative=True)
+        return reading.text, ", ".join(filter(None, [negative.text, *reading.avoided]))
+
 
 def read_card(folder: Path) -> Card:
     """The card of a model folder; the defaults where it has none.
@@ -78,8 +83,8 @@ def read_card(folder: Path) -> Card:
     return Card(
         vocabulary=Vocabulary(
             frozenset(str(word).lower() for word in words),
-            tuple(named.pop("subject", {}).values()),
-            {name: frozenset().union(*classes.values()) for name, classes in named.items()},
+            {name.replace("_", " "): names for name, names in named.pop("subject", {}).items()},
+            named,
         ),
         loss_scales={name: float(scales[name]) for name in scales},
         guidance_scale=float(guidance),

@@ -16,7 +16,7 @@ NEAR = {
     "forest": "grove rainforest thicket wood woodland",
     "pine": "fir spruce",
     "trees": "birch oak",
-    "waterfall": "cataract iguazu niagara",
+    "waterfall": "brook cataract creek iguazu niagara river stream",
     "mountain": "mount",
     "mountains": "alps andes dolomites everest himalaya matterhorn ridge rockies summit",
     "snowy mountain": "glacier",
@@ -92,7 +92,9 @@ BESIDE = {
 }
 # What captions never say, in their own words: they know houses that are covered in snow.
 PHRASES = {f"covered {by} snow": "in snowfall" for by in ("in", "with", "by")} | {
-    "jungle": "summer jungle"  # captions know jungles in winter
+    "snow-covered": "snowy",
+    "snow-capped": "snowy",
+    "jungle": "summer jungle",  # captions know jungles in winter
 }
 # Words that captions have beside others only -> what they are read as where nothing else in the
 # prompt says what to paint.
@@ -126,23 +128,27 @@ ALONE = {
 }
 # Words that say what to paint, beside those that are a subject's name by themselves.
 TELLING = _set(
-    "blossoms borealis brick coral crowd falls fish flowers grazing "
-    "hills houses ivy lake lava lighthouses lights milky mountain northern palm palms peak peaks "
-    "pine port quay rails reef road roofs sailing sand sandy shooting shops ski skiing slope "
-    "stage starry stars street towers trees tropical underwater volcanic volcanoes wall "
-    "waterfalls wild"
+    "blossoms borealis brick coral crowd falls fish flowers grazing hills houses ivy lake lava "
+    "lighthouses lights milky mountain northern palm palms peak peaks people pine port quay rails "
+    "reef road roofs sailing sand sandy shooting shops ski skiing slope stage starry stars street "
+    "towers trees tropical underwater volcanic volcanoes wall waterfalls wild"
 )
 # Words of `ALONE` that lie around a subject rather than being one.
 AROUND = _set("cliff coast galaxy grass jungle meteors ocean sea waves")
 # A name of these alone asks for a picture of something.
-VAGUE = _set("beautiful country green landscape natural nature of scenery")
-FILLERS = _set("a an of the")
+VAGUE_NOUNS = _set("landscape nature scenery")
+VAGUE = VAGUE_NOUNS | _set("beautiful big country deep green high modern natural of old small tall")
+FILLERS = _set("a an any of the")
+NEGATIONS = _set("no nor not without")
 # Behind these, or a comma, a prompt names what surrounds its subject.
 LINKS = _set(
     "above across against along amid among and around at background before behind below beneath "
-    "beside between beyond by edge facing foot foreground from front in middle near next on over "
-    "overlooking side surrounded surrounding through to toward towards under underneath with"
+    "beside between beyond but by edge facing foot foreground from front in inside into middle "
+    "near next on onto or over overlooking plus side surrounded surrounding through to toward "
+    "towards under underneath where while with within"
 )
 # Around a subject they mean a clear night.
-NIGHTLY = _set("galaxy meteors milky starry stars")
+NIGHTLY = _set("aurora borealis galaxy lights meteors milky northern starry stars")
 CLEAR_NIGHT = "at night under a clear sky"
+# Words of `TELLING` that no picture is missed for.
+QUALIFYING = _set("sandy tropical underwater volcanic wild")

@@ -11,7 +11,8 @@ and each other, and gives them the sampled panorama's colours. docs/notes/pocket
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -36,6 +37,7 @@ _INSISTED = ("season", "weather")
 _NAMES = 2.3  # nats: ten times the odds that a class has among all renders
 # Renders have any weather in any season; who names one of the others means no snow.
 _WINTER, _SNOW = 3, 3  # their numbers among the classes of season and weather
+_SNOWY = {("season", _WINTER), ("weather", _SNOW)}  # it lies in one and falls in the other
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
 _FEW = 12  # renders: the time that a path takes goes with their number's square
 _SECOND_SUN = 1000.0  # nats that a column with another sun or moon costs
@@ -119,7 +121,13 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     @torch.no_grad()
     def refine(
-        self, latent: Tensor, text: Tensor, vae: PocketAutoencoder, *, loop: bool = False
+        self,
+        latent: Tensor,
+        text: Tensor,
+        vae: PocketAutoencoder,
+        *,
+        avoided: Mapping[str, Collection[int]] = MappingProxyType({}),
+        loop: bool = False,
     ) -> Tensor:
         """Draw what was sampled: 1 3 p*H p*W in [-1, 1].
 
@@ -127,11 +135,12 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             latent: 1 C H W, z_0 as the UNet left it; H at least h.
             text: L d, the prompt's states.
             vae: the model's autoencoder, in float32.
+            avoided: attribute -> numbers of classes that are laid only for want of others.
             loop: columns wrap.
         """
         config: Any = self.config
         height, width = latent.shape[-2:]
-        evidence = self._evidence(text)
+        evidence = self._evidence(text, avoided)
         sampled = vae.cell_colours(latent, loop=loop)
         # What is remembered is one window high: a taller panorama is drawn in bands.
         tops = band_tops(height, config.height)
@@ -161,12 +170,15 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return picture[None]
 
     @torch.no_grad()
-    def certainty(self, text: Tensor) -> float:
-        """Probability of the likeliest subject under a prompt, whose states are L d."""
+    def likeliest_subjects(self, texts: Tensor) -> tuple[Tensor, Tensor]:
+        """Under N prompts, whose states are N L d, N numbers and N probabilities."""
         reader: nn.Module = self.readers["subject"]
-        return float(reader(text.float().mean(0)).softmax(-1).max())
+        probabilities, numbers = reader(texts.float().mean(1)).softmax(-1).max(-1)
+        return numbers, probabilities
 
-    def _evidence(self, text: Tensor) -> Tensor:
+    def _evidence(
+        self, text: Tensor, avoided: Mapping[str, Collection[int]] = MappingProxyType({})
+    ) -> Tensor:
         """R: weighted log probability of every render under a prompt, up to a constant."""
         config: Any = self.config
         state, named = text.float().mean(0), {}
@@ -180,9 +192,19 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
                 named[name], trust = int(chances.argmax()), max(trust, config.named)
             evidence += trust * chances.clamp(min=-_DOUBT)[mine]
         if named.get("season", _WINTER) != _WINTER and "weather" not in named:
-            weather = self.classes[:, list(self.readers).index("weather")]
-            evidence -= config.named * _DOUBT * (weather == _SNOW)
+            evidence -= config.named * _DOUBT * self._shows("weather", _SNOW)
+        unwanted = {(name, number) for name, numbers in avoided.items() for number in numbers}
+        if not unwanted.isdisjoint(_SNOWY):
+            unwanted |= _SNOWY
+        for name, number in unwanted:
+            # Half of what a subject counts: another one is worse than what is avoided.
+            evidence -= config.named * _DOUBT / 2 * self._shows(name, number)
         return evidence
+
+    def _shows(self, name: str, number: int) -> Tensor:
+        """R: whether a render is of a class of an attribute."""
+        shown: Tensor = self.classes[:, list(self.readers).index(name)] == number
+        return shown
 
     def _plan(
         self,

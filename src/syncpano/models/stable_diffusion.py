@@ -102,8 +102,8 @@ class LatentDiffusion:
                 self.source, self.device, self.dtype
             )
             decoder = self._tiny_decoder
-        negative = self.card.read(negative_prompt, negative=True)
-        embeds = self._embed([negative.text, self.card.read(prompt).text])  # 2 L d
+        text, negative = self.card.texts(prompt, negative_prompt)
+        embeds = self._embed([negative, text])  # 2 L d
         return BoundDiffusion(
             self.predict_raw,
             new_solver,
@@ -124,20 +124,43 @@ class LatentDiffusion:
         return load_refiner(self.source, self.device)
 
     @torch.no_grad()
-    def refine(self, latent: Tensor, prompt: str, *, loop: bool = False) -> Tensor:
+    def refine(
+        self, latent: Tensor, prompt: str, negative_prompt: str = "", *, loop: bool = False
+    ) -> Tensor:
         """1 C H W -> 1 3 f*H f*W in [-1, 1]: what the refiner draws of a sampled z_0."""
         network: Any = self.refiner.network
-        vae, (text,) = self.refiner.autoencoder, self._embed([self.card.read(prompt).text])
-        drawn: Tensor = network.refine(latent.to(self.device), text, vae, loop=loop)
+        text, negative = self.card.texts(prompt, negative_prompt)
+        drawn: Tensor = network.refine(
+            latent.to(self.device),
+            self._embed([text])[0],
+            self.refiner.autoencoder,
+            avoided=self.card.vocabulary.classes_in(negative),
+            loop=loop,
+        )
         return drawn
 
     @torch.no_grad()
-    def subject_certainty(self, prompt: str) -> float:
-        """Probability of what the refiner takes a prompt to show; of a source that has one."""
+    def subject_of(self, prompt: str) -> tuple[str, float]:
+        """What the refiner takes a prompt to show, and with which probability.
+
+        Of a source that has one; the name is empty where its card lists no subjects.
+        """
         network: Any = self.refiner.network
-        (text,) = self._embed([self.card.read(prompt).text])
-        certainty: float = network.certainty(text)
-        return certainty
+        (number,), (probability,) = network.likeliest_subjects(
+            self._embed([self.card.read(prompt).text])
+        )
+        return self._subjects.get(int(number), ""), float(probability)
+
+    @cached_property
+    def _subjects(self) -> dict[int, str]:
+        """The refiner's number of a subject -> its name: what it takes its longest caption for."""
+        named = self.card.vocabulary.subjects
+        if not named:
+            return {}
+        network: Any = self.refiner.network
+        captions = [max(sorted(names), key=len) for names in named.values()]
+        numbers, _ = network.likeliest_subjects(self._embed(captions))
+        return dict(zip(numbers.tolist(), named, strict=True))
 
     @torch.no_grad()
     def decode_panorama(self, latent: Tensor, loop: bool = False) -> Tensor:

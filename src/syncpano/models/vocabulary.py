@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from syncpano.models.near_words import ALONE, AROUND, FILLERS, LINKS, TELLING, VAGUE
+from syncpano.models.near_words import ALONE, AROUND, FILLERS, LINKS, TELLING, VAGUE, VAGUE_NOUNS
+
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
@@ -15,35 +18,56 @@ class Vocabulary:
 
     Attributes:
         words: all of them.
-        subjects: for each subject, what it is called.
-        attributes: attribute -> what names any of its classes.
+        subjects: subject -> what it is called.
+        attributes: attribute -> class -> what names it, the classes in the order of their numbers.
     """
 
     words: Set[str] = frozenset()
-    subjects: Sequence[Set[str]] = ()
-    attributes: Mapping[str, Set[str]] = field(default_factory=dict)
+    subjects: Mapping[str, Set[str]] = field(default_factory=dict)
+    attributes: Mapping[str, Mapping[str, Set[str]]] = field(default_factory=dict)
 
     @cached_property
     def names(self) -> frozenset[str]:
         """What any subject is called."""
-        return frozenset[str]().union(*self.subjects)
+        return frozenset[str]().union(*self.subjects.values())
 
     @cached_property
     def things(self) -> frozenset[str]:
         """Words that say what to paint."""
         single = frozenset(name for name in self.names if " " not in name)
-        attributes = (self.words_of(attribute) for attribute in self.attributes)
-        return (single | TELLING | ALONE.keys()).difference(VAGUE, *attributes)
+        return (single | TELLING | ALONE.keys()) - VAGUE - self._of_attributes
+
+    @cached_property
+    def telling(self) -> frozenset[str]:
+        """Words in the names of subjects, those that hardly tell them apart too."""
+        words = frozenset(word for name in self.names for word in name.split())
+        return words - (VAGUE - VAGUE_NOUNS) - LINKS - FILLERS - self._of_attributes
+
+    @cached_property
+    def _of_attributes(self) -> frozenset[str]:
+        return frozenset[str]().union(*(self.words_of(name) for name in self.attributes))
 
     def words_of(self, attribute: str) -> frozenset[str]:
         """Words that name a class of an attribute, alone or with others."""
-        said = self.attributes.get(attribute, ())
-        return frozenset(word for phrase in said for word in phrase.split()) - LINKS - FILLERS
+        classes = self.attributes.get(attribute, {})
+        return frozenset[str]().union(*map(_content, frozenset[str]().union(*classes.values())))
+
+    def classes_in(self, text: str) -> dict[str, set[int]]:
+        """Attribute -> the numbers of its classes that one word of a text is enough to name."""
+        words = _WORD.findall(text.lower())
+        found: dict[str, set[int]] = {}
+        for attribute, classes in self.attributes.items():
+            for number, phrases in enumerate(classes.values()):
+                alone = {min(_content(phrase)) for phrase in phrases if len(_content(phrase)) == 1}
+                if not alone.isdisjoint(words):
+                    found.setdefault(attribute, set()).add(number)
+        return found
 
     def subject_of(self, words: Sequence[str]) -> tuple[str, int]:
         """The first subject that a prompt names, and behind which of its words; "" where none."""
+        most = max((len(name.split()) for name in self.names), default=0)
         for start, word in enumerate(words):
-            longest_first = (" ".join(words[start:end]) for end in range(len(words), start, -1))
+            longest_first = (" ".join(words[start : start + n]) for n in range(most, 0, -1))
             named = next((name for name in longest_first if name in self.names), "")
             if set(named.split()) - VAGUE:
                 return named, start + len(named.split())
@@ -51,13 +75,31 @@ class Vocabulary:
                 return word, start + 1
         return "", len(words)
 
+    def has_name(self, words: Sequence[str]) -> bool:
+        """Whether a prompt has any subject's name in it."""
+        prompt = " ".join(words)
+        return any(_contains(prompt, name) for name in self.names if set(name.split()) - VAGUE)
+
+    def names_wholly(self, text: str, subject: str) -> bool:
+        """Whether a text calls a subject by a name, and says what it is like in all its pictures.
+
+        A winter village is one in winter, an anime landscape one in anime style.
+        """
+        words = _WORD.findall(text.lower())
+        named = any(_contains(" ".join(words), name) for name in self.subjects[subject])
+        return named and not (set(subject.split()) & self._of_attributes).difference(words)
+
     def belongs(self, word: str, subject: str) -> bool:
         """Whether a subject with this among its names has this word there, too."""
         return any(
             any(_contains(name, word) for name in names)
-            for names in self.subjects
+            for names in self.subjects.values()
             if any(_contains(name, subject) for name in names)
         )
+
+
+def _content(phrase: str) -> frozenset[str]:
+    return frozenset(phrase.split()) - LINKS - FILLERS
 
 
 def _contains(name: str, words: str) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 from syncpano.models.near_words import (
     ALONE,
@@ -13,13 +14,18 @@ from syncpano.models.near_words import (
     FILLERS,
     LINKS,
     NEAR,
+    NEGATIONS,
     NIGHTLY,
     PHRASES,
+    QUALIFYING,
+    VAGUE,
+    VAGUE_NOUNS,
 )
 from syncpano.models.vocabulary import Vocabulary
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_PAUSE = re.compile(r"[,;:./|&+]")
+_PAUSE = re.compile(r"[,;:./|&+]|\s[-\u2013\u2014]\s")
+_APOSTROPHES = str.maketrans("\u2019\u02bc", "''")
 _SHORTEST = 3  # letters of a word that may be a form of another
 _MEANT = {word: meant for meant, words in NEAR.items() for word in words.split()}
 
@@ -33,7 +39,8 @@ class Reading:
         taken: word of the prompt, in lower case -> the known words that stand for it.
         unknown: words of the prompt without any, in order, each once, but for prepositions.
         subject: what it is about, where it names other things too; else empty.
-        left: words for those, which the text leaves out, in order, each once.
+        left: those, in order, each once; the text leaves them out.
+        avoided: known words for what the prompt says there is none of; the text leaves it out.
     """
 
     text: str
@@ -41,37 +48,91 @@ class Reading:
     unknown: Sequence[str] = ()
     subject: str = ""
     left: Sequence[str] = ()
+    avoided: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class _Token:
+    """A word in the place of one that was `said`, in lower case, and what stands `before` it."""
+
+    text: str
+    said: str
+    before: str = " "
+
+    @property
+    def word(self) -> str:
+        return self.text.lower()
+
+    @property
+    def pauses(self) -> bool:
+        return bool(_PAUSE.search(self.before))
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What is to be painted, what surrounds it in the prompt, and what there is none of."""
+
+    tokens: list[_Token]
+    subject: str = ""
+    left: Sequence[_Token] = ()
+    avoided: Sequence[_Token] = ()
+    taken: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading:
     """Put known words in the place of other forms of them, and of words that mean nearly the same.
 
-    A picture has one subject: of several the first stays. A negative prompt may name any number.
+    What is unknown is left out where known words say what to paint. A picture has one subject: of
+    several the first stays. A negative prompt may name any number.
     """
-    text, taken = _in_known_phrases(prompt, vocabulary.words)
-    text, other, unknown = _in_known_words(text, vocabulary.words)
-    taken |= other
-    subject, left = ("", []) if negative else _surroundings(text, vocabulary)
-    if left:
-        text = _without(left, text)
-        nightly = next((word for word in left if word in NIGHTLY), None)
-        if nightly and vocabulary.words_of("time").isdisjoint(_words(text)):
-            taken[nightly] = CLEAR_NIGHT
-            text += f" {CLEAR_NIGHT}"
-            left.remove(nightly)
-    alone = _alone(text, vocabulary)
-    if alone:
-        others = {word for word, meant in taken.items() if meant == alone}
-        taken |= dict.fromkeys(others or {alone}, ALONE[alone])
-        text = re.sub(rf"\b{alone}\b", ALONE[alone], text, count=1, flags=re.IGNORECASE)
-    return Reading(text, taken, unknown, subject, left)
+    prompt, phrases = _in_known_phrases(prompt.translate(_APOSTROPHES), vocabulary.words)
+    tokens, end = _tokens(prompt)
+    tokens, stand_ins = _in_known_words(tokens, vocabulary.words)
+    strange = {token.said for token in tokens if token.word not in vocabulary.words}
+    unknown = [token.said for token in tokens if token.said in strange - LINKS - NEGATIONS]
+    scene = _Scene(tokens) if negative else _one_scene(tokens, vocabulary)
+    tokens = scene.tokens
+    if negative or any(token.word in vocabulary.telling for token in tokens):
+        tokens, _ = _apart(tokens, [token.said in strange for token in tokens])
+    tokens, more = _with_more(tokens, vocabulary)
+    said = {token.said for token in tokens}
+    stand_ins = {word: meant for word, meant in stand_ins.items() if word in said}
+    left = [token.said for token in scene.left if token.word not in QUALIFYING | VAGUE]
+    avoided = [token.word for token in scene.avoided if token.said not in strange]
+    return Reading(
+        text="".join(token.before + token.text for token in tokens).lstrip(" ,;") + end,
+        taken={**phrases, **stand_ins, **scene.taken, **more},
+        unknown=[word for word in dict.fromkeys(unknown) if len(word) > 1],
+        subject=scene.subject if left else "",
+        left=list(dict.fromkeys(left)),
+        avoided=[word for word in avoided if word not in FILLERS | LINKS | NEGATIONS],
+    )
 
 
-def _words(text: str) -> list[str]:
-    return [match[0].lower() for match in _WORD.finditer(text)]
+def _one_scene(tokens: list[_Token], vocabulary: Vocabulary) -> _Scene:
+    tokens, avoided = _apart(tokens, _negated(tokens))
+    tokens = _subject_first(tokens, vocabulary)
+    subject, around = _surroundings(tokens, vocabulary)
+    tokens, left = _apart(tokens, around)
+    night = [token for token in left if token.word in NIGHTLY]
+    if not night or any(token.word in vocabulary.words_of("time") for token in tokens):
+        return _Scene(tokens, subject, left, avoided)
+    at_night = [_Token(word, night[0].said) for word in CLEAR_NIGHT.split()]
+    left = [token for token in left if token not in night]
+    return _Scene([*tokens, *at_night], subject, left, avoided, {night[0].said: CLEAR_NIGHT})
+
+
+def _tokens(text: str) -> tuple[list[_Token], str]:
+    """Its words, and what stands behind the last one."""
+    tokens, last = [], 0
+    for match in _WORD.finditer(text):
+        tokens.append(_Token(match[0], match[0].lower(), text[last : match.start()]))
+        last = match.end()
+    return tokens, text[last:]
 
 
 def _in_known_phrases(text: str, known: Set[str]) -> tuple[str, dict[str, str]]:
+    """The text, and which phrases were put in the place of which."""
     taken = {}
     for phrase, meant in PHRASES.items():
         if phrase in text.lower() and set(meant.split()) <= known:
@@ -80,62 +141,94 @@ def _in_known_phrases(text: str, known: Set[str]) -> tuple[str, dict[str, str]]:
     return text, taken
 
 
-def _in_known_words(text: str, known: Set[str]) -> tuple[str, dict[str, str], list[str]]:
-    """The text, what was put in the place of words, and the words that nothing stands for."""
-    words = _words(text)
-    other = {word: _meant(word, known, words) for word in words if word not in known}
-    taken = {word: meant for word, meant in other.items() if meant is not None}
-    unknown = [word for word, meant in other.items() if meant is None and word not in LINKS]
-    return _WORD.sub(lambda match: taken.get(match[0].lower(), match[0]), text), taken, unknown
+def _in_known_words(
+    tokens: Sequence[_Token], known: Set[str]
+) -> tuple[list[_Token], dict[str, str]]:
+    """The tokens, and which words were put in the place of which."""
+    words = [token.word for token in tokens]
+    meanings = {word: _meant(word, known, words) for word in words if word not in known}
+    taken = {word: meant for word, meant in meanings.items() if meant is not None}
+    read = (_instead(token, taken.get(token.word, token.text)) for token in tokens)
+    return [token for tokens in read for token in tokens], taken
 
 
-def _surroundings(text: str, vocabulary: Vocabulary) -> tuple[str, list[str]]:
-    """The subject, where others surround it, and the words for those.
+def _instead(token: _Token, text: str) -> list[_Token]:
+    """Words in the place of one."""
+    first, *others = text.split()
+    return [replace(token, text=first), *(_Token(word, token.said) for word in others)]
+
+
+def _apart(tokens: Sequence[_Token], gone: Sequence[bool]) -> tuple[list[_Token], list[_Token]]:
+    """What stays, and what goes, with the prepositions and articles that nothing is left of."""
+    going = list(gone)
+    ends, dangles = True, False  # a phrase behind a token; what is behind it is gone to its end
+    for place, token in reversed(list(enumerate(tokens))):
+        going[place] |= dangles and token.word in LINKS | FILLERS
+        dangles = going[place] and (ends or dangles)
+        ends = token.pauses or token.word in LINKS
+    kept = [token for token, goes in zip(tokens, going, strict=True) if not goes]
+    return kept, [token for token, goes in zip(tokens, gone, strict=True) if goes]
+
+
+def _negated(tokens: Sequence[_Token]) -> list[bool]:
+    """Which of them say that there is none of something: "with no snow or fog"."""
+    gone = []
+    inside = bare = False
+    for token in tokens:
+        if token.word in NEGATIONS:
+            inside = bare = True  # behind it: "not in the ..."
+        elif token.pauses or (token.word in LINKS and token.word != "or" and not bare):
+            inside = False
+        bare &= token.word in NEGATIONS | LINKS | FILLERS
+        gone.append(inside)
+    return gone
+
+
+def _subject_first(tokens: list[_Token], vocabulary: Vocabulary) -> list[_Token]:
+    """What is said before the subject behind it: "under stars, a castle"."""
+    pause = next((n for n, token in enumerate(tokens) if n and token.pauses), 0)
+    if not pause or tokens[0].word not in LINKS:
+        return tokens
+    first, *others = tokens[pause:]
+    subject, _ = vocabulary.subject_of([token.word for token in tokens[pause:]])
+    if not subject:
+        return tokens
+    around = [replace(tokens[0], before=", "), *tokens[1:pause]]
+    return [replace(first, before=""), *others, *around]
+
+
+def _surroundings(tokens: Sequence[_Token], vocabulary: Vocabulary) -> tuple[str, list[bool]]:
+    """The subject, and which tokens belong to others only.
 
     They follow a preposition or a comma, and captions of the subject do without them.
     """
-    words = _words(text)
-    subject, behind = vocabulary.subject_of(words)
-    matches = list(_WORD.finditer(text))
-    links = (
-        place
-        for place in range(behind, len(words))
-        if words[place] in LINKS
-        or _PAUSE.search(text[matches[place - 1].end() : matches[place].start()])
-    )
-    first = next(links, len(words))
-    left = {
-        word: None
-        for word in words[first:]
-        if word in vocabulary.things and not vocabulary.belongs(word, subject)
-    }
-    return (subject if left else ""), list(left)
+    subject, behind = vocabulary.subject_of([token.word for token in tokens])
+    start = behind - len(subject.split())
+    gone, is_around = [], False
+    for place, token in enumerate(tokens):
+        is_around |= place >= behind and (token.word in LINKS or token.pauses)
+        is_other = token.word in vocabulary.things and not vocabulary.belongs(token.word, subject)
+        is_vague = bool(subject) and token.word in VAGUE_NOUNS and not start <= place < behind
+        gone.append((is_around and is_other) or is_vague)
+    return subject, gone
 
 
-def _without(left: Sequence[str], text: str) -> str:
-    """The text without these words and the prepositions and articles before them."""
-    matches = list(_WORD.finditer(text))
-    gone = [match[0].lower() in left for match in matches]
-    for place in reversed(range(len(gone) - 1)):
-        gone[place] |= gone[place + 1] and matches[place][0].lower() in LINKS | FILLERS
-    starts = [0, *(match.end() for match in matches)]
-    kept = (text[starts[n] : starts[n + 1]] for n, is_gone in enumerate(gone) if not is_gone)
-    return "".join(kept) + text[starts[-1] :]
+def _with_more(tokens: list[_Token], vocabulary: Vocabulary) -> tuple[list[_Token], dict[str, str]]:
+    """The first word of `ALONE` with others, where nothing else says what to paint."""
+    words = [token.word for token in tokens]
+    others = vocabulary.things - ALONE.keys()
+    if not vocabulary.names or not others.isdisjoint(words) or vocabulary.has_name(words):
+        return tokens, {}
+    for place, token in enumerate(tokens):
+        if token.word in ALONE.keys() & vocabulary.words:
+            more = ALONE[token.word]
+            return [*tokens[:place], *_instead(token, more), *tokens[place + 1 :]], {
+                token.said: more
+            }
+    return tokens, {}
 
 
-def _alone(text: str, vocabulary: Vocabulary) -> str | None:
-    """The first word of `ALONE`, where nothing else says what to paint."""
-    words = _words(text)
-    joined = f" {' '.join(words)} "
-    said = vocabulary.things - ALONE.keys()
-    if not vocabulary.names or not said.isdisjoint(words):
-        return None
-    if any(f" {name} " in joined for name in vocabulary.names):
-        return None
-    return next((w for w in words if w in ALONE and w in vocabulary.words), None)
-
-
-def _meant(word: str, known: Set[str], words: Sequence[str]) -> str | None:
+def _meant(word: str, known: Set[str], words: Collection[str]) -> str | None:
     forms = [word] if word in _MEANT else list(_forms(word))  # Andes is no form of "and"
     near = [_MEANT[form] for form in forms if form in _MEANT]
     beside = (pair for form in forms for pair in BESIDE.get(form, {}).items())
@@ -146,7 +239,8 @@ def _meant(word: str, known: Set[str], words: Sequence[str]) -> str | None:
 
 def _forms(word: str) -> Iterator[str]:
     """The word, its singulars and its plurals, by the rules of English spelling alone."""
-    word = word.removesuffix("'s")
+    parts = unicodedata.normalize("NFKD", word.removesuffix("'s"))
+    word = "".join(letter for letter in parts if not unicodedata.combining(letter))
     endings = (("ies", "y"), ("ves", "f"), ("es", ""), ("s", ""))
     singulars = [word.removesuffix(many) + one for many, one in endings if word.endswith(many)]
     plurals = [word + "s", word + "es", word.removesuffix("y") + "ies"]
