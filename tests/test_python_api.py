@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from PIL import Image
 
 import syncpano
-from syncpano import PanoramaConfig, Studio, SyncPanoError, generate, pipeline, runlog
+from syncpano import PanoramaConfig, Studio, SyncPanoError, generate, pipeline, runlog, saving
 from syncpano.errors import RUN_FAILED
 from tests.tiny import tiny_trunk
 
@@ -142,6 +143,17 @@ def test_a_bad_setting_is_an_error(
 ) -> None:
     with pytest.raises(SyncPanoError, match=said):
         generate("A waterfall", **{**tiny, **overrides})
+
+
+def test_a_traceback_shows_the_hint_and_how_to_follow_it_from_python() -> None:
+    Path("a.png").touch()
+    with pytest.raises(SyncPanoError) as caught:
+        saving.check_free(Path("a.png"))
+    shown = "".join(traceback.format_exception(caught.value))
+    assert shown.count("a.png exists already") == 1
+    assert shown.count("hint: `--overwrite` replaces it (in Python") == 1
+    assert "`--overwrite` is overwrite=True" in shown
+    assert str(caught.value) == caught.value.message
 
 
 @pytest.mark.parametrize(
