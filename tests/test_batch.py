@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from syncpano import batch, lists, runlog, saving
+from syncpano import batch, lists, png, runlog, saving
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
 from syncpano.interrupts import Interrupted, held_back, raising_interrupted
@@ -232,7 +232,7 @@ def test_resume_refuses_a_picture_of_another_prompt(cli: Cli, tiny_flags: list[s
     assert "exists already and shows another prompt: 'A lake'" in done.err
 
 
-@pytest.mark.parametrize("kept", [0, 4, -20])
+@pytest.mark.parametrize("kept", [8, 100, -20])
 def test_resume_refuses_a_picture_that_was_cut_off(
     cli: Cli, tiny_flags: list[str], kept: int
 ) -> None:
@@ -247,6 +247,33 @@ def test_resume_refuses_a_picture_that_was_cut_off(
     assert cli("generate", "A lake", *tiny_flags, "--resume").code == 0
     with Image.open(picture) as again:
         assert again.size == (96, 64)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG", b"\xff\xd8\xff\xe0a photo"])
+def test_resume_does_not_take_another_file_for_a_damaged_picture(
+    cli: Cli, tiny_flags: list[str], content: bytes
+) -> None:
+    Path("a.png").write_bytes(content)
+    done = cli("generate", "A lake", *tiny_flags, "-o", "a.png", "--resume")
+    assert done.code == 2
+    assert "a.png exists already and is no PNG" in done.err
+    assert "remove" not in done.err
+
+
+@pytest.mark.parametrize("target", ["nowhere.png", "a.png"], ids=["dangling", "circular"])
+def test_resume_says_which_picture_cannot_be_read(
+    cli: Cli, tiny_flags: list[str], target: str
+) -> None:
+    Path("a.png").symlink_to(target)
+    done = cli("generate", "A lake", *tiny_flags, "-o", "a.png", "--resume")
+    assert done.code == 2
+    assert "error: a.png cannot be read: " in done.err
+    assert "hint: " in done.err
+
+
+def test_a_png_that_cannot_be_read_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    with pytest.raises(SyncPanoError, match="Is a directory"):
+        png.is_whole(tmp_path)
 
 
 def test_resume_takes_a_setting_that_is_left_out_for_its_default(

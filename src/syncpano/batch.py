@@ -196,6 +196,8 @@ def _preview(folder: Path, job: Job, step: int) -> Path:
 
 def _check_kept(job: Job, source: ModelSource | None) -> None:
     """Refuse to take the picture at a job's place for the job's."""
+    if not png.is_png(job.path):
+        raise _not_kept(job, "is no PNG")
     if not png.is_whole(job.path):
         raise SyncPanoError(
             f"{job.path} is a damaged PNG: it ends too early",
@@ -210,10 +212,14 @@ def _check_kept(job: Job, source: ModelSource | None) -> None:
         changed = differing(log, fingerprints(plan(job.config, source), source))
         reason = f"{changed[0]} have changed since" if changed else None
     if reason is not None:
-        raise SyncPanoError(
-            f"{job.path} exists already and {reason}",
-            hint="`--overwrite` replaces it, `--output-dir` paints elsewhere",
-        )
+        raise _not_kept(job, reason)
+
+
+def _not_kept(job: Job, reason: str) -> SyncPanoError:
+    return SyncPanoError(
+        f"{job.path} exists already and {reason}",
+        hint="`--overwrite` replaces it, `--output-dir` paints elsewhere",
+    )
 
 
 def _same_settings(config: PanoramaConfig, log: runlog.Log) -> bool:
