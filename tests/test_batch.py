@@ -130,6 +130,16 @@ def test_standard_input_that_is_not_utf8_is_an_error(
     assert "standard input cannot be read" in done.err
 
 
+@pytest.mark.parametrize("arguments", [["-"], ["--prompts", "-"]], ids=" ".join)
+def test_closed_standard_input_is_an_error(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    done = cli("generate", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: standard input is closed\n\nhint: pipe prompts into it, one a line\n"
+
+
 def test_json_prints_one_log_a_line(cli: Cli, tiny_flags: list[str]) -> None:
     lines = cli("generate", "A lake", "--seeds", "1,2", *tiny_flags, "--json").out.splitlines()
     assert [json.loads(line)["config"]["seed"] for line in lines] == [1, 2]
