@@ -242,6 +242,37 @@ def test_resume_refuses_a_picture_of_another_prompt(cli: Cli, tiny_flags: list[s
     assert "exists already and shows another prompt: 'A lake'" in done.err
 
 
+@pytest.mark.parametrize(
+    "lines",
+    ["A castle!\nA lake\n", "A castle!\nA castle\nA lake\n", "A lake\nA castle!\n"],
+    ids=["shorter", "reordered", "both"],
+)
+def test_resume_finds_prompts_of_one_slug_in_any_order(
+    cli: Cli, tiny_flags: list[str], lines: str
+) -> None:
+    command = ("generate", "--prompts", "prompts.txt", *tiny_flags, "--resume")
+    Path("prompts.txt").write_text("A castle\nA castle!\nA lake\n")
+    assert cli(*command).code == 0
+    before = {path: path.read_bytes() for path in Path("out").iterdir()}
+    Path("prompts.txt").write_text(lines)
+    done = cli(*command)
+    assert (done.code, done.out) == (0, ""), done.err
+    assert {path: path.read_bytes() for path in Path("out").iterdir()} == before
+    assert cli(*command, "--guidance-scale", 3).code == 2
+
+
+def test_resume_leaves_a_broken_file_under_the_other_name_alone(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    (job,) = batch.name_jobs([PanoramaConfig("A lake")], Path("out"))
+    assert job.other is not None
+    job.other.parent.mkdir()
+    job.other.write_bytes(b"mine")
+    done = cli("generate", "A lake", *tiny_flags, "--resume")
+    assert (done.code, done.out) == (0, "out/a-lake-0.png\n")
+    assert job.other.read_bytes() == b"mine"
+
+
 @pytest.mark.parametrize("kept", [8, 100, -20])
 def test_resume_refuses_a_picture_that_was_cut_off(
     cli: Cli, tiny_flags: list[str], kept: int
