@@ -352,6 +352,7 @@ def test_resume_knows_the_commit_of_a_branch(
     assert cli(*command).code == 0
     assert runlog.read(Path("out/a-lake-0.png"))["config"]["revision"] == "abc"
     assert cli(*command, "--resume").code == 0
+    assert "1 of 1 pictures exist already" in cli(*command, "--resume", "--dry-run").err
     shutil.copytree(tiny_model, storage / "snapshots" / "def")
     branch.write_text("def")
     assert "was made with other settings" in cli(*command, "--resume").err
@@ -408,6 +409,31 @@ def test_a_dry_run_of_many_pictures_is_short_and_says_what_exists(
         "seed 2: 'A lake', out/a-lake-2.png",
     ]
     assert "out/a-lake-2.png exists already: `--overwrite` replaces it" in done.err
+
+
+def test_a_dry_run_foretells_what_resume_does(cli: Cli, tiny_flags: list[str]) -> None:
+    command = ("generate", "A lake", *tiny_flags, "--resume")
+    cli(*command, "--seeds", "0,2")
+    done = cli(*command, "--seeds", "0-3", "--dry-run", "--json")
+    assert (done.code, done.err) == (0, "2 of 4 pictures exist already\n")
+    planned = [json.loads(line)["output"] for line in done.out.splitlines()]
+    assert planned == cli(*command, "--seeds", "0-3").out.splitlines()
+    done = cli(*command, "--seeds", "0-3", "--dry-run")
+    assert done == (0, "", "4 of 4 pictures exist already\n")
+    others = ("--seeds", "0-3", "--guidance-scale", 3)
+    done = cli(*command, *others, "--dry-run")
+    assert done.code == 2
+    assert done == cli(*command, *others)
+
+
+def test_a_dry_run_compares_no_branch_that_only_a_download_tells(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    cli("generate", "A lake", *tiny_flags)
+    command = ("generate", "A lake", "--model", "sd2", "--revision", "fp16", "--resume")
+    done = cli(*command, "--dry-run")
+    assert done.code == 0
+    assert "not compared before sd2 at fp16 is downloaded" in done.err
 
 
 def test_one_existing_picture_stops_a_batch_before_it_starts(

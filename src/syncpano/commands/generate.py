@@ -103,13 +103,13 @@ def generate(
     request = Request(resolved, place_jobs(pictures, output, output_dir), options)
     _warn_unknown_variables(voice)
     source = _check(request, voice, dry_run=dry_run)
-    if dry_run:
-        print_dry_run(request.jobs, resolved, as_json=as_json)
-        return
-    earlier = runlog.read(from_log) if from_log else None
     if resolved.values["revision"] is not None and source.revision is not None:
         # From here on a branch or tag is its commit, as in the run logs that `--resume` reads.
         request = replace(request, jobs=[job.at(source.revision) for job in request.jobs])
+    if dry_run:
+        print_dry_run(_foreseen(request, source, voice), resolved, as_json=as_json)
+        return
+    earlier = runlog.read(from_log) if from_log else None
     with voice.logging():
         _paint(request, source, voice, earlier, as_json=as_json)
 
@@ -149,6 +149,25 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
     return source
 
 
+def _foreseen(request: Request, source: ModelSource, voice: Voice) -> list[batch.Job]:
+    """The pictures that a run would paint."""
+    revision = request.jobs[0].config.revision
+    if not request.options.resume:
+        return request.jobs  # what exists was warned of
+    if revision is not None and source.revision is None:
+        voice.warn(f"what exists is not compared before {source.id} at {revision} is downloaded")
+        return request.jobs
+    return _remaining(request, source, voice)
+
+
+def _remaining(request: Request, source: ModelSource, voice: Voice) -> list[batch.Job]:
+    """The pictures that are still to be painted."""
+    jobs = batch.pending(request.jobs, request.options, source)
+    if len(jobs) < len(request.jobs):
+        voice.say(f"{len(request.jobs) - len(jobs)} of {len(request.jobs)} pictures exist already")
+    return jobs
+
+
 def _paint(
     request: Request,
     source: ModelSource,
@@ -157,10 +176,8 @@ def _paint(
     *,
     as_json: bool,
 ) -> None:
-    jobs = batch.pending(request.jobs, request.options, source)
+    jobs = _remaining(request, source, voice)
     batch.check_places(jobs, request.options)
-    if len(jobs) < len(request.jobs):
-        voice.say(f"{len(request.jobs) - len(jobs)} of {len(request.jobs)} pictures exist already")
     if not jobs:
         return
     if voice.verbosity < 2:
