@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from syncpano import layers, presets
@@ -90,6 +91,10 @@ def test_text_becomes_the_settings_type(name: str, text: str, value: object) -> 
         ("width", "wide", "not a whole number"),
         ("width", 1024.5, "not a whole number"),
         ("width", True, "not a whole number"),
+        ("width", np.float64(1024), "not a whole number"),
+        ("width", np.bool_(True), "not a whole number"),
+        ("sync_weight", np.bool_(True), "not a number"),
+        ("sync_weight", 3j, "not a number"),
         ("width", None, "has no value"),
         ("width", [1], "not a whole number"),
         ("width", "9" * 5000, "not a whole number"),

@@ -145,6 +145,30 @@ def test_a_bad_setting_is_an_error(
         generate("A waterfall", **{**tiny, **overrides})
 
 
+@pytest.mark.parametrize("number", [np.int64, np.int8, np.uint16])
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+def test_numbers_of_numpy_are_numbers(
+    tiny: dict[str, Any], number: type[Any], real: type[Any]
+) -> None:
+    given = {**tiny, "width": number(96), "sync_weight": real(3), "initial_steps": number(1)}
+    for panorama in (generate("A lake", **given), Studio().generate(PanoramaConfig("A", **given))):
+        config = panorama.save("a.png", overwrite=True)["config"]
+        plain = {name: (type(config[name]), config[name]) for name in ("width", "sync_weight")}
+        assert plain == {"width": (int, 96), "sync_weight": (float, 3.0)}
+
+
+@pytest.mark.parametrize("given", [None, 3, {"prompt": "A lake"}, ["A lake"]], ids=repr)
+@pytest.mark.parametrize("paint", [generate, lambda given: Studio().generate(given)])
+def test_what_is_no_prompt_and_no_config_is_an_error(paint: Any, given: object) -> None:
+    with pytest.raises(SyncPanoError, match="is no prompt and no PanoramaConfig"):
+        paint(given)
+
+
+def test_a_studio_takes_one_watcher() -> None:
+    with pytest.raises(SyncPanoError, match="`on_step` and a `watcher`"):
+        Studio().generate("A lake", on_step=print, watcher=pipeline.Watcher())
+
+
 def test_a_traceback_shows_the_hint_and_how_to_follow_it_from_python() -> None:
     Path("a.png").touch()
     with pytest.raises(SyncPanoError) as caught:

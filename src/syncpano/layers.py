@@ -182,11 +182,17 @@ def changed_values(config: PanoramaConfig) -> dict[str, Value]:
     }
 
 
-def check_types(config: PanoramaConfig) -> None:
-    """Raise where a config that was built in Python holds a value of the wrong type."""
-    for name, value in _checked(dataclasses.asdict(config), "PanoramaConfig").items():
+def with_plain_types(config: PanoramaConfig) -> PanoramaConfig:
+    """A config that was built in Python with its numbers in plain types.
+
+    Raises:
+        SyncPanoError: it holds a value of the wrong type.
+    """
+    values = _checked(dataclasses.asdict(config), "PanoramaConfig")
+    for name, value in values.items():
         given = getattr(config, name)
         if isinstance(given, str) and not isinstance(value, str):  # a text that spells a number
             raise SyncPanoError(
                 f"{name}: {given!r} is text", hint=f"use {name}={value!r} in a PanoramaConfig"
             )
+    return dataclasses.replace(config, **values)  # type: ignore[arg-type]
