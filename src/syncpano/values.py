@@ -61,6 +61,8 @@ def _expected(item: Setting) -> str:
         return f"use one of {', '.join(item.choices)}"
     if item.name == "prompt":
         return "say what to paint, such as A waterfall"
+    if item.default == "":  # an example that shows nothing helps nobody
+        return f'write it in quotes, an empty one as `{item.name}: ""` (Python: {item.name}="")'
     example = (
         item.default
         if item.default not in (MISSING, None)
