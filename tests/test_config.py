@@ -126,6 +126,20 @@ def test_an_unknown_variable_is_found_with_the_one_that_is_meant() -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["SYNCPANO_HOME", "SYNCPANO_CACHE", "SYNCPANO_", "SYNCPANO_X"])
+def test_a_variable_that_is_like_no_setting_is_taken_for_none(name: str) -> None:
+    assert layers.unknown_variables({name: "1"}) == {name: None}
+
+
+def test_two_variables_for_one_setting_are_refused() -> None:
+    with pytest.raises(SyncPanoError, match="both set sync_weight") as caught:
+        layers.environment_layer({"SYNCPANO_W": "5", "SYNCPANO_SYNC_WEIGHT": "6"})
+    assert "SYNCPANO_W " in caught.value.message
+    assert "SYNCPANO_SYNC_WEIGHT" in caught.value.message
+    only = layers.environment_layer({"SYNCPANO_W": "5", "SYNCPANO_SYNC_WEIGHT": ""})
+    assert only.values == {"sync_weight": 5.0}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

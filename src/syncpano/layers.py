@@ -94,7 +94,17 @@ def flag_layer(given: Mapping[str, str | bool | None]) -> Layer:
 
 
 def environment_layer(environ: Mapping[str, str]) -> Layer:
-    """`SYNCPANO_*` variables; an empty one is one that is not set."""
+    """`SYNCPANO_*` variables; an empty one is one that is not set.
+
+    Raises:
+        SyncPanoError: one is of another type, or two set the same.
+    """
+    for item in settings().values():
+        given = [variable for variable in item.variables if environ.get(variable)]
+        if len(given) > 1:
+            raise SyncPanoError(
+                f"{' and '.join(given)} both set {item.name}", hint="unset one of them"
+            )
     return Layer(
         "environment",
         {
@@ -108,12 +118,13 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
 
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
     """`SYNCPANO_*` variables that are no setting -> the one that is meant, if one is near."""
-    known = {variable for item in settings().values() for variable in item.variables}
-    return {
-        name: next(iter(get_close_matches(name, known, 1)), None)
-        for name in environ
-        if name.startswith("SYNCPANO_") and name not in known
+    prefix = "SYNCPANO_"  # left out of the comparison: alone it would make all of them near
+    known = {
+        variable.removeprefix(prefix) for item in settings().values() for variable in item.variables
     }
+    unknown = {name.removeprefix(prefix) for name in environ if name.startswith(prefix)} - known
+    near = {name: get_close_matches(name, known, 1) for name in sorted(unknown)}
+    return {prefix + name: prefix + found[0] if found else None for name, found in near.items()}
 
 
 def config_layer(name: str) -> Layer:
