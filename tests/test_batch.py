@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from syncpano import batch, lists, runlog, saving
+from syncpano import batch, lists, png, runlog, saving
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
 from syncpano.interrupts import Interrupted, held_back, raising_interrupted
@@ -130,6 +130,16 @@ def test_standard_input_that_is_not_utf8_is_an_error(
     assert "standard input cannot be read" in done.err
 
 
+@pytest.mark.parametrize("arguments", [["-"], ["--prompts", "-"]], ids=" ".join)
+def test_closed_standard_input_is_an_error(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    done = cli("generate", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: standard input is closed\n\nhint: pipe prompts into it, one a line\n"
+
+
 def test_json_prints_one_log_a_line(cli: Cli, tiny_flags: list[str]) -> None:
     lines = cli("generate", "A lake", "--seeds", "1,2", *tiny_flags, "--json").out.splitlines()
     assert [json.loads(line)["config"]["seed"] for line in lines] == [1, 2]
@@ -232,7 +242,38 @@ def test_resume_refuses_a_picture_of_another_prompt(cli: Cli, tiny_flags: list[s
     assert "exists already and shows another prompt: 'A lake'" in done.err
 
 
-@pytest.mark.parametrize("kept", [0, 4, -20])
+@pytest.mark.parametrize(
+    "lines",
+    ["A castle!\nA lake\n", "A castle!\nA castle\nA lake\n", "A lake\nA castle!\n"],
+    ids=["shorter", "reordered", "both"],
+)
+def test_resume_finds_prompts_of_one_slug_in_any_order(
+    cli: Cli, tiny_flags: list[str], lines: str
+) -> None:
+    command = ("generate", "--prompts", "prompts.txt", *tiny_flags, "--resume")
+    Path("prompts.txt").write_text("A castle\nA castle!\nA lake\n")
+    assert cli(*command).code == 0
+    before = {path: path.read_bytes() for path in Path("out").iterdir()}
+    Path("prompts.txt").write_text(lines)
+    done = cli(*command)
+    assert (done.code, done.out) == (0, ""), done.err
+    assert {path: path.read_bytes() for path in Path("out").iterdir()} == before
+    assert cli(*command, "--guidance-scale", 3).code == 2
+
+
+def test_resume_leaves_a_broken_file_under_the_other_name_alone(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    (job,) = batch.name_jobs([PanoramaConfig("A lake")], Path("out"))
+    assert job.other is not None
+    job.other.parent.mkdir()
+    job.other.write_bytes(b"mine")
+    done = cli("generate", "A lake", *tiny_flags, "--resume")
+    assert (done.code, done.out) == (0, "out/a-lake-0.png\n")
+    assert job.other.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("kept", [8, 100, -20])
 def test_resume_refuses_a_picture_that_was_cut_off(
     cli: Cli, tiny_flags: list[str], kept: int
 ) -> None:
@@ -247,6 +288,33 @@ def test_resume_refuses_a_picture_that_was_cut_off(
     assert cli("generate", "A lake", *tiny_flags, "--resume").code == 0
     with Image.open(picture) as again:
         assert again.size == (96, 64)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG", b"\xff\xd8\xff\xe0a photo"])
+def test_resume_does_not_take_another_file_for_a_damaged_picture(
+    cli: Cli, tiny_flags: list[str], content: bytes
+) -> None:
+    Path("a.png").write_bytes(content)
+    done = cli("generate", "A lake", *tiny_flags, "-o", "a.png", "--resume")
+    assert done.code == 2
+    assert "a.png exists already and is no PNG" in done.err
+    assert "remove" not in done.err
+
+
+@pytest.mark.parametrize("target", ["nowhere.png", "a.png"], ids=["dangling", "circular"])
+def test_resume_says_which_picture_cannot_be_read(
+    cli: Cli, tiny_flags: list[str], target: str
+) -> None:
+    Path("a.png").symlink_to(target)
+    done = cli("generate", "A lake", *tiny_flags, "-o", "a.png", "--resume")
+    assert done.code == 2
+    assert "error: a.png cannot be read: " in done.err
+    assert "hint: " in done.err
+
+
+def test_a_png_that_cannot_be_read_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    with pytest.raises(SyncPanoError, match="Is a directory"):
+        png.is_whole(tmp_path)
 
 
 def test_resume_takes_a_setting_that_is_left_out_for_its_default(
@@ -284,6 +352,7 @@ def test_resume_knows_the_commit_of_a_branch(
     assert cli(*command).code == 0
     assert runlog.read(Path("out/a-lake-0.png"))["config"]["revision"] == "abc"
     assert cli(*command, "--resume").code == 0
+    assert "1 of 1 pictures exist already" in cli(*command, "--resume", "--dry-run").err
     shutil.copytree(tiny_model, storage / "snapshots" / "def")
     branch.write_text("def")
     assert "was made with other settings" in cli(*command, "--resume").err
@@ -340,6 +409,31 @@ def test_a_dry_run_of_many_pictures_is_short_and_says_what_exists(
         "seed 2: 'A lake', out/a-lake-2.png",
     ]
     assert "out/a-lake-2.png exists already: `--overwrite` replaces it" in done.err
+
+
+def test_a_dry_run_foretells_what_resume_does(cli: Cli, tiny_flags: list[str]) -> None:
+    command = ("generate", "A lake", *tiny_flags, "--resume")
+    cli(*command, "--seeds", "0,2")
+    done = cli(*command, "--seeds", "0-3", "--dry-run", "--json")
+    assert (done.code, done.err) == (0, "2 of 4 pictures exist already\n")
+    planned = [json.loads(line)["output"] for line in done.out.splitlines()]
+    assert planned == cli(*command, "--seeds", "0-3").out.splitlines()
+    done = cli(*command, "--seeds", "0-3", "--dry-run")
+    assert done == (0, "", "4 of 4 pictures exist already\n")
+    others = ("--seeds", "0-3", "--guidance-scale", 3)
+    done = cli(*command, *others, "--dry-run")
+    assert done.code == 2
+    assert done == cli(*command, *others)
+
+
+def test_a_dry_run_compares_no_branch_that_only_a_download_tells(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    cli("generate", "A lake", *tiny_flags)
+    command = ("generate", "A lake", "--model", "sd2", "--revision", "fp16", "--resume")
+    done = cli(*command, "--dry-run")
+    assert done.code == 0
+    assert "not compared before sd2 at fp16 is downloaded" in done.err
 
 
 def test_one_existing_picture_stops_a_batch_before_it_starts(

@@ -107,8 +107,14 @@ def test_bad_input_is_an_error_with_a_hint_and_exit_code_2(
         (b"\xff\xfe", "not valid YAML"),
         (b"width: 3072\nseed: [1\n", "in line 3"),
         (b"width: 3072\nwidth: 1024\n", "mine.yaml has 'width' twice"),
+        (b"w: 3\nsync_weight: 4\n", "mine.yaml has sync_weight twice, once as sync_weight"),
+        (b"sync-weight: 3\nw: 3\n", "mine.yaml has sync_weight twice, once as w"),
+        (b"negative_prompt:\n", 'an empty one as `negative_prompt: ""`'),
     ],
-    ids=["list", "type", "key", "size", "nesting", "bytes", "brackets", "twice"],
+    ids=[
+        *("list", "type", "key", "size", "nesting", "bytes", "brackets", "twice"),
+        *("two names", "name and flag", "empty"),
+    ],
 )
 def test_a_bad_config_file_is_an_error(cli: Cli, tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "mine.yaml").write_bytes(content)

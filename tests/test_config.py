@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from syncpano import layers, presets
@@ -90,6 +91,10 @@ def test_text_becomes_the_settings_type(name: str, text: str, value: object) -> 
         ("width", "wide", "not a whole number"),
         ("width", 1024.5, "not a whole number"),
         ("width", True, "not a whole number"),
+        ("width", np.float64(1024), "not a whole number"),
+        ("width", np.bool_(True), "not a whole number"),
+        ("sync_weight", np.bool_(True), "not a number"),
+        ("sync_weight", 3j, "not a number"),
         ("width", None, "has no value"),
         ("width", [1], "not a whole number"),
         ("width", "9" * 5000, "not a whole number"),
@@ -119,6 +124,20 @@ def test_an_unknown_variable_is_found_with_the_one_that_is_meant() -> None:
     assert layers.unknown_variables({"SYNCPANO_WDTH": "1", "PATH": ""}) == {
         "SYNCPANO_WDTH": "SYNCPANO_WIDTH"
     }
+
+
+@pytest.mark.parametrize("name", ["SYNCPANO_HOME", "SYNCPANO_CACHE", "SYNCPANO_", "SYNCPANO_X"])
+def test_a_variable_that_is_like_no_setting_is_taken_for_none(name: str) -> None:
+    assert layers.unknown_variables({name: "1"}) == {name: None}
+
+
+def test_two_variables_for_one_setting_are_refused() -> None:
+    with pytest.raises(SyncPanoError, match="both set sync_weight") as caught:
+        layers.environment_layer({"SYNCPANO_W": "5", "SYNCPANO_SYNC_WEIGHT": "6"})
+    assert "SYNCPANO_W " in caught.value.message
+    assert "SYNCPANO_SYNC_WEIGHT" in caught.value.message
+    only = layers.environment_layer({"SYNCPANO_W": "5", "SYNCPANO_SYNC_WEIGHT": ""})
+    assert only.values == {"sync_weight": 5.0}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -278,6 +279,23 @@ def test_warnings_of_a_batch_name_their_prompt(cli: Cli, tiny_flags: list[str]) 
     assert said[0].startswith("warning: 'water water")
     alone = cli("generate", "water " * 99, *tiny_flags).err
     assert "warning: the prompt is too long" in alone
+
+
+def test_warnings_of_a_dry_run_name_their_prompt_as_the_runs_do(
+    cli: Cli, tiny_flags: list[str], tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    (folder / "pocket.json").write_text('{"known_words": ["a", "lake"]}')
+    flags = (*tiny_flags, "--model", folder, "--negative-prompt", "rust")
+    Path("prompts.txt").write_text("A lake\nA xylophone\n")
+    command = ("generate", "--prompts", "prompts.txt", *flags)
+    of_prompt, of_both = cli(*command, "--dry-run").err.splitlines()
+    assert of_prompt.startswith(f"warning: 'A xylophone': {folder}")
+    assert of_both.startswith(f"warning: {folder}")
+    assert "rust" in of_both
+    assert of_prompt in cli(*command).err.splitlines()
+    alone = cli("generate", "A xylophone", *flags, "--dry-run").err
+    assert of_prompt.replace("'A xylophone': ", "") in alone.splitlines()
 
 
 def test_w_zero_needs_no_loss(cli: Cli, tiny_model: Path) -> None:

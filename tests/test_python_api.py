@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from PIL import Image
 
 import syncpano
-from syncpano import PanoramaConfig, Studio, SyncPanoError, generate, pipeline, runlog
+from syncpano import PanoramaConfig, Studio, SyncPanoError, generate, pipeline, runlog, saving
 from syncpano.errors import RUN_FAILED
 from tests.tiny import tiny_trunk
 
@@ -142,6 +143,41 @@ def test_a_bad_setting_is_an_error(
 ) -> None:
     with pytest.raises(SyncPanoError, match=said):
         generate("A waterfall", **{**tiny, **overrides})
+
+
+@pytest.mark.parametrize("number", [np.int64, np.int8, np.uint16])
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+def test_numbers_of_numpy_are_numbers(
+    tiny: dict[str, Any], number: type[Any], real: type[Any]
+) -> None:
+    given = {**tiny, "width": number(96), "sync_weight": real(3), "initial_steps": number(1)}
+    for panorama in (generate("A lake", **given), Studio().generate(PanoramaConfig("A", **given))):
+        config = panorama.save("a.png", overwrite=True)["config"]
+        plain = {name: (type(config[name]), config[name]) for name in ("width", "sync_weight")}
+        assert plain == {"width": (int, 96), "sync_weight": (float, 3.0)}
+
+
+@pytest.mark.parametrize("given", [None, 3, {"prompt": "A lake"}, ["A lake"]], ids=repr)
+@pytest.mark.parametrize("paint", [generate, lambda given: Studio().generate(given)])
+def test_what_is_no_prompt_and_no_config_is_an_error(paint: Any, given: object) -> None:
+    with pytest.raises(SyncPanoError, match="is no prompt and no PanoramaConfig"):
+        paint(given)
+
+
+def test_a_studio_takes_one_watcher() -> None:
+    with pytest.raises(SyncPanoError, match="`on_step` and a `watcher`"):
+        Studio().generate("A lake", on_step=print, watcher=pipeline.Watcher())
+
+
+def test_a_traceback_shows_the_hint_and_how_to_follow_it_from_python() -> None:
+    Path("a.png").touch()
+    with pytest.raises(SyncPanoError) as caught:
+        saving.check_free(Path("a.png"))
+    shown = "".join(traceback.format_exception(caught.value))
+    assert shown.count("a.png exists already") == 1
+    assert shown.count("hint: `--overwrite` replaces it (in Python") == 1
+    assert "`--overwrite` is overwrite=True" in shown
+    assert str(caught.value) == caught.value.message
 
 
 @pytest.mark.parametrize(

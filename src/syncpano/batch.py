@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to paint and where it goes."""
+    """One picture to paint and where it goes.
+
+    Attributes:
+        other: where it goes if the list is another: with a piece of its hash, or without.
+    """
 
     config: PanoramaConfig
     path: Path
+    other: Path | None = None
 
     def at(self, revision: str) -> Job:
         """The same with another revision of the model."""
@@ -79,7 +84,14 @@ def name_jobs(configs: Sequence[PanoramaConfig], folder: Path) -> list[Job]:
     if len(configs) > MAX_PICTURES:
         raise SyncPanoError(f"{len(configs)} pictures are too many for one run")
     names = files.slugs(config.prompt for config in configs)
-    return [Job(config, folder / f"{names[config.prompt]}-{config.seed}.png") for config in configs]
+
+    def place(config: PanoramaConfig) -> Job:
+        chosen, plain = names[config.prompt], files.slug(config.prompt)
+        other = files.hashed_slug(config.prompt) if chosen == plain else plain
+        path, elsewhere = (folder / f"{name}-{config.seed}.png" for name in (chosen, other))
+        return Job(config, path, elsewhere)
+
+    return [place(config) for config in configs]
 
 
 def pending(jobs: Sequence[Job], options: Options, source: ModelSource | None = None) -> list[Job]:
@@ -91,10 +103,11 @@ def pending(jobs: Sequence[Job], options: Options, source: ModelSource | None = 
     Raises:
         SyncPanoError: a picture, or a JSON file in its log's place, exists and may neither be
             replaced nor kept; with `resume` also where other settings or files made it, or it is
-            cut off.
+            cut off, or shows another prompt and the job's `other` name does not show its own.
     """
     remaining = []
-    for job in jobs:
+    for asked in jobs:
+        job = _found(asked) if options.resume else asked
         there = files.exists(job.path)
         if there and options.resume:
             _check_kept(job, source)
@@ -194,8 +207,25 @@ def _preview(folder: Path, job: Job, step: int) -> Path:
     return folder / f"{job.path.stem}-step-{step:03d}.png"
 
 
+def _found(job: Job) -> Job:
+    """The job where its picture is: prompts of one slug have other names in another order."""
+    other = job.other
+    if other is None or not files.is_file(other) or _shows(job.path, job) or not _shows(other, job):
+        return job
+    return replace(job, path=other)
+
+
+def _shows(path: Path, job: Job) -> bool:
+    try:
+        return bool(runlog.read(path)["prompt"] == job.config.prompt)
+    except SyncPanoError:  # no picture, or none of ours
+        return False
+
+
 def _check_kept(job: Job, source: ModelSource | None) -> None:
     """Refuse to take the picture at a job's place for the job's."""
+    if not png.is_png(job.path):
+        raise _not_kept(job, "is no PNG")
     if not png.is_whole(job.path):
         raise SyncPanoError(
             f"{job.path} is a damaged PNG: it ends too early",
@@ -210,10 +240,14 @@ def _check_kept(job: Job, source: ModelSource | None) -> None:
         changed = differing(log, plan(job.config, source), source)
         reason = f"{changed[0]} have changed since" if changed else None
     if reason is not None:
-        raise SyncPanoError(
-            f"{job.path} exists already and {reason}",
-            hint="`--overwrite` replaces it, `--output-dir` paints elsewhere",
-        )
+        raise _not_kept(job, reason)
+
+
+def _not_kept(job: Job, reason: str) -> SyncPanoError:
+    return SyncPanoError(
+        f"{job.path} exists already and {reason}",
+        hint="`--overwrite` replaces it, `--output-dir` paints elsewhere",
+    )
 
 
 def _same_settings(config: PanoramaConfig, log: runlog.Log) -> bool:

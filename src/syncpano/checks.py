@@ -8,7 +8,7 @@ from pathlib import Path
 from syncpano import files
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
-from syncpano.layers import check_types
+from syncpano.layers import with_plain_types
 from syncpano.models.source import ModelSource
 from syncpano.schedule import sync_steps
 from syncpano.windows import closes_ring
@@ -47,7 +47,7 @@ def check_values(config: PanoramaConfig) -> None:
     Raises:
         SyncPanoError: the first value that cannot work, with one that can.
     """
-    check_types(config)
+    with_plain_types(config)  # raises for those that cannot be
     if not config.prompt.strip():
         raise SyncPanoError("the prompt is empty", hint='say what to paint: "A waterfall"')
     _check_text(config.prompt)

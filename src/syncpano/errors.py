@@ -9,8 +9,13 @@ BAD_INPUT = 2
 RUN_FAILED = 1
 
 
+_IN_PYTHON = " (in Python `--width 512` is width=512, `--overwrite` is overwrite=True)"
+
+
 class SyncPanoError(Exception):
     """An error that the user can act on: the offending value first, then the fix.
+
+    Its text is the message; a traceback shows the hint below it, as a note.
 
     Args:
         message: one sentence, without a full stop, that starts with the offending value.
@@ -23,6 +28,8 @@ class SyncPanoError(Exception):
         self.message = message
         self.hint = hint
         self.exit_code = exit_code
+        if hint:  # the command line, which prints messages and hints, prints no notes
+            self.add_note(f"hint: {hint}" + _IN_PYTHON * ("`--" in hint))
 
 
 def first_line(error: Exception) -> str:

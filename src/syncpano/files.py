@@ -148,9 +148,14 @@ def slugs(texts: Iterable[str]) -> dict[str, str]:
     """Text -> its slug, with a piece of its hash where an earlier text has the same."""
     first: dict[str, str] = {}
     return {
-        text: name if first.setdefault(name, text) == text else f"{name}-{digest(text)}"
+        text: name if first.setdefault(name, text) == text else hashed_slug(text)
         for text, name in ((text, slug(text)) for text in texts)
     }
+
+
+def hashed_slug(text: str) -> str:
+    """The slug with a piece of the text's hash: another for every text."""
+    return f"{slug(text)}-{digest(text)}"
 
 
 def digest(text: str) -> str:

@@ -94,7 +94,17 @@ def flag_layer(given: Mapping[str, str | bool | None]) -> Layer:
 
 
 def environment_layer(environ: Mapping[str, str]) -> Layer:
-    """`SYNCPANO_*` variables; an empty one is one that is not set."""
+    """`SYNCPANO_*` variables; an empty one is one that is not set.
+
+    Raises:
+        SyncPanoError: one is of another type, or two set the same.
+    """
+    for item in settings().values():
+        given = [variable for variable in item.variables if environ.get(variable)]
+        if len(given) > 1:
+            raise SyncPanoError(
+                f"{' and '.join(given)} both set {item.name}", hint="unset one of them"
+            )
     return Layer(
         "environment",
         {
@@ -108,12 +118,13 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
 
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
     """`SYNCPANO_*` variables that are no setting -> the one that is meant, if one is near."""
-    known = {variable for item in settings().values() for variable in item.variables}
-    return {
-        name: next(iter(get_close_matches(name, known, 1)), None)
-        for name in environ
-        if name.startswith("SYNCPANO_") and name not in known
+    prefix = "SYNCPANO_"  # left out of the comparison: alone it would make all of them near
+    known = {
+        variable.removeprefix(prefix) for item in settings().values() for variable in item.variables
     }
+    unknown = {name.removeprefix(prefix) for name in environ if name.startswith(prefix)} - known
+    near = {name: get_close_matches(name, known, 1) for name in sorted(unknown)}
+    return {prefix + name: prefix + found[0] if found else None for name, found in near.items()}
 
 
 def config_layer(name: str) -> Layer:
@@ -182,11 +193,17 @@ def changed_values(config: PanoramaConfig) -> dict[str, Value]:
     }
 
 
-def check_types(config: PanoramaConfig) -> None:
-    """Raise where a config that was built in Python holds a value of the wrong type."""
-    for name, value in _checked(dataclasses.asdict(config), "PanoramaConfig").items():
+def with_plain_types(config: PanoramaConfig) -> PanoramaConfig:
+    """A config that was built in Python with its numbers in plain types.
+
+    Raises:
+        SyncPanoError: it holds a value of the wrong type.
+    """
+    values = _checked(dataclasses.asdict(config), "PanoramaConfig")
+    for name, value in values.items():
         given = getattr(config, name)
         if isinstance(given, str) and not isinstance(value, str):  # a text that spells a number
             raise SyncPanoError(
                 f"{name}: {given!r} is text", hint=f"use {name}={value!r} in a PanoramaConfig"
             )
+    return dataclasses.replace(config, **values)  # type: ignore[arg-type]

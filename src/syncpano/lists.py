@@ -40,6 +40,8 @@ def read_prompt_file(path: Path) -> list[str]:
         SyncPanoError: it cannot be read, or holds none.
     """
     where = "standard input" if path == STDIN else str(path)
+    if path == STDIN and sys.stdin is None:  # what Python makes of `<&-`
+        raise SyncPanoError("standard input is closed", hint="pipe prompts into it, one a line")
     try:
         text = sys.stdin.read() if path == STDIN else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

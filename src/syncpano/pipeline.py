@@ -21,7 +21,7 @@ from syncpano.checks import loss_of
 from syncpano.config import PanoramaConfig, Value
 from syncpano.drawing import decode, draw, finite, refines, to_image
 from syncpano.errors import SyncPanoError
-from syncpano.layers import PYTHON, changed_values, resolve, values_layer
+from syncpano.layers import PYTHON, changed_values, resolve, values_layer, with_plain_types
 from syncpano.losses.load import load_loss
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models.load import load_model
@@ -81,8 +81,9 @@ class Studio:
         Raises:
             SyncPanoError: the config cannot work, or the run failed.
         """
-        assert on_step is None or watcher is None
-        config = PanoramaConfig(config) if isinstance(config, str) else config
+        if on_step is not None and watcher is not None:
+            raise SyncPanoError("there is `on_step` and a `watcher`", hint="give one of them")
+        config = _config_of(config)
         watcher = watcher or Watcher(on_step=on_step or (lambda _: None))
         if log is None:
             origins = resolve([values_layer(PYTHON, changed_values(config))]).origins
@@ -197,16 +198,23 @@ def generate(config: PanoramaConfig | str, **overrides: Value) -> Panorama:
     Raises:
         SyncPanoError: a field is unknown or cannot work, or the run failed.
     """
-    if not isinstance(config, str | PanoramaConfig):
-        raise SyncPanoError(
-            f"{config!r:.40} is no prompt and no PanoramaConfig",
-            hint='say what to paint: generate("A waterfall")',
-        )
-    base = {"prompt": config} if isinstance(config, str) else changed_values(config)
+    base = changed_values(_config_of(config))
     resolved = resolve([values_layer(PYTHON, {**base, **overrides})])
     painted = resolved.config()
     log = runlog.begin(asdict(painted), resolved.origins)
     return Studio().generate(painted, log=log)
+
+
+def _config_of(given: object) -> PanoramaConfig:
+    """What was given to be painted, a prompt too, as a config in plain types."""
+    if isinstance(given, str):
+        return PanoramaConfig(given)
+    if isinstance(given, PanoramaConfig):
+        return with_plain_types(given)
+    raise SyncPanoError(
+        f"{given!r:.40} is no prompt and no PanoramaConfig",
+        hint='say what to paint: generate("A waterfall")',
+    )
 
 
 def _sample(

@@ -56,11 +56,18 @@ def is_png(path: Path) -> bool:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a PNG goes on to its end mark; a copy that was cut off does not."""
-    with path.open("rb") as stream:
-        stream.seek(0, 2)
-        stream.seek(max(stream.tell() - len(_END), 0))
-        return stream.read() == _END
+    """Whether a PNG goes on to its end mark; a copy that was cut off does not.
+
+    Raises:
+        SyncPanoError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            stream.seek(0, 2)
+            stream.seek(max(stream.tell() - len(_END), 0))
+            return stream.read() == _END
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def _text_chunk(keyword: str, text: str) -> bytes:
@@ -99,4 +106,7 @@ def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _unreadable(path: Path, error: OSError) -> SyncPanoError:
-    return SyncPanoError(f"{path} cannot be read: {error.strerror or error}")
+    return SyncPanoError(
+        f"{path} cannot be read: {error.strerror or error}",
+        hint="see where it leads and who may read it",
+    )

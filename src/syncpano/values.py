@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING
+from numbers import Integral, Real
 
 from syncpano.config import Setting, Value
 from syncpano.errors import SyncPanoError
@@ -32,12 +33,12 @@ def _parse(item: Setting, value: object) -> Value:
         return _parse_bool(value)
     if item.kind is str:
         return value if isinstance(value, str) and value in (item.choices or (value,)) else None
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, str | Real):  # NumPy's numbers are Real
         return None
     try:
         if item.kind is float:
             return float(value)
-        return None if isinstance(value, float) else int(value)
+        return int(value) if isinstance(value, str | Integral) else None
     except (ValueError, OverflowError):
         return None
 
@@ -60,6 +61,8 @@ def _expected(item: Setting) -> str:
         return f"use one of {', '.join(item.choices)}"
     if item.name == "prompt":
         return "say what to paint, such as A waterfall"
+    if item.default == "":  # an example that shows nothing helps nobody
+        return f'write it in quotes, an empty one as `{item.name}: ""` (Python: {item.name}="")'
     example = (
         item.default
         if item.default not in (MISSING, None)

@@ -8,10 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 from syncpano import layers
+from syncpano.advice import about_words
 from syncpano.batch import Job
 from syncpano.commands.options import shown
-from syncpano.console import print_result
+from syncpano.commands.request import Request, labels, remaining
+from syncpano.console import Voice, print_result
 from syncpano.downloads import missing
+from syncpano.models.card import read_card
 from syncpano.models.memory import default_batches, estimate_memory, total_host_bytes
 from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.tiny_decoder import resolve_gradient_decoder
@@ -25,6 +28,28 @@ WORKSPACE = 1.2
 KEPT_OF_UNET = {"exact": 1.0, "cond": 0.5, "x0": 0.0}
 KEPT_OF_TINY_DECODER = 0.25  # of the full one's: TAESD 0.2, pocket's 0.27
 PIXEL_BYTES = 4 * 4 * 3  # float32 of 3 channels: the panorama, weights and blend of the tiles
+
+
+def foreseen(request: Request, source: ModelSource, voice: Voice) -> list[Job]:
+    """The pictures that a run would paint."""
+    revision = request.jobs[0].config.revision
+    if not request.options.resume:
+        return request.jobs  # what exists was warned of
+    if revision is not None and source.revision is None:
+        voice.warn(f"what exists is not compared before {source.id} at {revision} is downloaded")
+        return request.jobs
+    return remaining(request, source, voice)
+
+
+def warn_of_words(jobs: Sequence[Job], source: ModelSource, voice: Voice) -> None:
+    """What a run says of every picture before it paints it."""
+    if not jobs or source.folder is None:
+        return
+    card, negative = read_card(source.folder), jobs[0].config.negative_prompt
+    readings = [(label, card.read(prompt)) for prompt, label in labels(jobs).items()]
+    for label, reading in [*readings, ("", card.read(negative, negative=True))]:
+        for sentence in about_words(source.id, reading):
+            voice.warn(label + sentence)
 
 
 def print_dry_run(jobs: Sequence[Job], resolved: layers.Resolved, *, as_json: bool) -> None:

@@ -6,29 +6,29 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from syncpano import batch, layers, runlog
-from syncpano.advice import about_words, left_out, too_strong, without_effect
+from syncpano.advice import left_out, too_strong, without_effect
 from syncpano.checks import check_values
-from syncpano.commands.dry_run import print_dry_run
+from syncpano.commands.dry_run import foreseen, print_dry_run, warn_of_words
 from syncpano.commands.options import takes_settings
 from syncpano.commands.request import (
     Request,
+    labels,
     name_configs,
     place_jobs,
     read_prompts,
     read_seeds,
+    remaining,
     resolve_settings,
 )
 from syncpano.console import Bar, Voice, print_result, quiet_libraries
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.fingerprints import differing, other_pixels
 from syncpano.models.aliases import ALIASES
-from syncpano.models.card import read_card
 from syncpano.models.source import ModelSource, resolve_early, resolve_source
 from syncpano.plan import plan
 
@@ -103,13 +103,15 @@ def generate(
     request = Request(resolved, place_jobs(pictures, output, output_dir), options)
     _warn_unknown_variables(voice)
     source = _check(request, voice, dry_run=dry_run)
-    if dry_run:
-        print_dry_run(request.jobs, resolved, as_json=as_json)
-        return
-    earlier = runlog.read(from_log) if from_log else None
     if resolved.values["revision"] is not None and source.revision is not None:
         # From here on a branch or tag is its commit, as in the run logs that `--resume` reads.
         request = replace(request, jobs=[job.at(source.revision) for job in request.jobs])
+    if dry_run:
+        jobs = foreseen(request, source, voice)
+        warn_of_words(jobs, source, voice)
+        print_dry_run(jobs, resolved, as_json=as_json)
+        return
+    earlier = runlog.read(from_log) if from_log else None
     with voice.logging():
         _paint(request, source, voice, earlier, as_json=as_json)
 
@@ -139,13 +141,6 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
     advice = without_effect(layouts[0], source, explicit) + too_strong(first, explicit)
     for sentence in advice + left_out(layouts[0]):
         voice.warn(sentence)
-    if dry_run and source.folder is not None:  # a run says it for every picture
-        card = read_card(source.folder)
-        prompts = dict.fromkeys(job.config.prompt for job in request.jobs)
-        readings = [card.read(prompt) for prompt in prompts]
-        for reading in [*readings, card.read(first.negative_prompt, negative=True)]:
-            for sentence in about_words(source.id, reading):
-                voice.warn(sentence)
     return source
 
 
@@ -157,10 +152,8 @@ def _paint(
     *,
     as_json: bool,
 ) -> None:
-    jobs = batch.pending(request.jobs, request.options, source)
+    jobs = remaining(request, source, voice)
     batch.check_places(jobs, request.options)
-    if len(jobs) < len(request.jobs):
-        voice.say(f"{len(request.jobs) - len(jobs)} of {len(request.jobs)} pictures exist already")
     if not jobs:
         return
     if voice.verbosity < 2:
@@ -207,15 +200,14 @@ def pocket_notice() -> str:
 def _events(
     jobs: list[batch.Job], voice: Voice, bar: Bar, earlier: runlog.Log | None, *, as_json: bool
 ) -> batch.Events:
-    several = len({job.config.prompt for job in jobs}) > 1
+    about = labels(jobs)
 
     def watch(job: batch.Job) -> Watcher:
         from syncpano.pipeline import Watcher
 
         index = next(i for i, other in enumerate(jobs, 1) if other is job)
         bar.begin(f"{index}/{len(jobs)} {job.path.stem[:40]}")
-        if several:
-            voice.about = f"{shorten(job.config.prompt, 40, placeholder='…')!r}: "
+        voice.about = about[job.config.prompt]
         return Watcher(
             on_stage=bar.stage,
             on_planned=lambda layout: bar.expect(layout.num_reports),

@@ -6,12 +6,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from syncpano import batch, layers, lists
 from syncpano.commands.options import given_flags
 from syncpano.config import PanoramaConfig
+from syncpano.console import Voice
 from syncpano.errors import SyncPanoError
+from syncpano.models.source import ModelSource
 
 OUTPUT_FOLDER = Path("out")
 
@@ -88,3 +91,18 @@ def place_jobs(
             else f"use `--output {output.with_suffix('.png')}`",
         )
     return [batch.Job(configs[0], output)]
+
+
+def remaining(request: Request, source: ModelSource, voice: Voice) -> list[batch.Job]:
+    """The pictures that are still to be painted."""
+    jobs = batch.pending(request.jobs, request.options, source)
+    if len(jobs) < len(request.jobs):
+        voice.say(f"{len(request.jobs) - len(jobs)} of {len(request.jobs)} pictures exist already")
+    return jobs
+
+
+def labels(jobs: Sequence[batch.Job]) -> dict[str, str]:
+    """Prompt -> what a warning about it begins with: nothing where it is the only one."""
+    prompts = dict.fromkeys(job.config.prompt for job in jobs)
+    several = len(prompts) > 1
+    return {p: f"{shorten(p, 40, placeholder='…')!r}: " if several else "" for p in prompts}
