@@ -96,3 +96,10 @@ def test_what_a_named_config_has_is_not_asked_for(cli: Callable[..., Outcome]) -
     assert "no effect" not in cli(*narrow, "--config", "draft").err
     Path("mine.yaml").write_text("predict_once: true\n")
     assert "`--predict-once` has no effect" in cli(*narrow, "--config", "mine.yaml").err
+
+
+def test_a_refiner_heeds_a_negative_prompt_without_guidance(cli: Callable[..., Outcome]) -> None:
+    asked = ("generate", "a castle", "--negative-prompt", "snow", "--guidance-scale", 1)
+    assert "no effect" not in cli(*asked, "--dry-run").err
+    drawn = cli(*asked, "--no-refine", "--dry-run").err
+    assert "`--negative-prompt` has no effect with `--guidance-scale 1`" in drawn

@@ -39,6 +39,7 @@ from syncpano.fingerprints import model_fingerprint
 from syncpano.models.card import Card
 from syncpano.models.folder import JUDGE
 from syncpano.models.source import resolve_source
+from syncpano.models.vocabulary import Vocabulary
 from syncpano.plan import plan
 
 SHARED = Path(__file__).parents[2] / "shared" / "paper"
@@ -221,6 +222,15 @@ def test_another_judge_leaves_the_panoramas_as_they_are(tiny_model: Path, tmp_pa
     for name in ("config.json", "diffusion_pytorch_model.safetensors"):
         (folder / JUDGE / name).write_text("{}")
     assert model_fingerprint(source) == before
+
+
+def test_a_prompt_that_is_read_otherwise_is_another_panorama() -> None:
+    card = Card(Vocabulary(frozenset({"a", "castle"})))
+    assert identity(PanoramaConfig("a castle"), "m", card) == identity(
+        PanoramaConfig("a castle"), "m", Card()
+    )
+    names = {identity(PanoramaConfig("castles"), "m", each) for each in (card, Card())}
+    assert len(names) == 2
 
 
 def test_changed_numerics_make_other_panoramas_and_the_changelog_says_so(

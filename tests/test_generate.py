@@ -252,6 +252,19 @@ def test_other_files_than_those_of_the_run_it_starts_from_warn(
     assert "are not those" not in cli(*again).err
 
 
+def test_a_prompt_that_is_read_otherwise_than_in_the_run_it_starts_from_warns(cli: Cli) -> None:
+    size = ("--width", 1024, "--config", "tiny", "--no-refine")
+    cli("generate", "Castles by the sea", *size, "-o", "first.png")
+    log = runlog.read(Path("first.json"))
+    assert log["fingerprints"]["texts"] == "castle | "
+    log["fingerprints"]["texts"] = "castle by the sea | "
+    runlog.write(Path("first.json"), log)
+    again = ("--from", "first.json", "-o", "again.png", "--overwrite")
+    warning = "the words that prompts are read as are not those of the run it starts from"
+    assert warning in cli("generate", *again).err
+    assert "are not those" not in cli("generate", "A castle", *again).err
+
+
 def test_a_replay_with_other_pixels_says_what_else_is_different(
     cli: Cli, tiny_flags: list[str]
 ) -> None:

@@ -664,7 +664,7 @@ def test_a_prompt_without_a_subject_is_said_to_be_unclear(
 ) -> None:
     quick = ("--w", 0, "--steps", 1, "--width", 512)
     unclear = cli("generate", "!!!", *quick, "-o", "a.png")
-    assert "pocket cannot tell what '!!!' shows and paints it as: " in unclear.err
+    assert "pocket cannot tell what this shows and paints: " in unclear.err
     assert "(of alley, anime landscape, beach, " in unclear.err
     assert "cannot tell" not in cli("generate", "a castle", *quick, "-o", "b.png").err
     assert "cannot tell" not in cli("generate", "!!!", *quick, "--no-refine", "-o", "c.png").err
@@ -703,7 +703,7 @@ def test_the_numbers_of_classes_are_the_readers(pocket: Pocket) -> None:
         for number, phrases in enumerate(classes.values()):
             (text,) = pocket.model._embed([max(sorted(phrases), key=len)])
             assert int(network.readers[attribute](text.mean(0)).argmax()) == number
-    found = set(pocket.model._subjects.values())
+    found = set(pocket.model.subjects.values())
     assert found == vocabulary.subjects.keys()
 
 

@@ -179,7 +179,7 @@ SCENES = Vocabulary(
         ("a castle landscape", "a castle", "", []),
         # Whatever comes first in the sentence.
         ("Under stars, a castle", f"a castle {near_words.CLEAR_NIGHT}", "", []),
-        ("At night, a castle", "a castle, At night", "", []),
+        ("At night, a castle", None, "", []),
         ("In fog", "In fog", "", []),
         # What is unknown says nothing.
         ("8k, a very tall castle at night by Xylo", "a tall castle at night", "", []),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from textwrap import shorten
 
 from syncpano.config import PanoramaConfig
-from syncpano.models.card import Card
 from syncpano.models.source import ModelSource
+from syncpano.models.vocabulary import Vocabulary
 from syncpano.models.wording import Reading
 from syncpano.plan import Plan
 
@@ -61,12 +60,14 @@ def without_effect(layout: Plan, source: ModelSource, explicit: Collection[str])
         )
     # Of one branch alone the conditional gradient is the exact one.
     cond = " gradient" * bool(layout.weights and config.gradient == "cond")
+    # A refiner heeds the negative prompt without guidance.
+    negative = " negative_prompt" * (not (source.has_refiner and config.refine))
     if config.guidance_scale == 1:
         reason = "with `--guidance-scale 1`, which is no guidance"
-        note(f"negative_prompt guided_share{cond}", reason)
+        note(f"guided_share{negative}{cond}", reason)
     elif config.guided_share == 0:
         reason = "with `--guided-share 0`, which is no guidance"
-        note(f"negative_prompt guidance_scale{cond}", reason)
+        note(f"guidance_scale{negative}{cond}", reason)
     if not source.has_refiner:
         note("refine", f"with {source.id}, which has no refiner")
     if config.initial_steps is not None and config.initial_steps >= config.steps:
@@ -75,29 +76,30 @@ def without_effect(layout: Plan, source: ModelSource, explicit: Collection[str])
 
 
 def about_subject(
-    model: str, prompt: str, card: Card, subject: str, probability: float
+    model: str, reading: Reading, vocabulary: Vocabulary, subject: str, probability: float
 ) -> list[str]:
     """A sentence where a prompt does not say outright what a model is about to paint.
 
     Args:
-        subject: one of the card's, or empty where it lists none.
+        subject: one of the vocabulary's, or empty where it lists none.
         probability: of the subject under the prompt, by the model.
     """
-    shown, vocabulary = repr(shorten(prompt, 60, placeholder="\u2026")), card.vocabulary
     if not subject:
         return []
     if probability < _UNSURE:
         subjects = ", ".join(sorted(vocabulary.subjects))
-        return [
-            f"{model} cannot tell what {shown} shows and paints it as: {subject} (of {subjects})"
-        ]
-    if vocabulary.names_wholly(card.read(prompt).text, subject):
+        return [f"{model} cannot tell what this shows and paints: {subject} (of {subjects})"]
+    if vocabulary.names_wholly(reading.text, subject):
         return []
-    return [f"{model} paints {shown} as: {subject}"]
+    return [f"{model} paints this as: {subject}"]
 
 
-def about_words(model: str, reading: Reading) -> list[str]:
-    """Sentences about words that a model takes for others and words that it does not know."""
+def about_words(model: str, reading: Reading, *, negative: bool = False) -> list[str]:
+    """Sentences about words that a model takes for others and words that it does not know.
+
+    Args:
+        negative: whether they are a negative prompt's.
+    """
     found = []
     if reading.taken:
         pairs = [f"{word} for {meant}" for word, meant in reading.taken.items()]
@@ -109,7 +111,7 @@ def about_words(model: str, reading: Reading) -> list[str]:
         found.append(f"{model} keeps away from: {listed(reading.avoided)}")
     if reading.unknown:
         found.append(f"{model} does not know: {listed(reading.unknown)} (`--model sd2` knows more)")
-    return found
+    return [f"{sentence} (negative prompt)" if negative else sentence for sentence in found]
 
 
 def listed(words: Sequence[str]) -> str:

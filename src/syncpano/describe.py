@@ -81,19 +81,19 @@ def step_entry(report: StepReport) -> dict[str, Any]:
 
 def notice_words(log: runlog.Log, config: PanoramaConfig, model: LatentDiffusion) -> None:
     """Say which words of the prompts the model will not see or does not know."""
-    readings = {
-        "prompt": model.card.read(config.prompt),
-        "negative prompt": model.card.read(config.negative_prompt, negative=True),
-    }
-    for name, reading in readings.items():
-        if dropped := model.dropped_words(reading.text):
-            notice(log, f"the {name} is too long for {config.model}, dropped: {listed(dropped)}")
-        for sentence in about_words(config.model, reading):
-            notice(log, sentence + " (negative prompt)" * (name != "prompt"))
+    card, sentences = model.card, list[str]()
+    reading = card.read(config.prompt)
+    negative = card.read(config.negative_prompt, negative=True)
+    for name, each in (("prompt", reading), ("negative prompt", negative)):
+        if dropped := model.dropped_words(each.text):
+            words = listed(dropped)
+            sentences.append(f"the {name} is too long for {config.model}, dropped: {words}")
+        sentences += about_words(config.model, each, negative=each is negative)
     if refines(config, model.source):
         found = model.subject_of(config.prompt)
-        for sentence in about_subject(config.model, config.prompt, model.card, *found):
-            notice(log, sentence)
+        sentences += about_subject(config.model, reading, card.vocabulary, *found)
+    for sentence in sentences:
+        notice(log, sentence)
 
 
 def notice(log: runlog.Log, sentence: str) -> None:

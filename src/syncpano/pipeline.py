@@ -116,7 +116,7 @@ class Studio:
             loss = self._loss(config, source) if layout.weights else None
             model = self._model(layout, source)
             if refines(config, source):
-                _ = model.refiner  # what is wrong with it is said before the run
+                _ = model.subjects  # what is wrong with the refiner is said before the run
             return layout, model, loss
 
     def _generate(

@@ -46,10 +46,11 @@ def warn_of_words(jobs: Sequence[Job], source: ModelSource, voice: Voice) -> Non
     if not jobs or source.folder is None:
         return
     card, negative = read_card(source.folder), jobs[0].config.negative_prompt
-    readings = [(label, card.read(prompt)) for prompt, label in labels(jobs).items()]
-    for label, reading in [*readings, ("", card.read(negative, negative=True))]:
-        for sentence in about_words(source.id, reading):
+    for prompt, label in labels(jobs).items():
+        for sentence in about_words(source.id, card.read(prompt)):
             voice.warn(label + sentence)
+    for sentence in about_words(source.id, card.read(negative, negative=True), negative=True):
+        voice.warn(sentence)
 
 
 def print_dry_run(jobs: Sequence[Job], resolved: layers.Resolved, *, as_json: bool) -> None:

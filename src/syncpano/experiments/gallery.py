@@ -140,8 +140,8 @@ class Curator:
 
     @cached_property
     def _card(self) -> Card:
-        assert self.source.folder is not None, "the source was resolved without a download"
-        return read_card(self.source.folder)
+        """Of a model that is not downloaded the default, as Stable Diffusion's is."""
+        return read_card(self.source.folder) if self.source.folder else Card()
 
     def _with_weights(self, config: PanoramaConfig) -> PanoramaConfig:
         if self.loss_weights is None or loss_of(config, self.source) == "pocket":

@@ -149,15 +149,20 @@ class LatentDiffusion:
         (number,), (probability,) = network.likeliest_subjects(
             self._embed([self.card.read(prompt).text])
         )
-        return self._subjects.get(int(number), ""), float(probability)
+        return self.subjects.get(int(number), ""), float(probability)
 
     @cached_property
-    def _subjects(self) -> dict[int, str]:
-        """The refiner's number of a subject -> its name: what it takes its longest caption for."""
+    @torch.no_grad()
+    def subjects(self) -> dict[int, str]:
+        """The refiner's number of a subject -> its name: what it takes its longest caption for.
+
+        Raises:
+            SyncPanoError: the refiner cannot be loaded.
+        """
+        network: Any = self.refiner.network
         named = self.card.vocabulary.subjects
         if not named:
             return {}
-        network: Any = self.refiner.network
         captions = [max(sorted(names), key=len) for names in named.values()]
         numbers, _ = network.likeliest_subjects(self._embed(captions))
         return dict(zip(numbers.tolist(), named, strict=True))

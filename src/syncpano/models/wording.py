@@ -119,7 +119,8 @@ def _one_scene(tokens: list[_Token], vocabulary: Vocabulary) -> _Scene:
         return _Scene(tokens, subject, left, avoided)
     at_night = [_Token(word, night[0].said) for word in CLEAR_NIGHT.split()]
     left = [token for token in left if token not in night]
-    return _Scene([*tokens, *at_night], subject, left, avoided, {night[0].said: CLEAR_NIGHT})
+    stars = " ".join(dict.fromkeys(token.said for token in night))
+    return _Scene([*tokens, *at_night], subject, left, avoided, {stars: CLEAR_NIGHT})
 
 
 def _tokens(text: str) -> tuple[list[_Token], str]:
@@ -187,14 +188,14 @@ def _negated(tokens: Sequence[_Token]) -> list[bool]:
 def _subject_first(tokens: list[_Token], vocabulary: Vocabulary) -> list[_Token]:
     """What is said before the subject behind it: "under stars, a castle"."""
     pause = next((n for n, token in enumerate(tokens) if n and token.pauses), 0)
-    if not pause or tokens[0].word not in LINKS:
+    around = tokens[:pause]
+    if not any(token.word in vocabulary.things for token in around) or around[0].word not in LINKS:
         return tokens
     first, *others = tokens[pause:]
     subject, _ = vocabulary.subject_of([token.word for token in tokens[pause:]])
     if not subject:
         return tokens
-    around = [replace(tokens[0], before=", "), *tokens[1:pause]]
-    return [replace(first, before=""), *others, *around]
+    return [replace(first, before=""), *others, replace(around[0], before=", "), *around[1:]]
 
 
 def _surroundings(tokens: Sequence[_Token], vocabulary: Vocabulary) -> tuple[str, list[bool]]:
