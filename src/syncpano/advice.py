@@ -11,6 +11,7 @@ from syncpano.models.wording import Reading
 from syncpano.plan import Plan
 
 SHOWN_WORDS = 12
+_LONGEST = 30  # letters of a word that is shown
 _UNSURE = 0.5  # probability of a subject
 
 
@@ -102,7 +103,7 @@ def about_words(model: str, reading: Reading, *, negative: bool = False) -> list
     """
     found = []
     if reading.taken:
-        pairs = [f"{word} for {meant}" for word, meant in reading.taken.items()]
+        pairs = [f"{word[:_LONGEST]} for {meant}" for word, meant in reading.taken.items()]
         found.append(f"{model} takes {listed(pairs)}")
     if reading.left:
         others = listed(reading.left)
@@ -116,7 +117,7 @@ def about_words(model: str, reading: Reading, *, negative: bool = False) -> list
 
 def listed(words: Sequence[str]) -> str:
     """The first words of a list."""
-    shown = ", ".join(word[:40] for word in words[:SHOWN_WORDS])
+    shown = ", ".join(word[: 2 * _LONGEST] for word in words[:SHOWN_WORDS])
     return shown if len(words) <= SHOWN_WORDS else f"{shown} and {len(words) - SHOWN_WORDS} more"
 
 

@@ -143,9 +143,9 @@ NEGATIONS = _set("no nor not without")
 # Behind these, or a comma, a prompt names what surrounds its subject.
 LINKS = _set(
     "above across against along amid among and around at background before behind below beneath "
-    "beside between beyond but by edge facing foot foreground from front in inside into middle "
-    "near next on onto or over overlooking plus side surrounded surrounding through to toward "
-    "towards under underneath where while with within"
+    "beside between beyond but by during edge facing foot foreground from front in inside into "
+    "middle near next on onto or over overlooking plus side surrounded surrounding through to "
+    "toward towards under underneath where while with within"
 )
 # Around a subject they mean a clear night.
 NIGHTLY = _set("aurora borealis galaxy lights meteors milky northern starry stars")
