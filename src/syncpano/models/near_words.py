@@ -151,4 +151,4 @@ LINKS = _set(
 NIGHTLY = _set("aurora borealis galaxy lights meteors milky northern starry stars")
 CLEAR_NIGHT = "at night under a clear sky"
 # Words of `TELLING` that no picture is missed for.
-QUALIFYING = _set("sandy tropical underwater volcanic wild")
+QUALIFYING = _set("lights sandy tropical underwater volcanic wild")
