@@ -686,7 +686,7 @@ def test_what_a_negative_prompt_names_is_laid_only_for_want_of_others(
     assert isinstance(network, PocketRefiner)
     (text,) = pocket.model._embed(["a castle"])
     plain = network._evidence(text)
-    evidence = network._evidence(text, card.vocabulary.classes_in(negative.lower()))
+    evidence = network._evidence(text, card.vocabulary.avoided("a castle", negative))
     column = list(network.readers).index(name)
     shows = network.classes[:, column] == number
     assert (plain - evidence)[shows].min() > 300
@@ -695,6 +695,11 @@ def test_what_a_negative_prompt_names_is_laid_only_for_want_of_others(
     assert evidence[castles].max() == plain[castles & (evidence == plain)].max()
     assert evidence[castles & shows].max() > evidence[~castles].max()
     assert torch.equal(network._evidence(text, {}), plain)
+
+
+def test_what_the_prompt_itself_names_is_not_avoided(pocket: Pocket) -> None:
+    avoided = pocket.model.card.vocabulary.avoided("A castle at night", "dark, Fog, cartoon")
+    assert avoided == {"time": set(), "weather": {2}, "style": {1}}
 
 
 def test_the_numbers_of_classes_are_the_readers(pocket: Pocket) -> None:

@@ -138,7 +138,9 @@ AROUND = _set("cliff coast galaxy grass jungle meteors ocean sea waves")
 # A name of these alone asks for a picture of something.
 VAGUE_NOUNS = _set("landscape nature scenery")
 VAGUE = VAGUE_NOUNS | _set("beautiful big country deep green high modern natural of old small tall")
+# Between the words that matter.
 FILLERS = _set("a an any of the")
+# Of what follows them, up to a word of `LINKS` or a comma, there is none.
 NEGATIONS = _set("no nor not without")
 # Behind these, or a comma, a prompt names what surrounds its subject.
 LINKS = _set(

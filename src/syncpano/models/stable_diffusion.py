@@ -134,7 +134,7 @@ class LatentDiffusion:
             latent.to(self.device),
             self._embed([text])[0],
             self.refiner.autoencoder,
-            avoided=self.card.vocabulary.classes_in(negative),
+            avoided=self.card.vocabulary.avoided(text, negative),
             loop=loop,
         )
         return drawn

@@ -38,7 +38,7 @@ class Vocabulary:
         return (single | TELLING | ALONE.keys()) - VAGUE - self._of_attributes
 
     @cached_property
-    def telling(self) -> frozenset[str]:
+    def words_of_subjects(self) -> frozenset[str]:
         """Words in the names of subjects, those that hardly tell them apart too."""
         words = frozenset(word for name in self.names for word in name.split())
         return words - (VAGUE - VAGUE_NOUNS) - LINKS - FILLERS - self._of_attributes
@@ -62,6 +62,12 @@ class Vocabulary:
                 if not alone.isdisjoint(words):
                     found.setdefault(attribute, set()).add(number)
         return found
+
+    def avoided(self, text: str, negative: str) -> dict[str, set[int]]:
+        """Attribute -> the numbers of classes that a negative prompt names and the prompt not."""
+        wanted = self.classes_in(text)
+        unwanted = self.classes_in(negative)
+        return {name: numbers - wanted.get(name, set()) for name, numbers in unwanted.items()}
 
     def subject_of(self, words: Sequence[str]) -> tuple[str, int]:
         """The first subject that a prompt names, and behind which of its words; "" where none."""

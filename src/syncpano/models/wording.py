@@ -92,7 +92,7 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
     unknown = [token.said for token in tokens if token.said in strange - LINKS - NEGATIONS]
     scene = _Scene(tokens) if negative else _one_scene(tokens, vocabulary)
     tokens = scene.tokens
-    if negative or any(token.word in vocabulary.telling for token in tokens):
+    if negative or any(token.word in vocabulary.words_of_subjects for token in tokens):
         tokens, _ = _apart(tokens, [token.said in strange for token in tokens])
     tokens, more = _with_more(tokens, vocabulary)
     said = {token.said for token in tokens}
@@ -110,6 +110,7 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
 
 
 def _one_scene(tokens: list[_Token], vocabulary: Vocabulary) -> _Scene:
+    """Of all that a prompt names what one picture shows; stars around its subject are a night."""
     tokens, avoided = _apart(tokens, _negated(tokens))
     tokens = _subject_first(tokens, vocabulary)
     subject, around = _surroundings(tokens, vocabulary)
