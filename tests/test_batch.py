@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from syncpano import batch, lists, png, runlog, saving
+from syncpano.__main__ import main
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
 from syncpano.interrupts import Interrupted, held_back, raising_interrupted
@@ -51,6 +52,13 @@ def test_other_seeds_are_refused(text: str) -> None:
 
 def test_prompts_are_lines_without_comments_and_blanks() -> None:
     assert lists.parse_prompts("\ufeffA\n\n # no\n  B \nA\n", "x") == ["A", "B"]
+
+
+def test_prompts_end_where_editors_end_lines() -> None:
+    assert lists.parse_prompts("A\r\nB\rC\nD", "x") == ["A", "B", "C", "D"]
+    for inside in ("A\u2028lake", "A\x85lake", "A\x0blake", "A\x0clake", "A\x1clake"):
+        Path("prompts.txt").write_text(f"{inside}\nA cave\n", encoding="utf-8")
+        assert lists.read_prompt_file(Path("prompts.txt")) == [inside, "A cave"]
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=20, unique=True))
@@ -273,7 +281,7 @@ def test_resume_leaves_a_broken_file_under_the_other_name_alone(
     assert job.other.read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize("kept", [8, 100, -20])
+@pytest.mark.parametrize("kept", [0, 4, 8, 100, -20])
 def test_resume_refuses_a_picture_that_was_cut_off(
     cli: Cli, tiny_flags: list[str], kept: int
 ) -> None:
@@ -284,13 +292,14 @@ def test_resume_refuses_a_picture_that_was_cut_off(
     done = cli("generate", "A lake", *tiny_flags, "--resume")
     assert done.code == 2
     assert "ends too early" in done.err
+    assert "remove it, and `--resume` paints it again" in done.err
     picture.unlink()
     assert cli("generate", "A lake", *tiny_flags, "--resume").code == 0
     with Image.open(picture) as again:
         assert again.size == (96, 64)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG", b"\xff\xd8\xff\xe0a photo"])
+@pytest.mark.parametrize("content", [b"mine", b"\xff\xd8\xff\xe0a photo"])
 def test_resume_does_not_take_another_file_for_a_damaged_picture(
     cli: Cli, tiny_flags: list[str], content: bytes
 ) -> None:
@@ -299,6 +308,37 @@ def test_resume_does_not_take_another_file_for_a_damaged_picture(
     assert done.code == 2
     assert "a.png exists already and is no PNG" in done.err
     assert "remove" not in done.err
+
+
+def test_resume_does_not_take_a_png_of_another_program_for_its_own(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    Image.new("RGB", (96, 64)).save("a.png")
+    done = cli("generate", "A lake", *tiny_flags, "-o", "a.png", "--resume")
+    assert done.code == 2
+    assert "error: a.png exists already and holds no run log of syncpano\n" in done.err
+    assert "hint: `--overwrite` replaces it" in done.err
+
+
+def test_resume_writes_the_log_beside_a_kept_picture_where_it_is_lost(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    command = ("generate", "--prompts", "prompts.txt", *tiny_flags, "--resume")
+    Path("prompts.txt").write_text("A castle\nA castle!\nA lake\n")
+    assert cli(*command).code == 0
+    before = {path: path.read_bytes() for path in Path("out").iterdir()}
+    lost = list(Path("out").glob("a-castle*.json"))
+    for path in lost:
+        path.unlink()
+    Path("out/a-lake-0.json").write_text("mine")
+    Path("prompts.txt").write_text("A castle!\nA lake\nA castle\n")  # their names change places
+    assert cli(*command, "--dry-run").code == 0
+    assert not any(path.exists() for path in lost)
+    done = cli(*command)
+    assert (done.code, done.out) == (0, "")
+    assert all(f"{path} was missing: written again from the picture" in done.err for path in lost)
+    there = {path: path.read_bytes() for path in Path("out").iterdir()}
+    assert there == {**before, Path("out/a-lake-0.json"): b"mine"}
 
 
 @pytest.mark.parametrize("target", ["nowhere.png", "a.png"], ids=["dangling", "circular"])
@@ -394,6 +434,17 @@ def test_nothing_is_fetched_for_a_run_that_is_refused(
     done = cli("generate", "A lake", "--model", model, "--device", "cpu", *flags)
     assert done.code == 2
     assert said in done.err
+
+
+@pytest.mark.parametrize("flags", [("--width", 500), ("--height", 0), ("--steps", 1001)])
+def test_a_setting_that_cannot_work_is_said_before_what_exists(
+    cli: Cli, tiny_flags: list[str], flags: tuple[object, ...]
+) -> None:
+    Path("there.png").touch()
+    done = cli("generate", "A lake", *tiny_flags, *flags, "-o", "there.png")
+    assert done.code == 2
+    assert str(flags[1]) in done.err
+    assert "exists" not in done.err
 
 
 def test_a_dry_run_of_many_pictures_is_short_and_says_what_exists(
@@ -580,7 +631,43 @@ from syncpano.__main__ import main
 main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_process_dies_of_the_signal_so_that_a_shells_loop_stops_too(
+    number: signal.Signals,
+) -> None:
+    code = f"""
+import signal
+from syncpano import cli
+from syncpano.console import Voice
+def interrupted(**_):
+    print("out/a-lake-0.png")
+    signal.raise_signal({int(number)})
+cli.app = interrupted
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (-number, "out/a-lake-0.png\n")
+    assert f"interrupted by {number.name}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "spins"), [({}, "1000"), ({"OMP_WAIT_POLICY": "active"}, None)]
+)
+def test_threads_that_wait_leave_the_cores_to_others_unless_the_user_says_otherwise(
+    environment: dict[str, str], spins: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(os, "environ", environment)
+    monkeypatch.setattr("syncpano.cli.main", lambda: seen.append(os.getenv("GOMP_SPINCOUNT")))
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        main()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [spins]
 
 
 def test_a_signal_in_a_destructor_is_heeded_a_moment_later() -> None:

@@ -166,7 +166,8 @@ def test_a_failing_case_fails_with_its_own_words(tiny_model: Path) -> None:
         (["--presets", "exat"], "'exat' is no named config"),
         (["--widths", "wide"], "widths 'wide'"),
         (["--widths", "96", "--width", "96"], "`--width` and `--widths`"),
-        (["--presets", "exact", "--widths", "8"], "width 8"),
+        (["--presets", "exact", "--widths", "8"], "hint: use `--widths 64` or more"),
+        (["--presets", "exact", "--width", "8"], "hint: use `--width 64` or more"),
         (["--presets", "exact,tiny"], "exact and tiny differ in device"),
     ],
 )

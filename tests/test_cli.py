@@ -38,6 +38,15 @@ def test_help_is_a_result_and_no_error(cli: Cli, arguments: list[str]) -> None:
         (["genrate"], "no such command 'genrate'", "generate"),
         (["generate", "--wdth", "1"], "no such option: --wdth", "syncpano generate --help"),
         (["generate", "a", "b"], "unexpected extra argument", "put the prompt into quotes"),
+        (["generate", "-A castle"], "no such option: -A", "`-- '-A castle'`"),
+        (["generate", "--A castle"], "no such option: --A castle", "`-- '--A castle'`"),
+        (["generate", "-A"], "no such option: -A", "see `syncpano generate --help`"),
+        (["generate", "a", "--loop=no"], "'--loop' does not take", "use `--loop` or `--no-loop`"),
+        (["generate", "a", "--no-loop=1"], "'--no-loop' does not", "syncpano generate --help"),
+        (["generate", "a", "--overwrite=1"], "does not take a value", "use `--overwrite`, see"),
+        (["models", "list", "--json=1"], "does not take a value", "syncpano models list --help"),
+        (["bench", "--widths"], "requires an argument", "syncpano bench --help"),
+        (["--loop=no"], "no such option: --loop", "see `syncpano --help`"),
         (["generate"], "there is no prompt", "A waterfall"),
         (["generate", ""], "the prompt is empty", "say what to paint"),
         (["generate", "a", "--width", "wide"], "--width: 'wide' is not a whole number", "3072"),
@@ -53,6 +62,16 @@ def test_help_is_a_result_and_no_error(cli: Cli, arguments: list[str]) -> None:
         (["generate", "--prompts", "p.txt"], "p.txt cannot be read", "UTF-8"),
         (["generate", "a", "--config", "papr"], "'papr' is no named config", "`paper`"),
         (["generate", "a", "--config", "x.yaml"], "x.yaml cannot be read", "paper"),
+        (
+            ["generate", "a", "--config", "fast,loop"],
+            "'fast,loop' are several configs",
+            "give each its own: `--config fast --config loop`",
+        ),
+        (
+            ["generate", "a", "--config", "fast loop, x.yaml"],
+            "'fast loop, x.yaml' are several",
+            "`--config fast --config loop --config x.yaml`",
+        ),
         (["generate", "a", "--from", "x.json"], "x.json cannot be read", "run log"),
         (["generate", "a", "-o", "a.jpg"], "a.jpg is not a .png", "a.png"),
         (["generate", "a", "-o", ""], "`--output` names no file", "panorama.png"),
@@ -264,6 +283,43 @@ def test_pulling_an_unknown_model_is_an_error(cli: Cli) -> None:
     assert cli("models", "pull", "pockt").code == 2
 
 
+def test_pulling_hints_at_what_can_be_pulled(cli: Cli) -> None:
+    done = cli("models", "pull", "a/b/c")
+    assert done.code == 2
+    assert "hint: use sd2, sd1.5 or a Hub id `owner/name`\n" in done.err
+
+
+def test_a_config_file_may_have_a_name_of_several(cli: Cli) -> None:
+    Path("fast loop").write_text("steps: 7\n")
+    done = cli("generate", "a", "--config", "fast loop", "--dry-run", "--json")
+    assert json.loads(done.out)["config"]["steps"] == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "variables", "said"),
+    [
+        ("seed: -4", {}, "error: `seed: -4` in mine.yaml is out of range\n"),
+        ("", {"SYNCPANO_SEED": "-4"}, "error: `SYNCPANO_SEED=-4` is out of range\n"),
+        ("steps: 1001", {}, "error: `steps: 1001` in mine.yaml is out of range\n"),
+    ],
+)
+def test_no_flag_is_blamed_that_was_not_given(
+    cli: Cli,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str,
+    variables: dict[str, str],
+    said: str,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    Path("mine.yaml").write_text(content)
+    command = ("generate", "a", "--model", tiny_model, "--config", "mine.yaml", "--dry-run")
+    done = cli(*command)
+    assert done.code == 2
+    assert said in done.err
+
+
 def test_info_tells_what_made_a_picture(cli: Cli, tiny_flags: list[str]) -> None:
     cli("generate", "A waterfall", *tiny_flags)
     for name in ("out/a-waterfall-0.png", "out/a-waterfall-0.json"):
@@ -314,11 +370,12 @@ def test_the_module_is_the_command() -> None:
     assert done.stdout == f"{__version__}\n"
 
 
-def test_completion_offers_the_choices_of_a_setting() -> None:
+def completed(words: str) -> list[str]:
+    """What bash is offered for the last word."""
     environment = {
         "_SYNCPANO_COMPLETE": "complete_bash",
-        "COMP_WORDS": "syncpano generate --scheduler dp",
-        "COMP_CWORD": "3",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
     }
     done = subprocess.run(
         [sys.executable, "-m", "syncpano"],
@@ -327,4 +384,17 @@ def test_completion_offers_the_choices_of_a_setting() -> None:
         text=True,
         check=False,
     )
-    assert done.stdout.split() == ["dpmsolver++"]
+    return done.stdout.strip().splitlines()
+
+
+def test_completion_offers_the_choices_of_a_setting() -> None:
+    assert completed("syncpano generate --scheduler dp") == ["dpmsolver++"]
+
+
+def test_completion_offers_named_configs_and_files_of_settings() -> None:
+    for name in ("first of all.yaml", "final.yml", "fine.txt"):
+        Path(name).touch()
+    offered = completed("syncpano generate --config fi")
+    assert offered == ["first3", "final.yml", "first of all.yaml"]
+    # Of nothing bash makes the names of files, in folders too.
+    assert completed("syncpano generate --config my/fi") == []

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from syncpano.errors import BAD_INPUT, SyncPanoError
 from syncpano.metrics.clip import ClipScore
 from syncpano.metrics.features import InceptionFeatures
 from syncpano.metrics.measures import to_tensor
-from tests.pictures import scene
-from tests.tiny import tiny_tokenizer
+from tests.conftest import Outcome
+from tests.pictures import save, scene
+from tests.tiny import tiny_clip
 
 # Antialiased resizing on floats and on 8-bit levels differ by less than a level.
 RESIZING = 0.05
@@ -24,27 +28,7 @@ RESIZING = 0.05
 
 @pytest.fixture(scope="module")
 def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from transformers import CLIPConfig, CLIPModel
-
-    folder = tmp_path_factory.mktemp("clip")
-    tokenizer = tiny_tokenizer()
-    shape = {
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-    }
-    end = len(tokenizer) - 1
-    words = {"vocab_size": len(tokenizer), "max_position_embeddings": 16, "eos_token_id": end}
-    text = {**shape, **words}
-    vision = {**shape, "image_size": 32, "patch_size": 8}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        CLIPModel(
-            CLIPConfig(text_config=text, vision_config=vision, projection_dim=8)
-        ).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return tiny_clip(tmp_path_factory.mktemp("clip"))
 
 
 def test_the_score_is_a_hundred_times_the_cosine_of_transformers_own_pipeline(
@@ -82,6 +66,52 @@ def test_a_damaged_clip_is_an_error(clip_folder: Path, tmp_path: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"no tensors")
     with pytest.raises(SyncPanoError, match="cannot be loaded as CLIP"):
         ClipScore("cpu", str(folder))
+
+
+def test_a_clip_that_lacks_weights_is_refused(clip_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(clip_folder, tmp_path / "clip")
+    weights = load_file(folder / "model.safetensors")
+    text = {name: tensor for name, tensor in weights.items() if not name.startswith("vision_model")}
+    save_file(text, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(
+        SyncPanoError, match=r"clip is no whole CLIP: it lacks .* vision_model"
+    ) as at:
+        ClipScore("cpu", str(folder))
+    assert at.value.exit_code == BAD_INPUT
+    assert "--clip-model" in at.value.hint
+
+
+def test_a_text_encoder_of_stable_diffusion_is_no_clip(
+    cli: Callable[..., Outcome], tiny_model: Path
+) -> None:
+    save(scene(1, 1), Path("a.png"))
+    folder = tiny_model / "text_encoder"
+    flags = ("--metrics", "clip", "--prompt", "a lake", "--clip-model", folder, "--device", "cpu")
+    outcome = cli("evaluate", "a.png", *flags, "-q")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"error: {folder} is no whole CLIP: it lacks ")
+    assert outcome.err.count("\n") == 3  # and a hint: nothing of what transformers says
+
+
+@pytest.mark.filterwarnings("ignore:Cannot enable progress bars")
+def test_a_clip_of_half_precision_measures_in_float32_and_loads_in_silence(
+    clip_folder: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from transformers.utils import logging
+
+    folder = shutil.copytree(clip_folder, tmp_path / "clip")
+    weights = load_file(folder / "model.safetensors")
+    halves = {name: tensor.half() for name, tensor in weights.items()}
+    save_file(halves, folder / "model.safetensors", {"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"dtype": "float16"}))
+    monkeypatch.setattr(logging, "_tqdm_active", True)  # tests run without bars, people do not
+    scorer = ClipScore("cpu", str(folder))
+    assert {weight.dtype for weight in scorer._network.parameters()} == {torch.float32}
+    assert capfd.readouterr() == ("", "")
 
 
 def test_of_a_pickle_only_the_tensors_are_read(clip_folder: Path, tmp_path: Path) -> None:

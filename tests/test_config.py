@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from syncpano import layers, presets
+from syncpano import layers, presets, runlog
+from syncpano.checks import check_values
 from syncpano.config import PanoramaConfig, Setting, settings
 from syncpano.errors import SyncPanoError
+from syncpano.models.source import resolve_source
+from syncpano.plan import plan
 
 
 def test_every_setting_has_a_help_text_and_a_flag() -> None:
@@ -37,6 +40,34 @@ def test_every_named_config_resolves() -> None:
     assert {"paper", "first3", "loop", "tiny"} <= set(presets.presets())
     for name in presets.presets():
         assert layers.resolve([layers.config_layer(name)]).config(prompt="A waterfall")
+
+
+# Named configs that are meant to be added to another; all others are whole.
+ADDED = {"first3", "loop", "tiny"}
+WHOLE = sorted(set(presets.presets()) - ADDED)
+
+
+@pytest.mark.parametrize("below", WHOLE)
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_whole_config_on_top_of_another_is_what_it_is_alone(name: str, below: str) -> None:
+    alone = layers.resolve([layers.config_layer(name)])
+    added = layers.resolve([layers.config_layer(name), layers.config_layer(below)])
+    assert added.values == alone.values
+
+
+@pytest.mark.parametrize("below", presets.presets())
+@pytest.mark.parametrize("name", presets.presets())
+def test_named_configs_add_up_to_one_that_works(name: str, below: str) -> None:
+    added = layers.resolve([layers.config_layer(name), layers.config_layer(below)])
+    check_values(added.config(prompt="A waterfall"))
+
+
+def test_named_configs_leave_the_model_and_what_depends_on_it_to_the_user() -> None:
+    for name in presets.presets():
+        values = layers.config_layer(name).values
+        own = {"model", "revision", "loss", "loss_weights", "prompt", "seed"} & set(values)
+        assert not own
+        assert values.get("guidance_scale") is None
 
 
 NUMBERS = [item for item in settings().values() if item.kind in (int, float)]
@@ -167,6 +198,86 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_bytes(b"prompt: \xff\xfe\n")
     with pytest.raises(SyncPanoError, match="not valid YAML"):
         layers.config_layer("mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("010", 10), ("09", 9), ("-0", 0), ("+7", 7), ("'010'", 10), ("1_000", 1000)],
+)
+def test_a_number_in_a_file_is_the_one_that_a_flag_would_be(text: str, value: int) -> None:
+    Path("mine.yaml").write_text(f"seed: {text}\n")
+    given = layers.config_layer("mine.yaml").values
+    assert given == layers.flag_layer({"seed": text.strip("'")}).values == {"seed": value}
+
+
+@pytest.mark.parametrize("text", ["1:30", "190:20:30", "0x10", "0o17", "0b11", "!!int 1:30"])
+def test_a_number_that_is_no_decimal_is_refused(text: str) -> None:
+    Path("mine.yaml").write_text(f"seed: {text}\n")
+    with pytest.raises(SyncPanoError, match=r"whole number|not valid YAML"):
+        layers.config_layer("mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1.5", 1.5), ("2.", 2.0), (".5", 0.5), ("1e2", 100.0), ("1.0e-3", 0.001), ("010.5", 10.5)],
+)
+def test_a_real_number_in_a_file_is_the_one_that_a_flag_would_be(text: str, value: float) -> None:
+    Path("mine.yaml").write_text(f"w: {text}\n")
+    assert layers.config_layer("mine.yaml").values == {"sync_weight": value}
+    Path("mine.yaml").write_text("w: 1:30.5\n")
+    with pytest.raises(SyncPanoError, match=r"'1:30\.5' is not a number"):
+        layers.config_layer("mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "variables", "said"),
+    [
+        ("seed: -4", {}, "`seed: -4` in mine.yaml is out of range"),
+        ("w: .nan", {}, "`w: nan` in mine.yaml is not a finite number"),
+        ("", {"SYNCPANO_SEED": "-4"}, "`SYNCPANO_SEED=-4` is out of range"),
+        ("", {"SYNCPANO_W": "-1"}, "`SYNCPANO_W=-1.0` is out of range"),
+        ("", {"SYNCPANO_SYNC_WEIGHT": "-1"}, "`SYNCPANO_SYNC_WEIGHT=-1.0` is out of range"),
+        ("steps: -4", {"SYNCPANO_STEPS": "2000"}, "`SYNCPANO_STEPS=2000` is out of range"),
+        (
+            "sync_freq: 5",
+            {"SYNCPANO_INITIAL_STEPS": "3"},
+            "`sync_freq: 5` in mine.yaml descends for the first time at step 10, "
+            "after `SYNCPANO_INITIAL_STEPS=3`",
+        ),
+        (
+            "windows: shifted",
+            {"SYNCPANO_METHOD": "bld"},
+            "`windows: shifted` in mine.yaml does not go with `SYNCPANO_METHOD=bld`",
+        ),
+        ("sync_every: 24\nloop: true", {}, "`sync_every: 24` in mine.yaml leaves no window"),
+    ],
+)
+def test_a_value_out_of_range_is_named_where_it_stands(
+    content: str, variables: dict[str, str], said: str
+) -> None:
+    Path("mine.yaml").write_text(content)
+    weaker = [layers.environment_layer(variables), layers.config_layer("mine.yaml")]
+    resolved, source = layers.resolve(weaker), resolve_source("sd2", download=False)
+    with pytest.raises(SyncPanoError) as caught:
+        plan(resolved.config(prompt="A lake"), source, resolved.written)
+    assert said in caught.value.message
+
+
+def test_a_flag_over_a_file_is_what_is_named() -> None:
+    Path("mine.yaml").write_text("seed: -4\n")
+    file = layers.config_layer("mine.yaml")
+    resolved = layers.resolve([layers.flag_layer({"seed": "-5"}), file])
+    with pytest.raises(SyncPanoError, match="`--seed -5` is out of range"):
+        check_values(resolved.config(prompt="A lake"), resolved.written)
+
+
+def test_a_value_of_a_run_that_is_out_of_range_is_named_where_it_stands() -> None:
+    values = {name: item.default for name, item in settings().items()}
+    log = runlog.begin({**values, "prompt": "A lake", "seed": -4}, {})
+    runlog.write(Path("a.json"), log)
+    resolved = layers.resolve([layers.log_layer(Path("a.json"))])
+    with pytest.raises(SyncPanoError, match=r"`seed: -4` in a\.json is out of range"):
+        check_values(resolved.config(), resolved.written)
 
 
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -102,6 +103,28 @@ def test_a_repository_without_safetensors_is_a_clear_error(
     with serve(repository, REPO) as (endpoint, fetched):
         assert "no safetensors weights for vae" in pull(endpoint, tmp_path / "home")
     assert fetched == []
+
+
+@pytest.mark.parametrize(
+    ("file", "entry"),
+    [
+        ("model_index.json", {"text_encoder_2": ["transformers", "CLIPTextModel"]}),
+        ("unet/config.json", {"time_cond_proj_dim": 256}),
+        ("scheduler/scheduler_config.json", {"prediction_type": "flow"}),
+    ],
+    ids=["another pipeline", "another network", "another schedule"],
+)
+def test_a_model_that_is_not_supported_is_refused_before_its_weights_are_fetched(
+    repository: Path, tmp_path: Path, file: str, entry: dict[str, object]
+) -> None:
+    described = json.loads((repository / file).read_text())
+    (repository / file).write_text(json.dumps(described | entry))
+    with serve(repository, REPO) as (endpoint, fetched):
+        said = pull(endpoint, tmp_path / "home")
+    assert said.startswith(f"2 {REPO} ")
+    assert "not supported" in said
+    assert file in fetched
+    assert not [name for name in fetched if name.endswith(".safetensors")]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,7 @@ from syncpano.experiments.comparison import (
     share_of_gain,
     summarise,
 )
+from syncpano.experiments.gallery import REFERENCE, Curator, whole_windows
 from syncpano.experiments.identity import identity
 from syncpano.experiments.reading import (
     experiments,
@@ -34,7 +36,8 @@ from syncpano.experiments.reading import (
     paper_prompts,
     parse_experiment,
 )
-from syncpano.experiments.spec import Bar, Row, config_of, only
+from syncpano.experiments.request import check_rows
+from syncpano.experiments.spec import Bar, BarKind, Row, config_of, only
 from syncpano.fingerprints import model_fingerprint
 from syncpano.models.card import Card
 from syncpano.models.folder import JUDGE
@@ -54,6 +57,12 @@ def bar(kind: str, metric: str, *rows: str) -> dict[str, object]:
 
 def test_every_table_and_figure_is_there() -> None:
     assert sorted(experiments()) == NAMES
+
+
+def test_numbers_of_an_experiment_are_decimals() -> None:
+    Path("mine.yaml").write_text("title: t\nkind: lines\nsamples: 010\nrows:\n- {name: a, x: 09}\n")
+    experiment = find_experiment("mine.yaml")
+    assert (experiment.samples, experiment.rows[0].x) == (10, 9)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -100,6 +109,8 @@ def test_the_prompts_and_numbers_are_the_papers() -> None:
         ({"rows": [{"name": "a", "against": "b"}]}, "the name of a row"),
         ({"kind": "pie"}, "table, lines, grid"),
         ({"samples": "three"}, "a whole number"),
+        ({"samples": True}, "a whole number"),
+        ({"references": False}, "a whole number"),
         ({"base": {"model": "sd2"}}, "`--model`"),
         ({"rows": [{"name": "a", "config": {"seed": 3}}]}, "`--samples`"),
         ({"layouts": [{"name": "wide", "config": {"prompt": "a lake"}}]}, "`--prompts FILE`"),
@@ -108,13 +119,20 @@ def test_the_prompts_and_numbers_are_the_papers() -> None:
         ({"bars": [bar("falls", "fid", "a")]}, "at least two rows"),
         ({"bars": [bar("keeps", "fid", "a", "a")]}, "three rows"),
         ({"bars": [bar("stays", "fid", "a", "a")]}, "pocket-fit"),
+        ({"bars": [bar("stays", "seconds", "a", "a")]}, "pocket-fit"),
         ({"bars": [bar("falls", "fud", "a", "a")]}, "fid"),
+        ({"bars": [bar("falls", "fud", "a", "a")]}, "seconds"),
         ({"rows": [{"name": "a", "paper": {"lpips": [1, 2]}}]}, "intra_lpips"),
         ({"rows": [{"name": "a", "paper": {"fid": 28.3}}]}, "a mean and its standard deviation"),
         ({"rows": [{"name": "a", "paper": 3}]}, "a mapping"),
         ({"rows": [{"name": "a", "config": 3}]}, "a mapping"),
         ({"rows": [{"name": 3}]}, "a text"),
         ({"rows": [{"name": "a", "x": "w"}]}, "a number"),
+        ({"rows": [{"name": "a", "x": math.nan}]}, "a number"),
+        ({"rows": [{"name": "a", "x": True}]}, "a number"),
+        ({"rows": [{"name": "a", "paper": {"fid": [math.nan, 1]}}]}, "a mean and its"),
+        ({"rows": [{"name": "a", "paper": {"fid": [1, math.inf]}}]}, "a mean and its"),
+        ({"rows": [{"name": "a", "paper": {"fid": [True, 1]}}]}, "a mean and its"),
         ({"layouts": [{"name": "wide", "config": [1]}]}, "a mapping"),
         ({"layouts": []}, "layouts with different names"),
         ({"layouts": [{"name": "wide"}, {"name": "wide"}]}, "layouts with different names"),
@@ -124,6 +142,8 @@ def test_the_prompts_and_numbers_are_the_papers() -> None:
         ({"bars": [{**bar("drops", "fid", "a", "a"), "least": None}]}, "a number"),
         ({"bars": [{**bar("drops", "fid"), "rows": 3}]}, "a list"),
         ({"bars": [{**bar("drops", "fid", "a", "a"), "least": "half"}]}, "a number"),
+        ({"bars": [{**bar("drops", "fid", "a", "a"), "least": True}]}, "a number"),
+        ({"bars": [{**bar("drops", "fid", "a", "a"), "least": -math.inf}]}, "a number"),
     ],
 )
 def test_a_wrong_experiment_says_what_to_do(change: dict[str, object], message: str) -> None:
@@ -151,6 +171,42 @@ def test_an_unknown_row_has_a_suggestion() -> None:
     with pytest.raises(SyncPanoError) as caught:
         only(find_experiment("table-s3"), ["f=51"])
     assert "did you mean `f=5" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_references_of_the_papers_tables_keep_their_names(name: str) -> None:
+    source, experiment = resolve_source("sd2", download=False), find_experiment(name)
+    config = config_of(experiment, REFERENCE, experiment.layouts[0], "p", 0, {"model": "sd2"})
+    assert whole_windows(config, source) == config
+
+
+def test_weights_of_a_row_win_over_the_flag_which_is_for_vgg_alone(tmp_path: Path) -> None:
+    flag, mine = tmp_path / "flag.pth", tmp_path / "mine.pth"
+    for path in (flag, mine):
+        path.write_text(path.name)
+    losses = ["lpips-vgg", "style", "lpips-alex", "lpips-squeeze"]
+    configs = [{"loss": loss} for loss in losses]
+    configs += [{"loss": loss, "loss_weights": str(mine)} for loss in losses]
+    rows = [{"name": str(number), "config": config} for number, config in enumerate(configs)]
+    experiment = parse_experiment(MINIMAL | {"rows": rows}, "x")
+    curator = Curator(
+        resolve_source("sd2", download=False), tmp_path, {"model": "sd2"}, loss_weights=flag
+    )
+    painted = curator.lay_out(experiment, ["a lake"], []).measured.values()
+    found = [paintings[0].config.loss_weights for paintings in painted]
+    assert found == [str(flag), str(flag), None, None, *[str(mine)] * 4]
+
+
+def test_what_is_wrong_with_a_layout_names_it() -> None:
+    layouts = [{"name": "wide"}, {"name": "odd", "config": {"height": 2051}}]
+    experiment = parse_experiment(MINIMAL | {"layouts": layouts}, "x")
+    source = resolve_source("sd2", download=False)
+    for check in (
+        lambda: check_rows(experiment, source, {"model": "sd2"}, "a lake"),
+        lambda: Curator(source, Path(), {"model": "sd2"}).lay_out(experiment, ["a lake"], []),
+    ):
+        with pytest.raises(SyncPanoError, match="row 'a' in layout 'odd': height 2051"):
+            check()
 
 
 def test_settings_of_a_row_win_over_the_base_and_flags_over_both() -> None:
@@ -334,6 +390,14 @@ def test_prompt_fit_stays_if_it_falls_by_less_than_its_standard_error() -> None:
 
 def test_a_claim_about_what_was_not_measured_is_left_out() -> None:
     assert judge(Bar("falls", "fid", ("a",)), results(a=[1.0])) is None
+
+
+@pytest.mark.parametrize("kind", get_args(BarKind))
+def test_a_claim_about_rows_without_a_value_does_not_hold(kind: BarKind) -> None:
+    verdict = judge(Bar(kind, "clip", ("a", "b", "c")), results(a=[1.0], b=[None], c=[None, None]))
+    assert verdict is not None
+    assert verdict.holds is False
+    assert verdict.found == "there are no values to tell, of b, c"
 
 
 def test_numbers_of_two_networks_never_share_a_column() -> None:

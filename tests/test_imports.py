@@ -48,7 +48,7 @@ LAYERS = [
 ]
 TORCH = {"torch", "torchvision", "diffusers", "transformers", "lpips", "numpy"}
 # The command line is in layer 3 but torch-free as well: its commands import it when they run.
-TORCH_FREE = {"cli", "console", "batch", "downloads", "fingerprints", "saving", "__main__"}
+TORCH_FREE = {"cli", "console", "batch", "kept", "downloads", "fingerprints", "saving", "__main__"}
 
 
 def modules() -> list[str]:

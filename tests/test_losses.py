@@ -33,6 +33,7 @@ from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.pipeline import initial_noise
 from syncpano.plan import plan
 from syncpano.sampler import Batches, Synchronization, synchronize
+from tests.tiny import tiny_style
 
 WEIGHTS = Path(__file__).parents[2] / "shared" / "weights"
 TRUNK_FILES = {
@@ -84,25 +85,7 @@ def test_the_gradient_is_the_packages(squeeze: LPIPS) -> None:
 
 @pytest.fixture(scope="session")
 def style_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first five convolutions of a VGG-19 of random weights, and a mark that it is one."""
-    file = tmp_path_factory.mktemp("style") / "vgg19.safetensors"
-    generator = torch.Generator().manual_seed(0)
-    tensors = {"features.34.weight": torch.zeros(1)}
-    for index, (inputs, outputs) in {
-        0: (3, 64),
-        2: (64, 64),
-        5: (64, 128),
-        7: (128, 128),
-        10: (128, 256),
-    }.items():
-        scale = (2 / (9 * inputs)) ** 0.5
-        weight = torch.randn((outputs, inputs, 3, 3), generator=generator) * scale
-        tensors |= {
-            f"features.{index}.weight": weight,
-            f"features.{index}.bias": torch.zeros(outputs),
-        }
-    save_file(tensors, file)
-    return file
+    return tiny_style(tmp_path_factory.mktemp("style") / "vgg19.safetensors")
 
 
 def test_style_is_gatys_written_out(style_file: Path) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from syncpano.batching import Batcher
 from syncpano.choices import Gradient
 from syncpano.commands.dry_run import KEPT_OF_TINY_DECODER
-from syncpano.errors import SyncPanoError
+from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.models import memory, precision
 from syncpano.models.bound_diffusion import BoundDiffusion
@@ -311,6 +311,34 @@ def test_short_of_memory_activations_are_checkpointed(
     assert load(tiny_model)._parts.unet.is_gradient_checkpointing
 
 
+@pytest.mark.parametrize(("spare", "short"), [(-0.5, True), (0.5, False)])
+def test_the_decoders_activations_count_when_memory_is_short(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, spare: float, short: bool
+) -> None:
+    estimate = memory.estimate_memory(resolve_source(str(tiny_model), download=False), 4)
+    need = estimate.sync_window + (1 + spare) * estimate.decode_window
+    monkeypatch.setattr(memory, "free_host_bytes", lambda: int(need / 0.8))
+    assert load(tiny_model)._parts.unet.is_gradient_checkpointing == short
+
+
+def test_the_memory_of_mps_is_what_metal_recommends(
+    tiny: LatentDiffusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mps = torch.device("mps")
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 2**34)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 2**33)
+    assert (precision.total_bytes(mps), precision.free_bytes(mps)) == (2**34, 2**33)
+    monkeypatch.setattr(tiny, "device", mps)
+    estimate = memory.estimate_memory(tiny.source, 4)
+    assert tiny.default_batches() == memory.default_batches(estimate, "mps", 2**34)
+    assert not tiny._is_short_of_memory()
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 2**34 - 1000)
+    assert tiny._is_short_of_memory()
+    assert tiny.default_batches() == memory.default_batches(estimate, "mps", 2**34)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 2**35)
+    assert precision.free_bytes(mps) == 0
+
+
 def test_bfloat16_stays_near_float32_and_gives_float32(tiny_model: Path) -> None:
     full, short = load(tiny_model), load(tiny_model, "bfloat16")
     predictions = []
@@ -376,8 +404,12 @@ def test_the_number_format_is_one_that_device_and_model_are_good_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`fast`: whether the processor, or the card, computes in bfloat16 itself."""
-    for place, probe in (precision, "cpu_is_fast_at_bfloat16"), (torch.cuda, "is_bf16_supported"):
-        monkeypatch.setattr(place, probe, lambda: fast)
+
+    def card_is_fast(including_emulation: bool = True) -> bool:
+        return fast or including_emulation
+
+    monkeypatch.setattr(precision, "cpu_is_fast_at_bfloat16", lambda: fast)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", card_is_fast)
     assert resolve_dtype("auto", torch.device(device), family, card) == dtype
 
 
@@ -394,6 +426,31 @@ def test_weights_that_do_not_belong_to_the_config_are_refused(
     save_file({**tensors, "conv_in.bias": torch.zeros(3)}, file)
     with pytest.raises(SyncPanoError, match=r"unet of .* (lacks|cannot be loaded)"):
         load(folder)
+
+
+def test_a_tokenizer_with_more_words_than_the_text_encoder_is_refused(tmp_path: Path) -> None:
+    folder = tiny_checkpoint(tmp_path / "model")
+    other = load(folder)._parts.tokenizer
+    other.add_tokens(["castle"])
+    other.save_pretrained(folder / "tokenizer")
+    with pytest.raises(SyncPanoError, match="does not fit together") as refused:
+        load(folder)
+    assert f"{len(other)} words, and its text encoder {len(other) - 1}" in refused.value.message
+    assert refused.value.exit_code == RUN_FAILED
+
+
+@pytest.mark.parametrize(
+    ("merge", "lines"), [("x", 3), ("no pair", 1)], ids=["a ValueError", "a bare Exception"]
+)
+def test_a_damaged_tokenizer_is_refused_in_one_line(tmp_path: Path, merge: str, lines: int) -> None:
+    folder = tiny_checkpoint(tmp_path / "model")
+    model = {"type": "BPE", "vocab": {"a": 0}, "merges": [merge]}
+    edit(folder / "tokenizer" / "tokenizer.json", model=model)
+    with pytest.raises(SyncPanoError, match=r"tokenizer of .* cannot be loaded: ") as refused:
+        load(folder)
+    assert len(str(refused.value.__cause__).splitlines()) == lines
+    assert len(refused.value.message.splitlines()) == 1
+    assert refused.value.exit_code == RUN_FAILED
 
 
 def test_words_beyond_the_text_encoder_are_named(tiny: LatentDiffusion) -> None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from itertools import combinations, permutations
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from syncpano.checks import MAX_PIXELS
+from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.metrics import cache, pairs
 from syncpano.metrics.colour import colour_distance, palette_distance, to_lab
 from syncpano.metrics.crops import native_boxes, random_box
-from syncpano.metrics.measures import to_tensor
+from syncpano.metrics.instruments import Instruments
+from syncpano.metrics.measures import measure, reference_features, to_tensor
 from syncpano.metrics.pairs import pair_distances, reduce_pairs
-from syncpano.metrics.pictures import read_picture
+from syncpano.metrics.pictures import Picture, open_picture, read_picture
 from syncpano.metrics.pocket_features import PocketFeatures
+from syncpano.metrics.settings import Settings
 from syncpano.metrics.structure import edge_energy, seam_score
 from tests.pictures import SHARED_VGG, SIDE, montage, save, scene, tiny_judge
 
@@ -99,6 +105,19 @@ def test_grey_of_16_bits_is_the_grey_of_8(tmp_path: Path) -> None:
     save((grey.astype(np.uint16) * 257), tmp_path / "16.png")
     eight, sixteen = (read_picture(tmp_path / f"{bits}.png").pixels for bits in (8, 16))
     assert np.array_equal(eight, sixteen)
+
+
+def test_pictures_as_large_as_our_largest_panoramas_are_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(scene(1), tmp_path / "a.png")
+    # Pillow's own limit is below 2^28 pixels; a real picture of so many would need 1 GB.
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 10)
+    assert open_picture(path).width == scene(1).shape[1]
+    assert PIL.Image.MAX_IMAGE_PIXELS == MAX_PIXELS
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", None)  # lifted by somebody else
+    open_picture(path)
+    assert PIL.Image.MAX_IMAGE_PIXELS is None
 
 
 def test_a_photo_is_read_as_it_is_shown(tmp_path: Path) -> None:
@@ -283,6 +302,28 @@ def test_vgg16_features_do_not_depend_on_the_batch() -> None:
     assert one_by_one.shape == (3, 512)
 
 
+def test_convolutions_that_measure_do_not_round_to_tf32(
+    judge: PocketFeatures,
+) -> None:
+    """Only Ampere GPUs and newer would: here the setting is looked at while the network runs."""
+    seen = []
+    looking = judge._network.stages[0].register_forward_pre_hook(
+        lambda *_: seen.append(torch.backends.cudnn.allow_tf32)
+    )
+    settings = Settings(("intra-pocket", "pocket-fit", "giqa"), features="pocket", prompt="a city")
+    tools = Instruments(settings)
+    tools.judge = tools.extractor = judge
+    picture = Picture(Path("a.png"), scene(1), "")
+    assert torch.backends.cudnn.allow_tf32
+    with looking:
+        for metric in settings.metrics:
+            measure(metric, picture, settings, tools)
+        reference_features(picture, settings, tools)
+    assert len(seen) >= 4
+    assert not any(seen)
+    assert torch.backends.cudnn.allow_tf32
+
+
 def test_what_was_measured_in_another_way_is_measured_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,3 +332,18 @@ def test_what_was_measured_in_another_way_is_measured_again(
     assert kept.get("x", lambda: np.array([2.0])) == [1.0]
     monkeypatch.setattr(cache, "MEASURES", cache.MEASURES + 1)
     assert kept.get("x", lambda: np.array([2.0])) == [2.0]
+
+
+def test_a_full_disk_leaves_no_part_of_a_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    kept = cache.MeasurementCache(tmp_path)
+    with pytest.raises(SyncPanoError, match="measurements cannot be kept") as caught:
+        kept.get("x", lambda: np.array([1.0]))
+    assert (caught.value.exit_code, bool(caught.value.hint)) == (RUN_FAILED, True)
+    assert "No space left" in caught.value.message
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

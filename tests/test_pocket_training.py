@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,6 +20,7 @@ from diffusers import UNet2DConditionModel
 from PIL import Image
 from torch import Tensor, nn
 
+from syncpano.interrupts import Interrupted
 from syncpano.losses.style import gram
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 
@@ -217,6 +219,24 @@ def test_no_weights_of_a_unet_lie_in_a_run_before_their_checkpoint(
     with pytest.raises(KeyboardInterrupt):
         diffusion.train_diffusion(Stage(tmp_path, "diffusion", 60.0), data, C, UNET, "cpu")
     assert saved_steps(tmp_path, "diffusion") == 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP")
+def test_a_lost_terminal_ends_a_stage_after_its_step(tmp_path: Path) -> None:
+    def train() -> None:
+        for step in Stage(tmp_path, "text", 60.0).steps({}):
+            if step == 2:
+                signal.raise_signal(signal.SIGHUP)
+            assert step < 9
+
+    before = signal.signal(signal.SIGHUP, lambda *_: None)  # or it would end the tests
+    try:
+        with pytest.raises(Interrupted) as caught:
+            train()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert caught.value.exit_code == 128 + signal.SIGHUP
+    assert saved_steps(tmp_path, "text") == 3
 
 
 TWO_WORKERS = """

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
+import subprocess
+import sys
 import traceback
-from dataclasses import replace
+import weakref
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +17,22 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 import syncpano
-from syncpano import PanoramaConfig, Studio, SyncPanoError, generate, pipeline, runlog, saving
+from syncpano import (
+    PanoramaConfig,
+    Studio,
+    SyncPanoError,
+    generate,
+    machine,
+    pipeline,
+    preset,
+    runlog,
+    saving,
+)
 from syncpano.errors import RUN_FAILED
+from syncpano.sampler import DistanceGradient
 from tests.tiny import tiny_trunk
 
 
@@ -42,10 +59,22 @@ def test_a_prompt_with_settings_is_a_panorama(tiny: dict[str, Any]) -> None:
 
 
 @pytest.mark.gpu
-def test_a_gpu_paints_what_a_cpu_paints(tiny: dict[str, Any]) -> None:
-    on_cpu = generate("A waterfall", **tiny).latent
-    on_gpu = generate("A waterfall", **{**tiny, "device": "cuda"}).latent
-    torch.testing.assert_close(on_gpu.cpu(), on_cpu, rtol=0.01, atol=0.01)
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("float32", 0.01), ("float16", 0.05), ("bfloat16", 0.1)]
+)
+@pytest.mark.parametrize("model", ["tiny", "pocket"])
+def test_a_gpu_paints_what_a_cpu_paints(
+    tiny: dict[str, Any], model: str, dtype: str, tolerance: float
+) -> None:
+    pocket = {"width": 768, "height": 512, "steps": 2, "negative_prompt": "snow"}
+    config = PanoramaConfig("A waterfall", **(tiny if model == "tiny" else pocket))
+    on_cpu = generate(config, device="cpu", dtype="float32").latent
+    painted = generate(config, device="cuda", dtype=dtype)
+    assert (painted.log["environment"]["device"], painted.log["config"]["dtype"]) == ("cuda", dtype)
+    assert painted.log["memory"]["device_bytes"] > 0
+    off = (painted.latent - on_cpu).square().mean().sqrt()
+    assert off < tolerance * on_cpu.std()
 
 
 def test_a_studio_takes_a_prompt_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +103,71 @@ def test_a_studio_keeps_its_model(tiny: dict[str, Any], monkeypatch: pytest.Monk
         config = PanoramaConfig(prompt="A waterfall", seed=seed, **tiny)
         studio.generate(config, on_step=seen.append)
     assert (len(loaded), [report.step for report in seen]) == (1, [0, 1, 0, 1])
+
+
+def test_a_studio_lets_a_model_go_before_it_loads_another(
+    tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models: list[weakref.ref[object]] = []
+    alive = []
+    real = pipeline.load_model
+
+    def load(*given: Any) -> Any:
+        gc.collect()
+        alive.append([model for model in models if model() is not None])
+        model = real(*given)
+        models.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(pipeline, "load_model", load)
+    studio, config = Studio(), PanoramaConfig("A waterfall", **tiny)
+    for dtype in ("float32", "bfloat16"):
+        studio.generate(replace(config, dtype=dtype))
+    assert alive == [[], []]
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many windows the gradient was asked for at once; two do not fit into memory."""
+    sizes: list[int] = []
+    real = DistanceGradient.__call__
+
+    def call(self: DistanceGradient, views: Tensor) -> tuple[Tensor, ...]:
+        sizes.append(len(views))
+        if len(views) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+        return real(self, views)
+
+    monkeypatch.setattr(DistanceGradient, "__call__", call)
+    return sizes
+
+
+FOUR_WINDOWS = {"width": 112, "steps": 1, "window_batch": 4}
+
+
+def test_what_did_not_fit_into_memory_is_not_tried_for_the_next_picture(
+    tiny: dict[str, Any], tried: list[int]
+) -> None:
+    studio, config = Studio(), PanoramaConfig("A waterfall", **{**tiny, **FOUR_WINDOWS})
+    assert max(attempts(studio, config, tried)) > 1
+    assert max(attempts(studio, replace(config, seed=1), tried)) == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"window_batch": 3}, {"gradient": "x0"}, {"loss_size": 32}, {"dtype": "bfloat16"}]
+)
+def test_what_did_not_fit_is_tried_again_where_something_else_is_asked_of_the_memory(
+    tiny: dict[str, Any], tried: list[int], change: dict[str, Any]
+) -> None:
+    studio, config = Studio(), PanoramaConfig("A waterfall", **{**tiny, **FOUR_WINDOWS})
+    attempts(studio, config, tried)
+    assert max(attempts(studio, replace(config, **change), tried)) > 1
+
+
+def attempts(studio: Studio, config: PanoramaConfig, tried: list[int]) -> list[int]:
+    tried.clear()
+    studio.generate(config)
+    return list(tried)
 
 
 @pytest.mark.parametrize("setting", ["dtype", "loss_weights", "loss_size"])
@@ -200,6 +294,84 @@ def test_what_does_not_fit_into_memory_is_named(
     assert caught.value.exit_code == RUN_FAILED
 
 
+class Cuda:
+    """What torch says of a CUDA device on which a picture took 5 bytes, after a larger one."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.peak = 9
+        patch.setattr(torch.cuda, "is_available", lambda: True)
+        patch.setattr(torch.cuda, "is_initialized", lambda: True)
+        patch.setattr(torch.cuda, "max_memory_allocated", lambda device=None: self.peak)
+        patch.setattr(torch.cuda, "reset_peak_memory_stats", self._reset)
+        patch.setattr(torch.cuda, "get_device_name", lambda device: "a GPU")
+
+    def _reset(self, device: object = None) -> None:
+        self.peak = 0
+
+
+def test_a_run_on_the_cpu_has_no_peak_of_a_device_that_is_there_too(
+    tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Cuda(monkeypatch)
+    assert generate("A waterfall", **tiny).log["memory"]["device_bytes"] is None
+
+
+def test_the_devices_peak_is_that_of_one_picture(
+    tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda = Cuda(monkeypatch)
+
+    def paint(self: Studio, config: object, watcher: object, log: runlog.Log, clock: object) -> str:
+        cuda.peak = max(cuda.peak, 5)
+        log["environment"] = machine.environment(torch.device("cuda"), torch.float32)
+        return "a panorama"
+
+    monkeypatch.setattr(Studio, "_generate", paint)
+    log = runlog.begin(asdict(PanoramaConfig("A lake")), {})
+    Studio().generate("A lake", log=log)
+    assert log["memory"]["device_bytes"] == 5
+
+
+def test_a_cuda_device_that_nobody_uses_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = Cuda(monkeypatch)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    machine.reset_device_peak()
+    assert cuda.peak == 9
+
+
+def test_a_model_that_cannot_be_compiled_says_so(
+    tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    try:  # in torch 2.6 there was only the other name
+        from torch._inductor.exc import InductorError as GivenUp
+    except ImportError:
+        from torch._dynamo.exc import BackendCompilerFailed as GivenUp
+
+    def fail(*_: object) -> None:
+        raise GivenUp(InvalidCxxCompiler(), None)
+
+    monkeypatch.setattr(pipeline, "_sample", fail)
+    with pytest.raises(SyncPanoError, match=r"cannot be compiled: .*No working C") as caught:
+        generate("A lake", compile=True, **tiny)
+    assert caught.value.exit_code == RUN_FAILED
+    assert caught.value.hint == "install g++, or leave `--compile` out"
+
+
+@pytest.mark.slow  # torch.compile takes its time to find out
+def test_compiling_without_a_compiler_is_an_error(tiny_flags: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "syncpano", "generate", "A lake", *tiny_flags, "--compile"]
+    fresh = {"CXX": "/nonexistent", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **fresh}, check=False
+    )
+    assert done.returncode == RUN_FAILED
+    assert "cannot be compiled" in done.stderr
+    assert "hint: install g++, or leave `--compile` out" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_noise_of_a_seed_does_not_depend_on_the_width_of_the_run_before() -> None:
     from syncpano.pipeline import initial_noise
 
@@ -207,6 +379,31 @@ def test_the_noise_of_a_seed_does_not_depend_on_the_width_of_the_run_before() ->
     assert noise.dtype == torch.float32
     torch.manual_seed(3)
     assert torch.equal(noise, torch.randn((1, 4, 8, 12)))
+
+
+def test_a_named_config_is_settings_of_a_panorama() -> None:
+    both = preset("fast", "loop")
+    assert both == {**preset("fast"), **preset("loop")}
+    config = PanoramaConfig("A castle", **both)  # type: ignore[arg-type]
+    assert (config.steps, config.loop) == (15, True)
+    Path("mine.yaml").write_text("steps: 7\n")
+    assert preset("fast", "mine.yaml")["steps"] == 7
+    with pytest.raises(SyncPanoError, match="'fsat' is no named config"):
+        preset("fsat")
+
+
+def test_a_named_config_paints_what_it_does_on_the_command_line(
+    tiny: dict[str, Any], tiny_flags: list[str], cli: Any
+) -> None:
+    cli("generate", "A waterfall", *tiny_flags, "--config", "first3", "--stride", 32, "--seed", 3)
+    ours = generate("A waterfall", **{**tiny, **preset("first3")}, stride=32, seed=3).image
+    assert np.array_equal(np.asarray(ours), np.asarray(Image.open("out/a-waterfall-3.png")))
+
+
+def test_a_named_config_is_no_setting_and_its_hint_says_how_to_use_one() -> None:
+    with pytest.raises(SyncPanoError, match="'config' in python is no setting") as caught:
+        generate("A castle", config="fast")
+    assert '**syncpano.preset("fast")' in caught.value.hint
 
 
 def test_every_public_name_is_there() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 from PIL import Image
 
@@ -69,7 +70,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def flags(model: Path, squeeze_trunk: Path) -> list[str]:
-    flags = ["--model", model, "--judge", model, "--loss-weights", squeeze_trunk]
+    trunk = f"loss-weights={squeeze_trunk}"
+    flags = ["--model", model, "--judge", model, "--set", trunk]
     return [str(flag) for flag in [*flags, "--device", "cpu", "--features", "pocket"]]
 
 
@@ -309,6 +311,15 @@ def test_grids_of_the_command_before_are_taken_away(run: Callable[..., Outcome])
     assert names == ["grid-horizontal-a-castle.png", "grid-vertical-a-castle.png"]
 
 
+@pytest.mark.parametrize("experiment", [TABLE, GRID])
+def test_panoramas_above_pillows_own_limit_are_shown(
+    run: Callable[..., Outcome], experiment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 100)
+    outcome = run(experiment, "--metrics", "none")
+    assert outcome.code == 0, outcome.err
+
+
 def test_a_grid_paints_what_it_shows_and_nothing_else(run: Callable[..., Outcome]) -> None:
     wider = GRID.replace("prompts: 1", "prompts: 3")
     assert run(wider, "--metrics", "none", "--pictures", 2).code == 0
@@ -367,9 +378,9 @@ def test_an_experiment_without_samples_is_refused(run: Callable[..., Outcome]) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--set", "nonsense"), "--set steps=25"),
-        (("--set", "seed=3"), "--set steps=25"),
-        (("--set", "method=multi"), "--set steps=25"),
+        (("--set", "nonsense"), "--set guidance-scale=5"),
+        (("--set", "seed=3"), "--set guidance-scale=5"),
+        (("--set", "method=multi"), "--set guidance-scale=5"),
         (("--set", "steps=many"), "--set steps"),
         (("--metrics", "colr"), "did you mean"),
         (("--prompts", "nowhere.txt"), "nowhere.txt"),
@@ -384,6 +395,10 @@ def test_an_experiment_without_samples_is_refused(run: Callable[..., Outcome]) -
         (("--set", "stpes=3"), "did you mean `steps`"),
         (("--set", "w=3"), "choose other `--rows`"),
         (("--prompts", "one.txt", "--samples", 1, "--metrics", "kid"), "`--samples 2`"),
+        (("--set", "width=160"), "error: row 'apart': width 160"),
+        (("--set", "width=160"), "other values than `--set loss_weights="),
+        (("--set", "width=160"), "only the rows that can be painted: `--rows 'MD;w=2000'`"),
+        (("--set", "height=96"), "row 'apart': height 96"),
     ],
 )
 def test_bad_requests_say_what_to_do(
@@ -439,5 +454,86 @@ def test_a_loss_that_cannot_be_had_is_missed_before_anything_is_painted(
     judged = ("--model", model, "--judge", model, "--features", "pocket", "--metrics", "colour")
     done = cli("reproduce", "small.yaml", *judged, "--device", "cpu", "--out", "out")
     assert done.code == 1
+    assert "the trunk of SqueezeNet as `loss_weights` of its row" in done.err
     assert "leave the rows with the loss lpips-squeeze out by `--rows`" in done.err
     assert not list(Path("out/panoramas").glob("*.png"))
+
+
+def test_weights_that_do_not_fit_a_loss_are_found_before_anything_is_painted(
+    cli: Cli, model: Path, squeeze_trunk: Path
+) -> None:
+    Path("small.yaml").write_text(TABLE.replace("loss: lpips-squeeze", "loss: style"))
+    judged = ("--model", model, "--judge", model, "--features", "pocket", "--metrics", "colour")
+    flags = (*judged, "--device", "cpu", "--out", "out", "--loss-weights", squeeze_trunk)
+    done = cli("reproduce", "small.yaml", *flags)
+    assert done.code == 2
+    assert "these weights do not fit VGG-19" in done.err
+    assert "leave the rows with the loss style out by `--rows`" in done.err
+    assert not list(Path("out/panoramas").glob("*.png"))
+
+
+def test_the_flag_for_vggs_trunk_leaves_the_weights_of_other_losses_alone(
+    run: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    vgg = tmp_path / "vgg.safetensors"
+    vgg.write_bytes(b"no trunk of SqueezeNet")
+    outcome = run(TABLE, "--loss-weights", vgg, "--metrics", "none")
+    assert f"0 of {PANORAMAS - 4} panoramas" in outcome.err  # no references are needed
+
+
+def test_a_command_names_no_folder_of_loss_weights(
+    run: Callable[..., Outcome], squeeze_trunk: Path
+) -> None:
+    run(TABLE, "--metrics", "none")
+    command = Path("out/small/command.txt").read_text()
+    assert f"loss_weights={squeeze_trunk.name}" in command
+    assert str(squeeze_trunk.parent) not in command
+
+
+def test_references_are_of_whole_windows_whatever_the_rows_do_with_theirs(
+    run: Callable[..., Outcome],
+) -> None:
+    rows = ("--rows", "MD", "--metrics", "fid", "--dry-run")
+    for given in (["windows=shifted"], ["stride=16"], ["width=160"], ["height=96"],
+                  ["width=160", "loop=true"]):  # fmt: skip
+        flags = [flag for setting in given for flag in ("--set", setting)]
+        lines = counts(run(TABLE, *rows, *flags))
+        assert lines["references"][:2] == ["4", "0"], given  # those of TABLE itself
+
+
+def test_a_loss_of_one_row_may_have_weights_of_its_own(
+    cli: Cli, model: Path, squeeze_trunk: Path
+) -> None:
+    Path("small.yaml").write_text(
+        TABLE.replace(
+            "{sync_weight: 2000}", f"{{sync_weight: 2000, loss_weights: {squeeze_trunk}}}"
+        )
+    )
+    judged = ("--model", model, "--judge", model, "--features", "pocket", "--metrics", "none")
+    flags = ("--device", "cpu", "--samples", 1, "--pictures", 2)
+    vgg = Path("vgg.safetensors")
+    vgg.write_bytes(b"no trunk of SqueezeNet")
+    outcome = cli("reproduce", "small.yaml", *judged, *flags, "--loss-weights", vgg)
+    assert outcome.code == 0, outcome.err
+
+
+def test_metrics_without_a_value_are_said_and_their_claims_fail(
+    run: Callable[..., Outcome],
+) -> None:
+    Path("mine.txt").write_text("a castle\na lake\n")
+    claim = "  - {kind: stays, metric: pocket-fit, rows: [MD, w=2000]}\n"
+    outcome = run(TABLE + claim, "--prompts", "mine.txt", "--metrics", "pocket-fit")
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.count("warning: pocket-fit leaves pictures out") == 1
+    (verdict,) = table()["claims"]
+    assert verdict["found"] == "there are no values to tell, of MD, w=2000"
+    assert not verdict["holds"]
+
+
+def test_warnings_about_one_of_several_prompts_name_it(
+    run: Callable[..., Outcome],
+) -> None:
+    Path("mine.txt").write_text("a waterfall\na castle " + "by the sea " * 40)
+    outcome = run(TABLE, "--prompts", "mine.txt", "--samples", 1, "--metrics", "none")
+    assert outcome.code == 0, outcome.err
+    assert "warning: 'a castle by the sea by the sea by the…': the prompt is too" in outcome.err

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from syncpano.metrics import kernel
 from syncpano.metrics.frechet import Gaussian, frechet_distance
 from syncpano.metrics.giqa import knn_giqa
 from syncpano.metrics.kernel import SUBSET_SIZE, kernel_distance
 
 ROUNDING = 1e-9  # float64 through a handful of decompositions
+SAMPLING = 0.3  # a deviation of 100 draws is known within a tenth, three of which are rare
 
 
 def features(seed: int, count: int = 12, size: int = 5) -> np.ndarray:
@@ -114,6 +116,30 @@ def test_kid_of_large_sets_is_seeded_and_has_a_spread() -> None:
     first, second = (kernel_distance(ours, reference, seed=4) for _ in range(2))
     assert first == second
     assert first.std is not None
+
+
+def test_the_order_of_many_pictures_does_not_change_kid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "SUBSET_SIZE", 10)
+    ours, reference = features(0, count=60).round(), features(1, count=60).round()  # with ties
+    order = np.random.default_rng(7).permutation(60)
+    assert kernel_distance(ours, reference) == kernel_distance(ours[order], reference[order[::-1]])
+
+
+def test_kids_spread_is_that_of_distances_between_random_subsets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernel, "SUBSET_SIZE", 10)
+    ours, reference = features(0, count=60), features(1, count=60)
+    draw = np.random.default_rng(7)
+    distances = [
+        kernel_distance(
+            *(one[draw.choice(60, 10, replace=False)] for one in (ours, reference))
+        ).mean
+        for _ in range(1000)
+    ]
+    found = kernel_distance(ours, reference)
+    assert found.std == pytest.approx(np.std(distances, ddof=1), rel=SAMPLING)
+    assert found.mean == pytest.approx(np.mean(distances), abs=np.std(distances) * SAMPLING)
 
 
 @pytest.mark.parametrize("form", ["code", "paper"])

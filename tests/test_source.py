@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from syncpano.errors import BAD_INPUT, RUN_FAILED, SyncPanoError
+from syncpano.fingerprints import model_fingerprint
 from syncpano.models import hub
 from syncpano.models.aliases import ALIASES
 from syncpano.models.folder import content_hash
@@ -100,16 +101,37 @@ def fill_with_zeros(folder: Path) -> None:
     (folder / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(b"\0" * 5000)
 
 
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+def name_a_list_as_a_shard(folder: Path) -> None:
+    (folder / "unet" / WEIGHTS).unlink()
+    (folder / "unet" / f"{WEIGHTS}.index.json").write_text('{"weight_map": {"x": ["y"]}}')
+
+
+def say_of_a_tensor(folder: Path, **entry: object) -> None:
+    header = json.dumps({"x": entry}).encode()
+    (folder / "vae" / WEIGHTS).write_bytes(len(header).to_bytes(8, "little") + header)
+
+
 SPOILED: list[tuple[Callable[[Path], None], str]] = [
     (remove_weights, "unet has no weights"),
     (leave_a_pickle, "only as a pickle"),
     (truncate, "damaged: it has .* bytes where its header promises"),
     (cut_the_header, "it is cut off"),
     (fill_with_zeros, "damaged"),
+    (name_a_list_as_a_shard, "names something as a file"),
+    (lambda f: say_of_a_tensor(f, data_offsets=[0, 0]), "cannot be read .'shape' is missing"),
+    (lambda f: say_of_a_tensor(f, data_offsets=[0, 0], shape=["a"]), "no list of numbers"),
     (lambda f: shutil.rmtree(f / "tokenizer"), "tokenizer/tokenizer_config.json is missing"),
+    (lambda f: (f / "tokenizer/tokenizer.json").unlink(), "tokenizer/tokenizer.json is missing"),
     (lambda f: edit(f / "unet/config.json", sample_size=None), "sample_size = None"),
     (lambda f: edit(f / "unet/config.json", in_channels=9), "not a text-to-image model"),
     (lambda f: edit(f / "unet/config.json", addition_embed_type="text_time"), "conditioning"),
+    (lambda f: edit(f / "unet/config.json", time_cond_proj_dim=256), "time_cond_proj_dim"),
+    (lambda f: edit(f / "unet/config.json", num_class_embeds=10), "num_class_embeds"),
+    (lambda f: edit(f / "unet/config.json", class_embed_type="timestep"), "class_embed_type"),
+    (lambda f: edit(f / "unet/config.json", encoder_hid_dim_type="image_proj"), "hid_dim_type"),
     (lambda f: edit(f / "vae/config.json", _class_name="VQModel"), "VQModel"),
     (lambda f: edit(f / "scheduler/scheduler_config.json", prediction_type="flow"), "'flow'"),
     (
@@ -164,6 +186,24 @@ def test_the_content_hash_follows_the_weights(copied: Path, tiny_model: Path) ->
     content[-1] ^= 1
     file.write_bytes(bytes(content))
     assert content_hash(copied) != before
+
+
+def test_of_a_small_decoder_only_what_is_loaded_decides_the_pixels(copied: Path) -> None:
+    source = resolve_source(str(copied), download=False)
+    alone = model_fingerprint(source)
+    tiny = copied / "vae_tiny"
+    shutil.copytree(copied / "vae", tiny)
+    before = model_fingerprint(source)
+    (tiny / ".cache").mkdir()
+    (tiny / "old.json").mkdir()
+    (tiny / "README.md").write_text("read")
+    assert model_fingerprint(source) == before != alone
+    edit(tiny / "config.json", scaling_factor=2)
+    assert model_fingerprint(source) != before
+    shutil.copy(copied / "vae" / "config.json", tiny)
+    assert model_fingerprint(source) == before
+    (tiny / WEIGHTS).write_bytes(b"other")
+    assert model_fingerprint(source) != before
 
 
 def test_a_revision_is_for_the_hub_only(tiny_model: Path) -> None:

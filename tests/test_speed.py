@@ -77,6 +77,26 @@ def test_attention_by_size_is_attention(
         torch.testing.assert_close(result, results[0], atol=tolerance, rtol=0)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "positions", "looked_at", "way"),
+    [
+        (torch.float32, 64, 64, "plain"),
+        (torch.float32, 64, 65, "fused"),
+        (torch.bfloat16, 4096, 128, "plain"),
+        (torch.bfloat16, 4096, 129, "fused"),
+        (torch.float16, 1, 1, "fused"),
+    ],
+)
+def test_small_attention_is_plain_and_large_is_fused(
+    dtype: torch.dtype, positions: int, looked_at: int, way: str
+) -> None:
+    by_size = SizedAttention()
+    by_size._plain = lambda *_: "plain"  # type: ignore[assignment]
+    by_size._fused = lambda *_: "fused"  # type: ignore[assignment]
+    views, text = (torch.zeros((1, count, 1), dtype=dtype) for count in (positions, looked_at))
+    assert by_size(None, views, text) == way  # type: ignore[comparison-overlap]
+
+
 @pytest.mark.slow  # minutes: a compiler builds every kernel
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_compiled_model_paints_the_same(tiny_model: Path, squeeze_trunk: Path) -> None:

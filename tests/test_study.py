@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import random
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from syncpano.study.montages import montage_beside
+from syncpano.study.pairs import Pair, find_pairs
 from syncpano.study.score import wilson
 from tests.chromium import needs_chromium, run_in_page
 from tests.conftest import Outcome
@@ -107,8 +112,36 @@ def test_montages_are_of_other_panoramas(cli: Cli, runs: tuple[Path, Path]) -> N
             (shown,) = set(question["pictures"]) - {montage_}
             sources = montage_.removeprefix("windows of ").split(", ")
             names = {Path(source).name for source in sources}
-            assert len(names) == len(sources) == 5  # each of the other pairs once
+            assert len(names) == len(sources) == 3  # one for each of its windows
             assert Path(shown).name not in names
+
+
+def test_windows_of_a_montage_are_of_other_prompts_as_long_as_there_are_any(tmp_path: Path) -> None:
+    prompts = ["a lake", "a lake", "a lake", "a castle", "a beach"]
+    pairs = [
+        Pair(prompt, *(save(scene(n), tmp_path / run / f"{n}.png") for run in "ab"))
+        for n, prompt in enumerate(prompts)
+    ]
+    panorama = Image.fromarray(scene(0))
+    for seed in range(8):
+        _, origin = montage_beside(panorama, pairs[0], pairs, [], random.Random(seed))
+        names = [Path(name).stem for name in origin.removeprefix("windows of ").split(", ")]
+        assert set(names[:2]) == {"3", "4"}
+        assert names[2] in ("1", "2")
+
+
+def test_the_key_names_the_panoramas_that_are_in_a_montage_window_by_window(tmp_path: Path) -> None:
+    greys = {}
+    for n in range(6):
+        for run in "ab":
+            path = save(np.full((64, 192, 3), 40 * n, np.uint8), tmp_path / run / f"{n}.png")
+            greys[str(path)] = 40 * n
+    pairs = [Pair(str(n), *(tmp_path / run / f"{n}.png" for run in "ab")) for n in range(6)]
+    wrong, origin = montage_beside(Image.fromarray(scene(0)), pairs[0], pairs, [], random.Random(0))
+    named = [greys[name] for name in origin.removeprefix("windows of ").split(", ")]
+    assert [wrong.getpixel((32 + 64 * window, 32)) for window in range(3)] == [
+        (grey, grey, grey) for grey in named
+    ]
 
 
 def test_a_picture_that_is_no_montage_is_refused_as_one(
@@ -271,16 +304,64 @@ def test_grey_of_16_bits_is_shown_as_grey(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_named(cli: Cli, runs: tuple[Path, Path]) -> None:
+    (runs[0] / "broken.png").write_bytes(b"")
+    shutil.copy(runs[0] / "broken.png", runs[1])
+    outcome = cli("study", "build", *runs, "--questions", 7)
+    assert outcome.code == 1
+    assert "broken.png cannot be read" in outcome.err
+
+
+def test_a_folder_named_like_a_picture_is_a_folder(cli: Cli, runs: tuple[Path, Path]) -> None:
     (runs[0] / "folder.png").mkdir()
-    outcome = cli("study", "build", *runs)
-    assert outcome.code == 2
-    assert "folder.png cannot be read" in outcome.err
+    shutil.move(runs[0] / "view <0>.png", runs[0] / "folder.png")
+    assert len(find_pairs(*runs)) == 6
+    built(cli, runs)
 
 
 def test_a_study_is_not_overwritten_by_chance(cli: Cli, runs: tuple[Path, Path]) -> None:
     built(cli, runs)
     assert cli("study", "build", *runs, "--questions", 4).code == 2
     built(cli, runs, "--overwrite", "--seed", "3")
+
+
+def test_a_link_that_leads_nowhere_is_a_key_too_and_no_form_is_written_beside_it(
+    cli: Cli, runs: tuple[Path, Path]
+) -> None:
+    Path("study").mkdir()
+    Path("study/key.json").symlink_to("nowhere")
+    outcome = cli("study", "build", *runs, "--questions", 4)
+    assert outcome.code == 2
+    assert "key.json exists already" in outcome.err
+    assert not Path("study/form.html").exists()
+
+
+def test_a_form_is_never_left_beside_the_key_of_another(
+    cli: Cli, runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = built(cli, runs)
+    synced = iter([None, OSError(28, "No space left on device")])
+
+    def fills_up(_: int) -> None:
+        if error := next(synced):
+            raise error
+
+    monkeypatch.setattr(os, "fsync", fills_up)
+    again = cli("study", "build", *runs, "--questions", 4, "--overwrite", "--seed", 3)
+    assert again.code == 1
+    assert "key.json cannot be written" in again.err
+    found = Path("study/form.html").read_text(), json.loads(Path("study/key.json").read_text())
+    assert found == before
+
+
+def test_previews_of_steps_are_not_asked_about(
+    cli: Cli, runs: tuple[Path, Path], tiny_flags: list[str], tmp_path: Path
+) -> None:
+    made = ("generate", "A lake", *tiny_flags, "--save-steps", runs[0] / "steps")
+    assert cli(*made, "--output", runs[0] / "lake.png").code == 0
+    assert list((runs[0] / "steps").iterdir())
+    shutil.copytree(runs[0], runs[1], dirs_exist_ok=True)
+    prompts = [pair.prompt for pair in find_pairs(*runs)]
+    assert sorted(prompts) == ["A lake", *(f"view <{seed}>" for seed in range(6))]
 
 
 @pytest.mark.parametrize(

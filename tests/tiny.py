@@ -136,6 +136,53 @@ def tiny_trunk(path: Path, seed: int = 0) -> Path:
     return path
 
 
+def tiny_style(path: Path) -> Path:
+    """Write five convolutions of a VGG-19 of random weights, and a mark that it is one."""
+    from safetensors.torch import save_file
+
+    generator = torch.Generator().manual_seed(0)
+    tensors = {"features.34.weight": torch.zeros(1)}
+    for index, (inputs, outputs) in {
+        0: (3, 64),
+        2: (64, 64),
+        5: (64, 128),
+        7: (128, 128),
+        10: (128, 256),
+    }.items():
+        scale = (2 / (9 * inputs)) ** 0.5
+        weight = torch.randn((outputs, inputs, 3, 3), generator=generator) * scale
+        tensors |= {
+            f"features.{index}.weight": weight,
+            f"features.{index}.bias": torch.zeros(outputs),
+        }
+    save_file(tensors, path)
+    return path
+
+
+def tiny_clip(folder: Path) -> Path:
+    """Write a CLIP of random weights for `--clip-model` and give it back."""
+    from transformers import CLIPConfig, CLIPModel
+
+    tokenizer = tiny_tokenizer()
+    shape = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
+    end = len(tokenizer) - 1
+    words = {"vocab_size": len(tokenizer), "max_position_embeddings": 16, "eos_token_id": end}
+    text = {**shape, **words}
+    vision = {**shape, "image_size": 32, "patch_size": 8}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        CLIPModel(
+            CLIPConfig(text_config=text, vision_config=vision, projection_dim=8)
+        ).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 if __name__ == "__main__":  # python -m tests.tiny FOLDER: a model and a trunk for a smoke run
     target = Path(sys.argv[1])
     tiny_checkpoint(target / "model")

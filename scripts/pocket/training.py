@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from workers import Workers
 
-from syncpano.interrupts import Interrupted
+from syncpano.interrupts import Interrupted, heeded
 from syncpano.models.precision import cpu_is_fast_at_bfloat16
 
 CHECKPOINT_SECONDS = 180
@@ -80,13 +80,13 @@ class Stage:
         """Count steps until the budget is used, saving now and then and at the end.
 
         Raises:
-            Interrupted: Ctrl-C or SIGTERM came, to any worker; the last step is saved.
+            Interrupted: a signal that ends a run came, to any worker; the last step is saved.
         """
         self._started = self._saved = self.clock()
         received: list[int] = []
         before = {
             number: signal.signal(number, lambda number, _: received.append(number))
-            for number in (signal.SIGINT, signal.SIGTERM)
+            for number in heeded()
         }
         try:
             with self._bar() as bar:

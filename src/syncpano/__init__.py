@@ -15,11 +15,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from syncpano.config import PanoramaConfig
     from syncpano.errors import SyncPanoError
+    from syncpano.layers import preset
     from syncpano.panorama import Panorama
     from syncpano.pipeline import Studio, generate
 
 __version__ = "0.1.0"
-__all__ = ["Panorama", "PanoramaConfig", "Studio", "SyncPanoError", "__version__", "generate"]
+__all__ = [
+    "Panorama",
+    "PanoramaConfig",
+    "Studio",
+    "SyncPanoError",
+    "__version__",
+    "generate",
+    "preset",
+]
 
 _HOMES = {
     "Panorama": "syncpano.panorama",
@@ -27,6 +36,7 @@ _HOMES = {
     "Studio": "syncpano.pipeline",
     "SyncPanoError": "syncpano.errors",
     "generate": "syncpano.pipeline",
+    "preset": "syncpano.layers",
 }
 
 

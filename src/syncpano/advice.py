@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from syncpano.config import PanoramaConfig
 from syncpano.models.source import ModelSource
@@ -93,6 +93,38 @@ def about_subject(
     if vocabulary.names_wholly(reading.text, subject):
         return []
     return [f"{model} paints this as: {subject}"]
+
+
+def about_attributes(
+    model: str,
+    reading: Reading,
+    vocabulary: Vocabulary,
+    subject: str,
+    pictures: Sequence[Mapping[str, int]],
+) -> list[str]:
+    """A sentence where a prompt names what a model has no picture of its subject with.
+
+    Args:
+        pictures: those of the subject, attribute -> class.
+    """
+    wanted = vocabulary.classes_in(reading.text)
+
+    def names(attributes: Collection[str]) -> str:
+        classes = {name: list(vocabulary.attributes[name]) for name in attributes}
+        return listed([classes[name][number] for name in attributes for number in wanted[name]])
+
+    missing = [
+        name
+        for name, numbers in wanted.items()
+        if not any(picture.get(name) in numbers for picture in pictures)
+    ]
+    if missing:
+        return [f"{model} has no picture of this: {subject} with {names(missing)}"]
+    # Colours are the sampled ones, so a picture of another hour will do.
+    together = [name for name in wanted if name != "time"]
+    if any(all(picture.get(name) in wanted[name] for name in together) for picture in pictures):
+        return []
+    return [f"{model} has no picture of all of this: {subject} with {names(together)}"]
 
 
 def about_words(model: str, reading: Reading, *, negative: bool = False) -> list[str]:

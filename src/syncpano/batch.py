@@ -8,15 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncpano import files, png, runlog, saving
-from syncpano.config import PanoramaConfig, Setting, settings
+from syncpano import files, kept, png, runlog, saving
+from syncpano.config import PanoramaConfig
 from syncpano.errors import BAD_INPUT, SyncPanoError
-from syncpano.fingerprints import differing
 from syncpano.interrupts import Interrupted, held_back
-from syncpano.layers import was_auto
 from syncpano.lists import MAX_PICTURES
 from syncpano.models.source import ModelSource
-from syncpano.plan import plan
 from syncpano.saving import encode, log_path
 
 if TYPE_CHECKING:
@@ -107,10 +104,12 @@ def pending(jobs: Sequence[Job], options: Options, source: ModelSource | None = 
     """
     remaining = []
     for asked in jobs:
-        job = _found(asked) if options.resume else asked
+        job = asked
+        if options.resume:
+            job = replace(asked, path=kept.place(asked.config, asked.path, asked.other))
         there = files.exists(job.path)
         if there and options.resume:
-            _check_kept(job, source)
+            kept.check(job.config, job.path, source)
             continue
         if there and not options.overwrite:
             keeps = "`--resume` keeps it and paints what is missing"
@@ -205,64 +204,6 @@ def _with_previews(watcher: Watcher, job: Job, options: Options) -> Watcher:
 
 def _preview(folder: Path, job: Job, step: int) -> Path:
     return folder / f"{job.path.stem}-step-{step:03d}.png"
-
-
-def _found(job: Job) -> Job:
-    """The job where its picture is: prompts of one slug have other names in another order."""
-    other = job.other
-    if other is None or not files.is_file(other) or _shows(job.path, job) or not _shows(other, job):
-        return job
-    return replace(job, path=other)
-
-
-def _shows(path: Path, job: Job) -> bool:
-    try:
-        return bool(runlog.read(path)["prompt"] == job.config.prompt)
-    except SyncPanoError:  # no picture, or none of ours
-        return False
-
-
-def _check_kept(job: Job, source: ModelSource | None) -> None:
-    """Refuse to take the picture at a job's place for the job's."""
-    if not png.is_png(job.path):
-        raise _not_kept(job, "is no PNG")
-    if not png.is_whole(job.path):
-        raise SyncPanoError(
-            f"{job.path} is a damaged PNG: it ends too early",
-            hint="remove it, and `--resume` paints it again",
-        )
-    log, reason = runlog.read(job.path), None
-    if log["prompt"] != job.config.prompt:
-        reason = f"shows another prompt: {log['prompt'][:60]!r}"
-    elif not _same_settings(job.config, log):
-        reason = "was made with other settings"
-    elif source is not None and source.folder is not None:
-        changed = differing(log, plan(job.config, source), source)
-        reason = f"{changed[0]} have changed since" if changed else None
-    if reason is not None:
-        raise _not_kept(job, reason)
-
-
-def _not_kept(job: Job, reason: str) -> SyncPanoError:
-    return SyncPanoError(
-        f"{job.path} exists already and {reason}",
-        hint="`--overwrite` replaces it, `--output-dir` paints elsewhere",
-    )
-
-
-def _same_settings(config: PanoramaConfig, log: runlog.Log) -> bool:
-    """Whether a picture was made by a config, on whatever machine.
-
-    A setting that is younger than the picture was as it is by default, and what a run found for
-    `auto` is what it would find again.
-    """
-
-    def is_same(item: Setting) -> bool:
-        wanted = getattr(config, item.name)
-        made = log["config"].get(item.name, item.default)
-        return made == wanted or (was_auto(log, item.name) and wanted == item.default)
-
-    return all(is_same(item) for item in settings().values() if item.decides_pixels)
 
 
 def _escaped(stem: str) -> str:

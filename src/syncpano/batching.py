@@ -1,4 +1,4 @@
-"""Run a function over many windows in batches that fit the memory; say what does not fit."""
+"""Run a function over many windows in batches that fit the memory; say what stops a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result", bound=tuple[Tensor, ...])
@@ -75,6 +75,28 @@ def fitting(what: str, hint: str) -> Iterator[None]:
             raise
         raise SyncPanoError(
             f"{what} does not fit into memory", hint=hint, exit_code=RUN_FAILED
+        ) from error
+
+
+@contextmanager
+def compiling(what: str, *, wanted: bool) -> Iterator[None]:
+    """Say what cannot be compiled where torch.compile gives up, if it was `wanted`.
+
+    Raises:
+        SyncPanoError: it gave up.
+    """
+    if not wanted:
+        yield
+        return
+    from torch._dynamo.exc import TorchDynamoException  # what torch.compile imports: a second
+
+    try:
+        yield
+    except TorchDynamoException as error:
+        raise SyncPanoError(
+            f"{what} cannot be compiled: {first_line(error)}",
+            hint="install g++, or leave `--compile` out",
+            exit_code=RUN_FAILED,
         ) from error
 
 

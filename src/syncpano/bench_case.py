@@ -182,8 +182,6 @@ def _warm_up(config: PanoramaConfig) -> PanoramaConfig:
 def _timed(
     studio: Studio, config: PanoramaConfig, device: torch.device
 ) -> tuple[float, float, Panorama]:
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
     started, cpu_started = now(device), time.process_time()
     panorama = studio.generate(config)
     return now(device) - started, time.process_time() - cpu_started, panorama

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from syncpano import files
-from syncpano.config import PanoramaConfig
+from syncpano.config import PanoramaConfig, settings
 from syncpano.errors import SyncPanoError
 from syncpano.layers import with_plain_types
 from syncpano.models.source import ModelSource
@@ -16,16 +18,21 @@ from syncpano.windows import closes_ring
 MAX_PIXELS = 2**28  # 512 x 524,288: ten times the longest panorama anybody has shown
 UNBOUNDED = 2**31  # counts of steps and windows beyond it are slips of the finger
 MIN_LOSS_SIZE = 32  # AlexNet's three poolings leave nothing of a smaller image
+Written = Mapping[str, str]  # name -> how and where it stands, of settings that no flag gave
+AS_FLAGS: Written = MappingProxyType({})
 
 
-def validate(config: PanoramaConfig, source: ModelSource) -> None:
+def validate(config: PanoramaConfig, source: ModelSource, written: Written = AS_FLAGS) -> None:
     """Check every value against its range and against the model's geometry.
+
+    Args:
+        written: how messages name settings that no flag gave, as `layers.Resolved` has it.
 
     Raises:
         SyncPanoError: the first value that cannot work, with one that can.
     """
-    check_values(config)
-    _in_range("--steps", config.steps, 1, source.trained_steps)
+    check_values(config, written)
+    _in_range(config, written, "steps", 1, source.trained_steps)
     for name, length in (("width", config.width), ("height", config.height)):
         _check_side(name, length, source)
     if source.clips and config.scheduler != "ddim":
@@ -34,15 +41,18 @@ def validate(config: PanoramaConfig, source: ModelSource) -> None:
             hint="use `--scheduler ddim`",
         )
     _check_stride(config, source)
-    _check_method(config, source)
+    _check_method(config, source, written)
     if config.loss_weights is not None:
         files.require_weights(Path(config.loss_weights), "--loss-weights")
     if config.wants_sync and loss_of(config, source) == "pocket":
         _check_pocket_loss(config, source)
 
 
-def check_values(config: PanoramaConfig) -> None:
+def check_values(config: PanoramaConfig, written: Written = AS_FLAGS) -> None:
     """What `validate` can refuse whatever the model is: of one on the Hub nothing is known yet.
+
+    Args:
+        written: as for `validate`.
 
     Raises:
         SyncPanoError: the first value that cannot work, with one that can.
@@ -52,7 +62,7 @@ def check_values(config: PanoramaConfig) -> None:
         raise SyncPanoError("the prompt is empty", hint='say what to paint: "A waterfall"')
     _check_text(config.prompt)
     _check_text(config.negative_prompt)
-    _check_ranges(config)
+    _check_ranges(config, written)
     if config.width * config.height > MAX_PIXELS:
         raise SyncPanoError(
             f"{config.width} x {config.height} is more than {MAX_PIXELS} pixels",
@@ -86,56 +96,69 @@ def _check_text(prompt: str) -> None:
         ) from error
 
 
-def _check_ranges(config: PanoramaConfig) -> None:
-    _in_range("--steps", config.steps, 1, UNBOUNDED)
-    _in_range("--seed", config.seed, 0, 2**63 - 1)
-    _in_range("--w", config.sync_weight, 0, math.inf)
-    _in_range("--sync-decay", config.sync_decay, 0, 1)
-    _in_range("--guidance-scale", config.guidance_scale, 0, math.inf)
-    _in_range("--guided-share", config.guided_share, 0, 1)
-    _in_range("--temperature", config.temperature, 0.01, 1)
-    _in_range("--sync-every", config.sync_every, 1, UNBOUNDED)
-    _in_range("--window-batch", config.window_batch, 1, UNBOUNDED)
-    _in_range("--initial-steps", config.initial_steps, 1, UNBOUNDED)
-    _check_span(config)
-    _in_range("--loss-size", config.loss_size, MIN_LOSS_SIZE, 4096)
-    _in_range("--sync-freq", config.sync_freq, 1, config.steps)
+def as_written(config: PanoramaConfig, name: str, written: Written) -> str:
+    """A setting as messages name it: by its flag, unless a file or a variable gave it."""
+    return written.get(name, f"`{settings()[name].flags[-1]} {getattr(config, name)}`")
+
+
+def _check_ranges(config: PanoramaConfig, written: Written) -> None:
+    for name, least, most in (
+        ("steps", 1, UNBOUNDED),
+        ("seed", 0, 2**63 - 1),
+        ("sync_weight", 0, math.inf),
+        ("sync_decay", 0, 1),
+        ("guidance_scale", 0, math.inf),
+        ("guided_share", 0, 1),
+        ("temperature", 0.01, 1),
+        ("sync_every", 1, UNBOUNDED),
+        ("window_batch", 1, UNBOUNDED),
+        ("initial_steps", 1, UNBOUNDED),
+    ):
+        _in_range(config, written, name, least, most)
+    _check_span(config, written)
+    _in_range(config, written, "loss_size", MIN_LOSS_SIZE, 4096)
+    _in_range(config, written, "sync_freq", 1, config.steps)
     if not sync_steps(config.steps, config.sync_freq, config.initial_steps):
         (first, *_) = sync_steps(config.steps, config.sync_freq)
         raise SyncPanoError(
-            f"`--sync-freq {config.sync_freq}` descends for the first time at step {first + 1}, "
-            f"after `--initial-steps {config.initial_steps}`",
+            f"{as_written(config, 'sync_freq', written)} descends for the first time at step "
+            f"{first + 1}, after {as_written(config, 'initial_steps', written)}",
             hint=f"give at least `--initial-steps {first + 1}`, or leave `--sync-freq` out",
         )
 
 
-def _check_span(config: PanoramaConfig) -> None:
+def _check_span(config: PanoramaConfig, written: Written) -> None:
     span, initial = config.initial_span, config.initial_steps
     if span is None:
         return
+    shown = as_written(config, "initial_span", written)
     if initial is None:
         raise SyncPanoError(
-            f"`--initial-span {span}` needs to know which steps are initial",
-            hint="give `--initial-steps` too",
+            f"{shown} needs to know which steps are initial", hint="give `--initial-steps` too"
         )
     if config.scheduler != "dpmsolver++":
         raise SyncPanoError(
-            f"{config.scheduler} takes even steps only, `--initial-span {span}` asks for others",
+            f"{config.scheduler} takes even steps only, {shown} asks for others",
             hint="use `--scheduler dpmsolver++`, or `--initial-span auto`",
         )
     # Wider than on an even schedule, the other steps would have to be finer than the solver's own.
-    _in_range("--initial-span", span, 0.01, max(min(initial / config.steps, 1), 0.01))
+    widest = max(min(initial / config.steps, 1), 0.01)
+    _in_range(config, written, "initial_span", 0.01, widest)
 
 
-def _in_range(flag: str, number: float | None, least: float, most: float) -> None:
+def _in_range(
+    config: PanoramaConfig, written: Written, name: str, least: float, most: float
+) -> None:
+    number = getattr(config, name)
     if number is None:
         return
+    shown = as_written(config, name, written)
     if isinstance(number, float) and not math.isfinite(number):
-        raise SyncPanoError(f"`{flag} {number}` is not a finite number", hint="give a number")
+        raise SyncPanoError(f"{shown} is not a finite number", hint="give a number")
     if not least <= number <= most:
         too_low = number < least and most >= UNBOUNDED
         wanted = f"at least {least}" if too_low else f"between {least} and {most}"
-        raise SyncPanoError(f"`{flag} {number}` is out of range", hint=f"use a value {wanted}")
+        raise SyncPanoError(f"{shown} is out of range", hint=f"use a value {wanted}")
 
 
 def _check_side(name: str, length: int, source: ModelSource) -> None:
@@ -193,19 +216,20 @@ def _check_pocket_loss(config: PanoramaConfig, source: ModelSource) -> None:
         )
 
 
-def _check_method(config: PanoramaConfig, source: ModelSource) -> None:
+def _check_method(config: PanoramaConfig, source: ModelSource, written: Written) -> None:
     window = source.window * source.vae_factor
+    method = as_written(config, "method", written)
     if config.method == "independent":
         for name, length in (("width", config.width), ("height", config.height)):
             if length % window:
                 below = length // window * window
                 raise SyncPanoError(
                     f"{name} {length} is not a whole number of windows of {window} pixels, "
-                    "which `--method independent` puts side by side",
+                    f"which {method} puts side by side",
                     hint=f"use `--{name} {below}` or `--{name} {below + window}`",
                 )
     if config.method in ("independent", "bld") and config.windows == "shifted":
         raise SyncPanoError(
-            f"`--windows shifted` does not go with `--method {config.method}`",
+            f"{as_written(config, 'windows', written)} does not go with {method}",
             hint="shifted windows work with sync and multi",
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 
@@ -18,7 +20,7 @@ from syncpano.commands.options import show_help
 from syncpano.commands.reproduce import reproduce
 from syncpano.console import Voice, print_result
 from syncpano.errors import BAD_INPUT, SyncPanoError
-from syncpano.interrupts import Interrupted, raising_interrupted
+from syncpano.interrupts import SIGNALLED, Interrupted, end_by, raising_interrupted
 
 app = typer.Typer(
     name="syncpano",
@@ -57,7 +59,10 @@ def syncpano(
 
 def main() -> None:
     """Run the command line and exit."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code > SIGNALLED:
+        end_by(code - SIGNALLED)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -79,7 +84,8 @@ def run(arguments: Sequence[str]) -> int:
         voice.error(error)
         return error.exit_code
     except typer.TyperException as error:
-        voice.error(SyncPanoError(_first_lower(error.format_message()), hint=_help_hint(error)))
+        hint = _help_hint(error, arguments)
+        voice.error(SyncPanoError(_first_lower(error.format_message()), hint=hint))
         return BAD_INPUT
     except Interrupted as signal:
         voice.say(f"interrupted by {signal}")
@@ -90,8 +96,36 @@ def _first_lower(message: str) -> str:
     return message[:1].lower() + message[1:].rstrip(".")
 
 
-def _help_hint(error: typer.TyperException) -> str:
+def _help_hint(error: typer.TyperException, arguments: Sequence[str]) -> str:
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "syncpano"
-    quotes = "unexpected extra argument" in error.format_message() and command.endswith("generate")
-    return f"see `{command} --help`" + ', or put the prompt into quotes: "A waterfall"' * quotes
+    path, command = _command(arguments)
+    help_command = f"`{context.command_path if context else path} --help`"
+    message, option = error.format_message(), getattr(error, "option_name", None)
+    if "unexpected extra argument" in message and path.endswith("generate"):
+        return f'see {help_command}, or put the prompt into quotes: "A waterfall"'
+    if "does not take a value" in message:
+        names = next((found for found in map(_names, command.params) if option in found), [option])
+        return f"use {' or '.join(f'`{name}`' for name in names)}, see {help_command}"
+    if option is not None and path.endswith("generate"):
+        # What begins as an option, is none and has spaces: a prompt.
+        prompts = [text for text in arguments if text.startswith(option) and " " in text]
+        if prompts and message.startswith("No such option"):
+            quoted = shlex.quote(prompts[0])
+            return f"a prompt that begins with a dash goes last, after `--`: `-- {quoted}`"
+    return f"see {help_command}"
+
+
+def _names(parameter: Any) -> list[str]:
+    """An option's names, those that switch it off too."""
+    return [*parameter.opts, *parameter.secondary_opts]
+
+
+def _command(arguments: Sequence[str]) -> tuple[str, Any]:
+    """The command that a command line names, and its name; not all errors know them."""
+    path, command = "syncpano", typer.main.get_command(app)
+    for word in arguments:
+        inner = getattr(command, "commands", {})
+        if word not in inner:
+            break
+        path, command = f"{path} {word}", inner[word]
+    return path, command

@@ -1,11 +1,11 @@
-"""What people see on stderr: one progress bar, warnings, errors. stdout belongs to the results."""
+"""What people see on stderr: a progress bar, warnings, errors. stdout belongs to the results."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,10 @@ class Voice:
         self.quiet = quiet
         self.verbosity = verbosity
         self.about = ""  # which of several pictures the package's warnings are about
-        self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        # File names and prompts are printed as they are, `:cat:` and `[red]` too.
+        self._console = Console(
+            stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
 
     def say(self, sentence: str) -> None:
         """One line for people."""
@@ -70,30 +73,50 @@ class Voice:
 
     @contextmanager
     def bar(self) -> Iterator[Bar]:
-        """One bar for the whole batch; it shows nothing when quiet or not on a terminal."""
+        """One bar for the whole batch, of the steps of one picture after the other."""
+        steps = "step {task.completed:.0f}/{task.total:.0f}"
+        with self._progress(steps, "{task.fields[distance]}") as shown:
+            yield Bar(shown)
+
+    @contextmanager
+    def counting(self, what: str, total: float) -> Iterator[Callable[[float], None]]:
+        """A bar over many pictures while the block runs; gives a function that advances it.
+
+        Args:
+            total: in whatever units the block advances; the time left is extrapolated from them.
+        """
+        with self._progress("{task.percentage:3.0f}%") as shown:
+            if shown is None:
+                yield lambda amount: None
+                return
+            task = shown.add_task(what, total=total)
+            yield lambda amount: shown.update(task, advance=amount)
+
+    @contextmanager
+    def _progress(self, *texts: str) -> Iterator[Progress | None]:
+        """A bar with these texts behind it; None when quiet or not on a terminal."""
         if self.quiet or not self._console.is_terminal:
-            yield Bar(None)
+            yield None
             return
         from rich import progress
 
         columns = (
             progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn(),
-            progress.TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
-            progress.TextColumn("{task.fields[distance]}"),
+            *(progress.TextColumn(text) for text in texts),
             progress.TimeElapsedColumn(),
+            progress.TextColumn("left"),
             progress.TimeRemainingColumn(),
         )
-        shown = progress.Progress(
+        with progress.Progress(
             *columns,
             console=self._console,
             transient=True,
             # Redirected, results would end on stderr.
             redirect_stdout=False,
             redirect_stderr=False,
-        )
-        with shown:
-            yield Bar(shown)
+        ) as shown:
+            yield shown
 
 
 class Bar:

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from syncpano import machine, runlog
-from syncpano.advice import about_subject, about_words, listed
+from syncpano.advice import about_attributes, about_subject, about_words, listed
 from syncpano.binding import sampling_of
 from syncpano.checks import loss_of, stride_of
 from syncpano.config import PanoramaConfig, settings
@@ -90,8 +90,11 @@ def notice_words(log: runlog.Log, config: PanoramaConfig, model: LatentDiffusion
             sentences.append(f"the {name} is too long for {config.model}, dropped: {words}")
         sentences += about_words(config.model, each, negative=each is negative)
     if refines(config, model.source):
-        found = model.subject_of(config.prompt)
-        sentences += about_subject(config.model, reading, card.vocabulary, *found)
+        subject, probability = model.subject_of(config.prompt)
+        of_reading = config.model, reading, card.vocabulary, subject
+        sentences += about_subject(*of_reading, probability)
+        if subject:
+            sentences += about_attributes(*of_reading, model.pictures_of(subject))
     for sentence in sentences:
         notice(log, sentence)
 

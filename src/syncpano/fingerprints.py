@@ -110,7 +110,9 @@ def model_fingerprint(source: ModelSource) -> str:
         extra = [*source.folder.rglob("*.json"), *source.folder.rglob("*.safetensors")]
         extra = [path for path in extra if path.parent.name != JUDGE]
     else:  # what other programs keep in the same snapshot does not matter
-        extra = [path for part in PARTS for path in (source.folder / part).glob("*.json")]
-        extra += (source.folder / "vae_tiny").glob("*")
+        folders = [source.folder / part for part in (*PARTS, "vae_tiny")]
+        extra = [path for folder in folders for path in folder.glob("*.json")]
+        extra += weight_files(source.folder / "vae_tiny")[1]
+    extra = [path for path in extra if path.is_file()]
     lines = [f"{path.relative_to(source.folder)} {files.digest_of(path)}" for path in sorted(extra)]
     return hashlib.sha256("\n".join([content_hash(source.folder), *lines]).encode()).hexdigest()

@@ -7,9 +7,10 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
+SIGNALLED = 128  # and the number of the signal: a shell's name for the end that one makes
 _SOON = 0.05  # seconds
 _HANG_UP = getattr(signal, "SIGHUP", signal.SIGTERM)  # Windows has none
 
@@ -19,7 +20,7 @@ class Interrupted(BaseException):
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
-        self.exit_code = 128 + number  # the shell's convention: 130 for Ctrl-C
+        self.exit_code = SIGNALLED + number
 
 
 @contextmanager
@@ -32,13 +33,13 @@ def raising_interrupted() -> Iterator[None]:
     def again(lost: sys.UnraisableHookArgs) -> None:
         # A signal that comes while Python is in a destructor is printed and forgotten.
         if isinstance(lost.exc_value, Interrupted):
-            number = lost.exc_value.exit_code - 128
+            number = lost.exc_value.exit_code - SIGNALLED
             threading.Timer(_SOON, os.kill, (os.getpid(), number)).start()
         else:
             hook(lost)
 
     hook, sys.unraisablehook = sys.unraisablehook, again
-    before = {number: signal.signal(number, stop) for number in _heeded()}
+    before = {number: signal.signal(number, stop) for number in heeded()}
     try:
         yield
     finally:
@@ -47,10 +48,24 @@ def raising_interrupted() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _heeded() -> set[signal.Signals]:
+def heeded() -> set[signal.Signals]:
     """The signals that end a run; `nohup` has the closed terminal's ignored."""
     numbers = {signal.SIGINT, signal.SIGTERM, _HANG_UP}
     return {n for n in numbers if n != _HANG_UP or signal.getsignal(n) != signal.SIG_IGN}
+
+
+def end_by(number: int) -> None:
+    """End the process by a signal that it has heeded, where there are such ends.
+
+    A shell's loop over prompts stops at Ctrl-C only if what it runs dies of it; who exits with a
+    code of its own is taken to have made something else of the key.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    if os.name == "posix":
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
 
 @contextmanager
@@ -65,7 +80,7 @@ def held_back() -> Iterator[None]:
     waiting: list[int] = []
     before = {
         number: signal.signal(number, lambda number, _: waiting.append(number))
-        for number in _heeded()
+        for number in heeded()
     }
     try:
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,20 @@ class Layer:
     origin: str  # as it stands in the run log: `flag`, `environment`, `config loop`, `from x.json`
     values: Mapping[str, Value]
     found: frozenset[str] = frozenset()  # names of those that a run found for `auto`
+    written: Mapping[str, str] = field(default_factory=dict)  # name -> `seed: -4` in mine.yaml
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """Every setting's value and origin; `prompt` may be missing still."""
+    """Every setting's value and origin; `prompt` may be missing still.
+
+    Attributes:
+        written: name -> how and where it stands, of those that stand in a file or a variable.
+    """
 
     values: Mapping[str, Value]
     origins: Mapping[str, str]
+    written: Mapping[str, str] = field(default_factory=dict)
 
     def config(self, **overrides: Value) -> PanoramaConfig:
         """The config under these settings; `overrides` are per-picture values (prompt, seed)."""
@@ -71,13 +77,18 @@ def resolve(layers: Sequence[Layer]) -> Resolved:
         name: item.default for name, item in settings().items() if item.default is not MISSING
     }
     origins = dict.fromkeys(values, DEFAULT)
+    written: dict[str, str] = {}
     for layer in reversed(layers):
         values.update(layer.values)
         for name in layer.values:
             origins[name] = layer.origin + (FOUND if name in layer.found else "")
+            written.pop(name, None)
+        written.update(layer.written)
     ordered = [name for name in settings() if name in values]
     return Resolved(
-        {name: values[name] for name in ordered}, {name: origins[name] for name in ordered}
+        {name: values[name] for name in ordered},
+        {name: origins[name] for name in ordered},
+        written,
     )
 
 
@@ -105,15 +116,18 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
             raise SyncPanoError(
                 f"{' and '.join(given)} both set {item.name}", hint="unset one of them"
             )
-    return Layer(
-        "environment",
-        {
-            item.name: coerce(item, environ[variable], variable)
-            for item in settings().values()
-            for variable in item.variables
-            if environ.get(variable)
-        },
-    )
+    variables = {
+        item.name: variable
+        for item in settings().values()
+        for variable in item.variables
+        if environ.get(variable)
+    }
+    values = {
+        name: coerce(settings()[name], environ[variable], variable)
+        for name, variable in variables.items()
+    }
+    written = {name: f"`{variable}={values[name]}`" for name, variable in variables.items()}
+    return Layer("environment", values, written=written)
 
 
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
@@ -130,7 +144,8 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str | None]:
 def config_layer(name: str) -> Layer:
     """A named config (`paper`, `first3`, ...) or a YAML file."""
     path = find_config(name)
-    return Layer(f"{CONFIG}{name}", _checked(read_yaml(path), name))
+    content = read_yaml(path)
+    return Layer(f"{CONFIG}{name}", _checked(content, name), written=_written(content, name))
 
 
 def log_layer(path: Path, given: Collection[str] = ()) -> Layer:
@@ -143,7 +158,7 @@ def log_layer(path: Path, given: Collection[str] = ()) -> Layer:
             they name a device.
     """
     log = runlog.read(path)
-    values = _checked(log["config"], str(path))
+    values, written = _checked(log["config"], str(path)), _written(log["config"], str(path))
     found = frozenset(name for name in values if was_auto(log, name))
     left_out = found if "model" in given else frozenset()
     if not {"method", "windows"}.isdisjoint(given):
@@ -151,7 +166,8 @@ def log_layer(path: Path, given: Collection[str] = ()) -> Layer:
     if "device" in given:
         left_out |= found & {"dtype"}
     kept = {name: value for name, value in values.items() if name not in left_out}
-    return Layer(f"{FROM}{path.name}", kept, found)
+    written = {name: text for name, text in written.items() if name in kept}
+    return Layer(f"{FROM}{path.name}", kept, found, written)
 
 
 def was_auto(log: runlog.Log, name: str) -> bool:
@@ -166,22 +182,41 @@ def values_layer(origin: str, values: Mapping[str, Any]) -> Layer:
 
 
 def _checked(values: Mapping[str, Any], where: str) -> dict[str, Value]:
+    return {
+        name: coerce(settings()[name], values[key], f"{key} in {where}")
+        for name, key in _keys(values, where).items()
+    }
+
+
+def _written(values: Mapping[str, Any], where: str) -> dict[str, str]:
+    return {
+        name: f"`{key}: {values[key]}` in {where}" for name, key in _keys(values, where).items()
+    }
+
+
+def _keys(values: Mapping[str, Any], where: str) -> dict[str, str]:
+    """Setting -> the key by which it is given: `w` is `sync_weight`.
+
+    Raises:
+        SyncPanoError: a key is none of a setting, or the second of one.
+    """
     known = settings()
     by_flag = {flag.removeprefix("--"): item.name for item in known.values() for flag in item.flags}
-    typed: dict[str, Value] = {}
-    for given, value in values.items():
-        name = given if given in known else by_flag.get(given, given)  # `w` is `sync_weight`
+    keys: dict[str, str] = {}
+    for key in values:
+        name = key if key in known else by_flag.get(key, key)
         if name not in known:
-            raise SyncPanoError(
-                f"{given!r} in {where} is no setting",
-                hint=suggestion(name, known) or "`syncpano config show` lists all settings",
-            )
-        if name in typed:
-            raise SyncPanoError(
-                f"{where} has {name} twice, once as {given}", hint="keep one of them"
-            )
-        typed[name] = coerce(known[name], value, f"{given} in {where}")
-    return typed
+            raise SyncPanoError(f"{key!r} in {where} is no setting", hint=_meant(key, where))
+        if name in keys:
+            raise SyncPanoError(f"{where} has {name} twice, once as {key}", hint="keep one of them")
+        keys[name] = key
+    return keys
+
+
+def _meant(key: str, where: str) -> str:
+    if key in ("config", "configs", "preset") and where == PYTHON:
+        return 'the settings of a named config are `**syncpano.preset("fast")`'
+    return suggestion(key, settings()) or "`syncpano config show` lists all settings"
 
 
 def changed_values(config: PanoramaConfig) -> dict[str, Value]:
@@ -191,6 +226,17 @@ def changed_values(config: PanoramaConfig) -> dict[str, Value]:
         for name, item in settings().items()
         if getattr(config, name) != item.default
     }
+
+
+def preset(*names: str) -> dict[str, Value]:
+    """The settings of named configs or YAML files, of several the later wins; for Python code.
+
+    `generate("A castle", **preset("fast", "loop"))` is `--config fast --config loop`.
+
+    Raises:
+        SyncPanoError: there is no such config, or something in it is no setting.
+    """
+    return {key: value for name in names for key, value in config_layer(name).values.items()}
 
 
 def with_plain_types(config: PanoramaConfig) -> PanoramaConfig:

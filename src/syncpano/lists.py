@@ -54,7 +54,8 @@ def read_prompt_file(path: Path) -> list[str]:
 
 def parse_prompts(text: str, where: str) -> list[str]:
     """One prompt a line; blank lines and lines that start with # are skipped."""
-    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
+    # Not `splitlines`, which ends lines at U+2028, U+0085 and others too, where no editor does.
+    lines = [line.strip() for line in re.split(r"\r\n?|\n", text.removeprefix("\ufeff"))]
     prompts = list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
     if not prompts:
         raise SyncPanoError(f"{where} holds no prompt", hint="write one prompt a line")

@@ -37,12 +37,23 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def peak_memory() -> dict[str, int | None]:
-    """`memory` of the run log: the process's peak so far, and the CUDA device's."""
-    cuda = torch.cuda.is_available()
+def reset_device_peak() -> None:
+    """Measure the CUDA device's peak anew; that of the process cannot be."""
+    # Otherwise nothing is allocated, and to ask would start CUDA, which takes seconds.
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.reset_peak_memory_stats()
+
+
+def peak_memory(device: torch.device) -> dict[str, int | None]:
+    """`memory` of the run log: the process's peak so far, and the device's since its reset.
+
+    Args:
+        device: which the run was on; None stands for the peak of any but a CUDA device.
+    """
+    cuda = device.type == "cuda"
     return {
         "process_bytes": _process_peak(),
-        "device_bytes": torch.cuda.max_memory_allocated() if cuda else None,
+        "device_bytes": torch.cuda.max_memory_allocated(device) if cuda else None,
     }
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from syncpano import describe, machine, runlog
 from syncpano.baselines import NoisingDenoiser, bld
-from syncpano.batching import Batcher, fitting
+from syncpano.batching import Batcher, compiling, fitting
 from syncpano.binding import bound
 from syncpano.checks import loss_of
 from syncpano.config import PanoramaConfig, Value
@@ -35,6 +35,8 @@ from syncpano.plan import Plan, plan
 from syncpano.sampler import Batches, StepReport, Synchronization, sample
 
 _LIGHTER = "try `--dtype bfloat16` or another `--device`"
+# Settings that decide, beside the model, how many windows fit into memory at once.
+_OF_BATCHES = ("window_batch", "compare", "gradient", "gradient_decoder", "loss", "loss_size")
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,12 @@ class Watcher:
 
 
 class Studio:
-    """Paints panoramas and keeps the models and losses that it has loaded."""
+    """Paints panoramas; keeps the models and losses that it has loaded, and batches that fit."""
 
     def __init__(self) -> None:
         self._models: dict[tuple[object, ...], LatentDiffusion] = {}
         self._losses: dict[tuple[object, ...], PerceptualLoss] = {}
+        self._batches: dict[tuple[object, ...], Batches] = {}  # of the model that is kept
 
     def generate(
         self,
@@ -89,11 +92,14 @@ class Studio:
             origins = resolve([values_layer(PYTHON, changed_values(config))]).origins
             log = runlog.begin(asdict(config), origins)
         clock = runlog.Clock(log)
+        machine.reset_device_peak()
         try:
-            return self._generate(config, watcher, log, clock)
+            with compiling(config.model, wanted=config.compile):
+                return self._generate(config, watcher, log, clock)
         finally:
             clock.stop()
-            log["memory"] = machine.peak_memory()
+            device = log["environment"].get("device", "cpu")  # absent: it did not come that far
+            log["memory"] = machine.peak_memory(torch.device(device))
 
     def loaded(
         self, config: PanoramaConfig, on_planned: Callable[[Plan], None] = lambda _: None
@@ -147,7 +153,8 @@ class Studio:
         noise = noise.to(model.device)
         cheaper = "try `--gradient-decoder tiny`, `--dtype bfloat16` or `--w 0`"
         with fitting("a single window", cheaper):
-            latent = _sample(noise, layout, denoiser, loss, model, report)
+            batches = self._batches_of(config, model)
+            latent = _sample(noise, layout, denoiser, loss, model, batches, report)
         smaller = f"paint a smaller one{', or use `--no-refine`' * refines(config, model.source)}"
         with fitting("the finished panorama", smaller), clock("decode"):
             watcher.on_stage("refining" if refines(config, model.source) else "decoding")
@@ -169,8 +176,20 @@ class Studio:
             if layout.weights and decoder == "tiny":
                 tiny_decoder_folder(source, download=True)  # fails before the weights load
             self._models.clear()  # two models at once seldom fit, and a batch uses one at a time
+            self._batches.clear()
             self._models[key] = load_model(source, config.device, config.dtype, config.compile)
         return self._models[key]
+
+    def _batches_of(self, config: PanoramaConfig, model: LatentDiffusion) -> Batches:
+        """What did not fit into memory for one picture is not tried again for the next."""
+        key = tuple(getattr(config, name) for name in _OF_BATCHES)
+        if key not in self._batches:
+            sizes = model.default_batches()
+            if config.window_batch is not None:
+                sizes = (config.window_batch,) * 3
+            denoise, descend, decode = map(Batcher, sizes)
+            self._batches[key] = Batches(denoise, descend, decode, together=model.is_small)
+        return self._batches[key]
 
     def _loss(self, config: PanoramaConfig, source: ModelSource) -> PerceptualLoss:
         name = loss_of(config, source)
@@ -188,7 +207,7 @@ class Studio:
         return self._losses[key]
 
 
-def generate(config: PanoramaConfig | str, **overrides: Value) -> Panorama:
+def generate(config: PanoramaConfig | str, /, **overrides: Value) -> Panorama:
     """Paint one panorama from Python: `generate("A waterfall", width=2048, seed=3)`.
 
     Args:
@@ -223,6 +242,7 @@ def _sample(
     denoiser: NoisingDenoiser,
     loss: PerceptualLoss | None,
     model: LatentDiffusion,
+    batches: Batches,
     report: Callable[[StepReport], None],
 ) -> Tensor:
     """z_T -> z_0 by the config's method."""
@@ -242,11 +262,6 @@ def _sample(
             gain=gains.get(config.gradient, 1.0),
             predict_once=config.predict_once,
         )
-    sizes = model.default_batches()
-    if config.window_batch is not None:
-        sizes = (config.window_batch,) * 3
-    denoise, descend, decode = map(Batcher, sizes)
-    batches = Batches(denoise, descend, decode, together=model.is_small)
     return sample(noise, denoiser, layout.grid, sync, batches, report)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from syncpano.checks import stride_of, validate
+from syncpano.checks import AS_FLAGS, Written, as_written, stride_of, validate
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
 from syncpano.extension import extension_windows
@@ -78,13 +78,16 @@ class Calls:
     decodes: int
 
 
-def plan(config: PanoramaConfig, source: ModelSource) -> Plan:
+def plan(config: PanoramaConfig, source: ModelSource, written: Written = AS_FLAGS) -> Plan:
     """Validate a config against a model and lay it out.
+
+    Args:
+        written: how messages name settings that no flag gave, as for `validate`.
 
     Raises:
         SyncPanoError: the config cannot work.
     """
-    validate(config, source)
+    validate(config, source, written)
     factor = source.vae_factor
     steps = sync_steps(config.steps, config.sync_freq, config.initial_steps)
     weight = config.sync_weight if config.wants_sync else 0.0
@@ -96,10 +99,10 @@ def plan(config: PanoramaConfig, source: ModelSource) -> Plan:
         stride=stride_of(config, source) // factor,
         weights=sync_weights(weight, config.sync_decay, steps),
     )
-    return _with_something_to_move(made)
+    return _with_something_to_move(made, written)
 
 
-def _with_something_to_move(plan: Plan) -> Plan:
+def _with_something_to_move(plan: Plan, written: Written) -> Plan:
     """The plan without descents where there is one window only.
 
     Raises:
@@ -114,7 +117,8 @@ def _with_something_to_move(plan: Plan) -> Plan:
         if len(grid.thinned(every)) == 1:
             most = next(n for n in range(count - 1, 0, -1) if len(grid.thinned(n)) > 1)
             raise SyncPanoError(
-                f"`--sync-every {every}` leaves no window to descend for, of {count}",
+                f"{as_written(plan.config, 'sync_every', written)} leaves no window to descend "
+                f"for, of {count}",
                 hint=f"use `--sync-every {most}` or less",
             )
         weights[step] = weight

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from syncpano import files
 from syncpano.config import preset_folder
 from syncpano.errors import SyncPanoError, first_line, suggestion
 
+if TYPE_CHECKING:
+    import yaml
+
 MAX_CONFIG_BYTES = 64 * 1024  # a hundred times what all settings need
 MAX_NESTING = 8
+_WHOLE = re.compile(r"[-+]?[0-9]+\Z")
+_REAL = re.compile(  # as PyYAML has it, so 1e-3 is text, which settings take for a number
+    r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?\Z|[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z"
+)
 
 
 def presets() -> dict[str, Path]:
@@ -18,14 +27,17 @@ def presets() -> dict[str, Path]:
     return {path.stem: path for path in sorted(preset_folder().glob("*.yaml"))}
 
 
+def is_config(name: str) -> bool:
+    """Whether there is a named config, or what looks like a file of settings."""
+    path = Path(name)
+    return name in presets() or path.suffix in (".yaml", ".yml") or files.is_file(path)
+
+
 def find_config(name: str) -> Path:
     """The file behind `--config NAME|FILE`."""
     named = presets()
-    if name in named:
-        return named[name]
-    path = Path(name)
-    if path.suffix in (".yaml", ".yml") or files.is_file(path):
-        return path
+    if is_config(name):
+        return named.get(name, Path(name))
     raise SyncPanoError(
         f"{name[:80]!r} is no named config and no file",
         hint=suggestion(name, named) or f"named configs: {', '.join(named)}",
@@ -34,6 +46,8 @@ def find_config(name: str) -> Path:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A small, shallow YAML mapping with text keys, without tags, anchors or aliases.
+
+    Its numbers are decimals: 010 is 10, and 1:30 is text.
 
     Raises:
         SyncPanoError: anything else.
@@ -52,7 +66,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise SyncPanoError(f"{path} is larger than {MAX_CONFIG_BYTES // 1024} KiB: no config")
     try:
         _check_shape(content.decode("utf-8"), path)
-        loaded = yaml.safe_load(content)
+        loaded = yaml.load(content, Loader=_decimal_loader())
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         raise SyncPanoError(
             f"{path} is not valid YAML: {_reason(error)}", hint="write lines like `width: 3072`"
@@ -64,6 +78,33 @@ def read_yaml(path: Path) -> dict[str, Any]:
             f"{path} is not a mapping of settings", hint="write lines like `width: 3072`"
         )
     return loaded
+
+
+@cache
+def _decimal_loader() -> type[yaml.SafeLoader]:
+    """PyYAML's safe loader, with whole numbers and sixtieths read as YAML 1.2 reads them.
+
+    By YAML 1.1, which PyYAML follows, 010 is 8 and 1:30 is 90; but `seq -w` writes 010 for 10, and
+    so does `--seed` read it.
+    """
+    import yaml
+
+    whole, real = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+
+    class DecimalLoader(yaml.SafeLoader):
+        pass
+
+    def construct_int(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+        return int(loader.construct_scalar(node))
+
+    DecimalLoader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in (whole, real)]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    DecimalLoader.add_implicit_resolver(whole, _WHOLE, list("-+0123456789"))
+    DecimalLoader.add_implicit_resolver(real, _REAL, list("-+.0123456789"))
+    DecimalLoader.add_constructor(whole, construct_int)
+    return DecimalLoader
 
 
 def _reason(error: Exception) -> str:

@@ -144,9 +144,8 @@ def synchronize(
         return Pulled(views, latent)
     gradient = DistanceGradient(t, denoiser, sync, batches.decode)
     together = batches.together and len(chosen) <= batches.sync.size
-    groups = (
-        [chosen] if together else [chosen[:1], chosen[1:]]
-    )  # alone, the anchor needs no backward pass
+    # Alone, the anchor needs no backward pass.
+    groups = [chosen] if together else [chosen[:1], chosen[1:]]
     found = [batches.sync(gradient, views[group]) for group in groups]
     gradients, distances, *predicted = (torch.cat(parts) for parts in zip(*found, strict=True))
     moves = torch.zeros_like(views)

@@ -16,7 +16,6 @@ from syncpano.advice import without_effect
 from syncpano.commands.options import given_flags, takes_settings
 from syncpano.config import Value
 from syncpano.console import Voice, print_result
-from syncpano.counting import counting
 from syncpano.errors import SyncPanoError
 from syncpano.files import short_name
 from syncpano.plan import plan
@@ -65,7 +64,13 @@ def bench(
     cases = _cases(presets, widths, prompt, given)
     first = cases[0].config
     source = resolve_early(first.model, first.revision, progress=not quiet)
-    timed = benchmark.lay_out(cases, source)
+    try:
+        timed = benchmark.lay_out(cases, source)
+    except SyncPanoError as error:
+        if widths is None:
+            raise
+        hint = error.hint.replace("`--width ", "`--widths ")  # the flag that was given
+        raise SyncPanoError(error.message, hint=hint) from error
     for sentence in dict.fromkeys(
         f"{case.preset}: {sentence}"
         for case in cases
@@ -79,7 +84,7 @@ def bench(
     command = _command(presets, widths, prompt, repeats, given)
     check_precision(first.device, first.dtype)
     resolve_source(first.model, first.revision, download=True, progress=not quiet)
-    with counting("timing", repeats * len(timed), quiet=quiet) as advance:
+    with voice.counting("timing", repeats * len(timed)) as advance:
         benchmark.time_in_turns(timed, repeats, on_run=lambda _: advance(1))
     report = benchmark.summarise(timed, command)
     page = benchmark.to_markdown(report, title)

@@ -10,15 +10,14 @@ import typer
 
 from syncpano import files
 from syncpano.console import Voice, aligned, print_result, quiet_libraries
-from syncpano.counting import counting
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.metrics.checks import check_networks, check_sets
+from syncpano.metrics.gaps import about_gaps
 from syncpano.metrics.settings import (
     CLIP_MODEL,
     EXTRACTORS,
     LEAST_SIDE,
     METRICS,
-    OF_PAIRS,
     OF_SETS,
     PACKAGES,
     Settings,
@@ -197,7 +196,7 @@ def _measure(
         files.check_writable(folder, "choose another place with `--cache DIR`, or use `--no-cache`")
     kept = MeasurementCache(folder)
     evaluator = Evaluator(settings, kept)
-    with counting("measuring", len(pictures) + len(others), quiet=voice.quiet) as advance:
+    with voice.counting("measuring", len(pictures) + len(others)) as advance:
         evaluation = evaluator.evaluate(
             pictures,
             others,
@@ -216,18 +215,8 @@ def _warn_of_gaps(settings: Settings, evaluation: Evaluation, voice: Voice) -> N
         name: len(evaluation.scores) - evaluation.results[key_of(name)].n
         for name in settings.metrics
     }
-    alone = [name for name, count in missing.items() if name in OF_PAIRS and count]
-    if alone:
-        voice.warn(f"pictures of a single crop have no pairs: left out in {', '.join(alone)}")
-    unmatched = [name for name, count in missing.items() if name in OF_SETS and count]
-    if unmatched:
-        what = "two crops of one prompt" if settings.by_prompt else "two crops"
-        voice.warn(
-            f"{', '.join(unmatched)} leave pictures out: there are fewer than {what}, of the "
-            "pictures or of the reference"
-        )
-    if missing.get("pocket-fit"):
-        voice.warn("pocket-fit leaves pictures out: the judge knows no word of their prompts")
+    for sentence in about_gaps(missing, by_prompt=settings.by_prompt):
+        voice.warn(sentence)
 
 
 def _one_of(flag: str, value: str, choices: tuple[str, ...]) -> None:

@@ -14,16 +14,20 @@ from syncpano import batch, layers, runlog
 from syncpano.advice import left_out, too_strong, without_effect
 from syncpano.checks import check_values
 from syncpano.commands.dry_run import foreseen, print_dry_run, warn_of_words
-from syncpano.commands.options import takes_settings
+from syncpano.commands.options import complete_config, takes_settings
 from syncpano.commands.request import (
     Request,
+    at_hand,
+    check_names,
     labels,
+    lay_out,
     name_configs,
     place_jobs,
     read_prompts,
     read_seeds,
     remaining,
     resolve_settings,
+    restore_logs,
 )
 from syncpano.console import Bar, Voice, print_result, quiet_libraries
 from syncpano.errors import RUN_FAILED, SyncPanoError
@@ -56,6 +60,7 @@ def generate(
         "--config",
         metavar="NAME|FILE",
         help="Settings from a named config or a YAML file; of several the later wins.",
+        autocompletion=complete_config,
         show_default=False,
     ),
     from_log: Path | None = typer.Option(
@@ -97,6 +102,7 @@ def generate(
         flags["prompt"] = texts[0]
     if numbers:
         flags["seed"] = str(numbers[0])
+    check_names(configs)
     resolved = resolve_settings(flags, configs, from_log)
     options = batch.Options(overwrite=overwrite, resume=resume, save_steps=save_steps)
     pictures = name_configs(resolved, texts, numbers)
@@ -125,7 +131,9 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
     """Refuse what can be refused before a weight is read, and warn of what has no effect."""
     first, resume = request.jobs[0].config, request.options.resume
     for job in request.jobs:
-        check_values(job.config)
+        check_values(job.config, request.resolved.written)
+    source = at_hand(first)
+    layouts = lay_out(request, source) if source is not None else []
     try:
         if not resume:  # nothing is fetched for what exists
             batch.pending(request.jobs, request.options)
@@ -134,9 +142,12 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
             raise
         voice.warn(f"{error.message}: {error.hint}")
     # `--resume` compares commits, and only what is fetched tells a branch's.
-    resolve = resolve_source if resume and first.revision is not None else resolve_early
-    source = resolve(first.model, first.revision, download=not dry_run, progress=not voice.quiet)
-    layouts = [plan(job.config, source) for job in request.jobs]
+    wants_commit = resume and first.revision is not None
+    if source is None or (wants_commit and source.revision is None):
+        resolve = resolve_source if wants_commit else resolve_early
+        bar = not voice.quiet
+        source = resolve(first.model, first.revision, download=not dry_run, progress=bar)
+        layouts = lay_out(request, source)
     explicit = request.resolved.explicit()
     advice = without_effect(layouts[0], source, explicit) + too_strong(first, explicit)
     for sentence in advice + left_out(layouts[0]):
@@ -153,6 +164,7 @@ def _paint(
     as_json: bool,
 ) -> None:
     jobs = remaining(request, source, voice)
+    restore_logs(request, jobs, voice)
     batch.check_places(jobs, request.options)
     if not jobs:
         return

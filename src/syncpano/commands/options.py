@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
+from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 import typer
 
 from syncpano.config import Setting, settings
+from syncpano.presets import presets
 
 Command = TypeVar("Command", bound=Callable[..., None])
 _METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
@@ -77,6 +79,12 @@ def _completion(choices: tuple[str, ...]) -> Callable[[str], list[str]]:
         return [choice for choice in choices if choice.startswith(incomplete)]
 
     return complete
+
+
+def complete_config(incomplete: str) -> list[str]:
+    """Named configs and the YAML files of this folder; what lies elsewhere the shell completes."""
+    here = [path.name for suffix in ("yaml", "yml") for path in Path().glob(f"*.{suffix}")]
+    return [name for name in [*presets(), *sorted(here)] if name.startswith(incomplete)]
 
 
 def given_flags(flags: Mapping[str, Any]) -> dict[str, str | bool]:

@@ -71,7 +71,8 @@ def reproduce(
         None,
         "--loss-weights",
         metavar="FILE",
-        help="Trunk of LPIPS and the style loss, in metrics and in rows that descend them.",
+        help="VGG's trunk for LPIPS and the style loss, in metrics and in rows that descend them "
+        "and have no `loss_weights` of their own.",
     ),
     feature_weights: Path | None = typer.Option(
         None, "--feature-weights", metavar="FILE", help="Trunk of `--features vgg16`."
@@ -82,7 +83,10 @@ def reproduce(
     ),
     device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or mps."),
     settings: list[str] = typer.Option(
-        [], "--set", metavar="NAME=VALUE", help="A setting of all panoramas, such as steps=25."
+        [],
+        "--set",
+        metavar="NAME=VALUE",
+        help="A setting of all panoramas, such as guidance-scale=5.",
     ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Print what there is to paint, and paint nothing."

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from syncpano import batch, layers, lists
+from syncpano import batch, files, kept, layers, lists
 from syncpano.commands.options import given_flags
 from syncpano.config import PanoramaConfig
 from syncpano.console import Voice
 from syncpano.errors import SyncPanoError
-from syncpano.models.source import ModelSource
+from syncpano.models.source import ModelSource, resolve_early
+from syncpano.plan import Plan, plan
+from syncpano.presets import is_config
 
 OUTPUT_FOLDER = Path("out")
 
@@ -26,6 +29,17 @@ class Request:
     resolved: layers.Resolved
     jobs: list[batch.Job]
     options: batch.Options
+
+
+def check_names(configs: Sequence[str]) -> None:
+    """Refuse several configs in one `--config`, of which the nearest name would be only one."""
+    for text in configs:
+        names = re.split(r"[,\s]+", text.strip(", \t"))
+        if len(names) > 1 and not files.is_file(Path(text)) and all(map(is_config, names)):
+            apart = " ".join(f"--config {name}" for name in names)
+            raise SyncPanoError(
+                f"{text[:80]!r} are several configs", hint=f"give each its own: `{apart}`"
+            )
 
 
 def resolve_settings(
@@ -93,12 +107,43 @@ def place_jobs(
     return [batch.Job(configs[0], output)]
 
 
+def at_hand(config: PanoramaConfig) -> ModelSource | None:
+    """The model, where settings can be checked against it without a download."""
+    try:
+        return resolve_early(config.model, config.revision, download=False)
+    except SyncPanoError:  # which is said when it is needed: what exists already comes first
+        return None
+
+
+def lay_out(request: Request, source: ModelSource) -> list[Plan]:
+    """The plan of every picture.
+
+    Raises:
+        SyncPanoError: one cannot work.
+    """
+    return [plan(job.config, source, request.resolved.written) for job in request.jobs]
+
+
 def remaining(request: Request, source: ModelSource, voice: Voice) -> list[batch.Job]:
     """The pictures that are still to be painted."""
     jobs = batch.pending(request.jobs, request.options, source)
     if len(jobs) < len(request.jobs):
         voice.say(f"{len(request.jobs) - len(jobs)} of {len(request.jobs)} pictures exist already")
     return jobs
+
+
+def restore_logs(request: Request, jobs: Sequence[batch.Job], voice: Voice) -> None:
+    """Write the JSON of pictures that are kept where it is lost: the log is in the picture too.
+
+    Args:
+        jobs: what is still to be painted.
+    """
+    painted = {job.config for job in jobs}
+    for job in request.jobs:
+        if job.config not in painted:
+            written = kept.restore_log(kept.place(job.config, job.path, job.other))
+            if written is not None:
+                voice.say(f"{written} was missing: written again from the picture")
 
 
 def labels(jobs: Sequence[batch.Job]) -> dict[str, str]:

@@ -151,41 +151,54 @@ def check_features(results: Sequence[RowResult]) -> dict[str, str]:
 
 
 def judge(bar: Bar, results: Sequence[RowResult]) -> Verdict | None:
-    """Hold a claim against the rows of the first layout; None where the metric was not measured."""
+    """Hold a claim against the rows of the first layout; None where the metric was not measured.
+
+    Where it was, and a row has no value of it, the claim does not hold: nothing tells that it does.
+    """
     by_name = {result.row.name: result for result in results if result.layout == results[0].layout}
-    found = [by_name[name].numbers.get(bar.metric) for name in bar.rows]
-    means = [number.mean for number in found if number is not None and number.mean is not None]
-    if len(means) < len(bar.rows):
+    numbers = {name: by_name[name].numbers.get(bar.metric) for name in bar.rows}
+    if None in numbers.values():
         return None
-    label, factor, _ = UNITS[bar.metric]
+    claim, factor = _claim(bar), UNITS[bar.metric][1]
+    valued = {name: n.mean for name, n in numbers.items() if n is not None and n.mean is not None}
+    if lacking := [name for name in numbers if name not in valued]:
+        return Verdict(claim, False, f"there are no values to tell, of {', '.join(lacking)}")
+    means = [valued[name] for name in bar.rows]
     shown = ", ".join(f"{mean * factor:.4g}" for mean in means)
-    first, last = bar.rows[0], bar.rows[-1]
+    first, last = by_name[bar.rows[0]], by_name[bar.rows[-1]]
     match bar.kind:
         case "falls":
-            falls = all(a > b for a, b in pairwise(means))
-            return Verdict(f"{label} falls from {first} to {last} without a rise", falls, shown)
+            return Verdict(claim, all(a > b for a, b in pairwise(means)), shown)
         case "drops":
-            claim = f"{label} of {last} is at least {bar.least:.0%} below {first}"
             if means[0] == 0:
                 return Verdict(claim, False, f"there is nothing to be below ({shown})")
-            before = _values(by_name[first], bar.metric)
-            drop = share_of_gain(before, _values(by_name[last], bar.metric), [0.0] * len(before))
+            before = _values(first, bar.metric)
+            drop = share_of_gain(before, _values(last, bar.metric), [0.0] * len(before))
             if drop is None:
                 return Verdict(claim, False, "there are no pairs to tell")
             return Verdict(claim, drop.value >= bar.least, f"{drop.shown(1)} ({shown})")
         case "keeps" | "fails_to_keep":
             kept = share_of_gain(*(_values(by_name[name], bar.metric) for name in bar.rows))
-            most = bar.kind == "fails_to_keep"
-            claim = (
-                f"{label}: {bar.rows[1]} has {'less than' if most else 'at least'} "
-                f"{bar.least:.0%} of the gain from {first} to {last}"
-            )
             if kept is None or means[0] < means[-1]:
                 return Verdict(claim, False, f"there is no gain ({shown})")
-            holds = kept.value < bar.least if most else kept.value >= bar.least
-            return Verdict(claim, holds, f"{kept} ({shown})")
+            enough = kept.value >= bar.least
+            return Verdict(claim, enough is (bar.kind == "keeps"), f"{kept} ({shown})")
         case "stays":
-            return _stays(bar, by_name[first], by_name[last], label, factor)
+            return _stays(claim, first.scores[bar.metric], last.scores[bar.metric], factor)
+
+
+def _claim(bar: Bar) -> str:
+    label, first, last = UNITS[bar.metric][0], bar.rows[0], bar.rows[-1]
+    match bar.kind:
+        case "falls":
+            return f"{label} falls from {first} to {last} without a rise"
+        case "drops":
+            return f"{label} of {last} is at least {bar.least:.0%} below {first}"
+        case "keeps" | "fails_to_keep":
+            share = f"{'at least' if bar.kind == 'keeps' else 'less than'} {bar.least:.0%}"
+            return f"{label}: {bar.rows[1]} has {share} of the gain from {first} to {last}"
+        case "stays":
+            return f"{label} of {last} is at most its standard error below {first}"
 
 
 def _values(result: RowResult, metric: str) -> Sequence[float | None]:
@@ -193,9 +206,10 @@ def _values(result: RowResult, metric: str) -> Sequence[float | None]:
     return result.scores.get(metric) or [result.numbers[metric].mean]
 
 
-def _stays(bar: Bar, first: RowResult, last: RowResult, label: str, factor: float) -> Verdict:
-    change = paired(last.scores[bar.metric], first.scores[bar.metric])
-    claim = f"{label} of {last.row.name} is at most its standard error below {first.row.name}"
+def _stays(
+    claim: str, first: Sequence[float | None], last: Sequence[float | None], factor: float
+) -> Verdict:
+    change = paired(last, first)
     if change is None or change.error is None:
         return Verdict(claim, False, "there are no pairs to tell")
     holds = change.mean >= -change.error

@@ -155,7 +155,7 @@ def shared_settings(given: Sequence[str], of_rows: frozenset[str]) -> dict[str, 
             raise SyncPanoError(
                 f"`--set {text}` is no setting that all panoramas could share",
                 hint=suggestion(asked.strip(), () if name else names)
-                or "write NAME=VALUE, for example `--set steps=25`",
+                or "write NAME=VALUE, for example `--set guidance-scale=5`",
             )
         if name in of_rows:
             raise SyncPanoError(

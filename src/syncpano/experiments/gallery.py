@@ -5,7 +5,8 @@ No torch but inside what paints.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from syncpano.errors import SyncPanoError
 from syncpano.experiments.identity import identity
 from syncpano.experiments.spec import FIRST_REFERENCE_SEED, Experiment, Layout, Row, config_of
 from syncpano.fingerprints import model_fingerprint
-from syncpano.losses.trunk_files import TRUNK_OF
+from syncpano.losses.trunk_files import TRUNK_OF, TRUNKS
 from syncpano.models.card import Card, read_card
 from syncpano.models.source import ModelSource
 from syncpano.plan import Plan, count_calls, plan
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 # A gradient costs about two further passes of the UNet and the decoder's three.
 GRADIENT_COST = 3.0
 REFERENCE = Row("reference", {"method": "independent"})
+OF_FLAG = ("vgg", "vgg19")  # the trunks that the file of `--loss-weights` can hold
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ class Curator:
 
     Attributes:
         overrides: settings of every panorama, the model among them.
-        loss_weights: trunk for the rows whose loss is LPIPS or the style loss.
+        loss_weights: VGG's trunk, for the rows whose loss looks through it and that have none of
+            their own.
     """
 
     source: ModelSource
@@ -116,13 +119,15 @@ class Curator:
         def made(
             row: Row, layout: Layout, prompts: Sequence[str], seeds: Sequence[int]
         ) -> list[Painting]:
-            return [
-                self._painting(
-                    config_of(experiment, row, layout, prompt, seed, self.overrides), model
-                )
+            configs = [
+                config_of(experiment, row, layout, prompt, seed, self.overrides)
                 for prompt in prompts
                 for seed in seeds
             ]
+            if row is REFERENCE:
+                configs = [whole_windows(config, self.source) for config in configs]
+            with naming(experiment, row, layout):
+                return [self._painting(config, model) for config in configs]
 
         places = [(layout, row) for layout in experiment.layouts for row in experiment.rows]
         seeds = range(experiment.samples)
@@ -135,8 +140,8 @@ class Curator:
 
     def _painting(self, config: PanoramaConfig, model: str) -> Painting:
         config = self._with_weights(config)
-        name = identity(config, model, self._card)
-        return Painting(plan(config, self.source), self.folder / f"{name}.png")
+        layout = plan(config, self.source)
+        return Painting(layout, self.folder / f"{identity(config, model, self._card)}.png")
 
     @cached_property
     def _card(self) -> Card:
@@ -144,27 +149,59 @@ class Curator:
         return read_card(self.source.folder) if self.source.folder else Card()
 
     def _with_weights(self, config: PanoramaConfig) -> PanoramaConfig:
-        if self.loss_weights is None or loss_of(config, self.source) == "pocket":
+        if self.loss_weights is None or config.loss_weights is not None:
+            return config
+        if TRUNK_OF.get(loss_of(config, self.source)) not in OF_FLAG:
             return config
         return replace(config, loss_weights=str(self.loss_weights))
 
 
+def whole_windows(config: PanoramaConfig, source: ModelSource) -> PanoramaConfig:
+    """The config of a reference panorama where rows have this one: windows side by side.
+
+    How windows of the rows overlap says nothing of windows on their own, and a rest that is no
+    whole window is left out. The blend, which nothing refuses, stays: it is in the name of every
+    reference that was ever painted.
+    """
+    side = source.window * source.vae_factor
+    width, height = (max(length // side, 1) * side for length in (config.width, config.height))
+    return replace(
+        config, windows="overlapping", stride=None, loop=False, width=width, height=height
+    )
+
+
+@contextmanager
+def naming(experiment: Experiment, row: Row, layout: Layout) -> Iterator[None]:
+    """Say of what is wrong with a row's config which row it is, and in which of several layouts."""
+    where = "the reference panoramas" if row is REFERENCE else f"row {row.name!r}"
+    if len(experiment.layouts) > 1:
+        where += f" in layout {layout.name!r}"
+    try:
+        yield
+    except SyncPanoError as error:
+        message = f"{where}: {error.message}"
+        raise SyncPanoError(message, hint=error.hint, exit_code=error.exit_code) from error
+
+
 def require_losses(paintings: Sequence[Painting], source: ModelSource) -> None:
-    """Fetch the networks of the paintings' losses: in the last row they would be missed too late.
+    """Load every loss of the paintings once: in the last row what is wrong is found too late.
 
     Raises:
-        SyncPanoError: one is not there and cannot be fetched.
+        SyncPanoError: one is not there and cannot be fetched, or its weights do not fit.
     """
-    from syncpano.losses.trunks import trunk_path
+    from syncpano.losses.load import load_loss
 
-    configs = [painting.config for painting in paintings if painting.config.wants_sync]
+    configs = [painting.config for painting in paintings if painting.layout.weights]
     for name, weights in dict.fromkeys((loss_of(c, source), c.loss_weights) for c in configs):
-        if name not in TRUNK_OF:
-            continue
+        path = Path(weights) if weights else None
         try:
-            trunk_path(TRUNK_OF[name], Path(weights) if weights else None)
+            load_loss(name, device="cpu", weights=path, source=source)
         except SyncPanoError as error:
-            hint = f"{error.hint}; or leave the rows with the loss {name} out by `--rows`"
+            hint, trunk = error.hint, TRUNK_OF.get(name)
+            if trunk is not None and trunk not in OF_FLAG:
+                own = "as `loss_weights` of its row, or of all rows by `--set loss-weights=FILE`"
+                hint = f"give the trunk of {TRUNKS[trunk].name} {own}"
+            hint = f"{hint}; or leave the rows with the loss {name} out by `--rows`"
             raise SyncPanoError(error.message, hint=hint, exit_code=error.exit_code) from error
 
 
@@ -172,11 +209,13 @@ def paint(
     paintings: Sequence[Painting],
     studio: Studio,
     *,
+    on_begin: Callable[[Painting], None] = lambda _: None,
     on_cost: Callable[[float], None] = lambda _: None,
 ) -> None:
     """Paint and save one panorama after the other, but those that another process has painted.
 
     Args:
+        on_begin: called before each panorama that is painted.
         on_cost: called with parts of a panorama's cost while it is painted.
 
     Raises:
@@ -186,6 +225,7 @@ def paint(
         if painting.is_there():
             on_cost(painting.cost)
             continue
+        on_begin(painting)
         step = partial(_advance, on_cost, painting.cost / painting.layout.num_reports)
         panorama = studio.generate(painting.config, on_step=step)
         panorama.save(painting.path, overwrite=True)

@@ -12,6 +12,8 @@ from syncpano.experiments.gallery import Exhibition, Painting
 from syncpano.experiments.spec import Experiment
 from syncpano.experiments.tables import Report
 from syncpano.metrics.evaluation import Evaluator, Result
+from syncpano.metrics.gaps import about_gaps
+from syncpano.metrics.settings import key_of
 
 Place = tuple[str, str]  # layout and row name
 SECONDS = "seconds"
@@ -37,6 +39,22 @@ def measure_rows(
         scores[SECONDS] = [painting.seconds() for painting in paintings]
         found[place] = results, scores
     return [_row_result(experiment, place, found) for place in found]
+
+
+def gaps(results: Sequence[RowResult], metrics: Sequence[str]) -> list[str]:
+    """Why some numbers are missing: a sentence for each reason, with the rows that it is about."""
+    rows: dict[str, list[str]] = {}
+    for result in results:
+        count = len(result.scores[SECONDS])
+        missing = {name: count - result.numbers[key_of(name)].n for name in metrics}
+        for sentence in about_gaps(missing):
+            rows.setdefault(sentence, []).append(result.row.name)
+    return [
+        sentence
+        if len(found) == len(results)
+        else f"{sentence} (rows {', '.join(dict.fromkeys(found))})"
+        for sentence, found in rows.items()
+    ]
 
 
 def assemble(

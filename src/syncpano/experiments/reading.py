@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -67,7 +68,7 @@ def parse_experiment(content: Mapping[str, Any], name: str) -> Experiment:
         raise _wrong(f"kind {experiment.kind!r} of {name}", f"one of {', '.join(get_args(Kind))}")
     for number, least in {"prompts": 1, "samples": 1, "pictures": 0, "references": 0}.items():
         value = getattr(experiment, number)
-        if not isinstance(value, int) or value < least:
+        if not _is_number(value) or not isinstance(value, int) or value < least:
             raise _wrong(f"{number} of {name}", f"a whole number of at least {least}")
     parts: list[Experiment | Row | Layout | Bar] = [experiment, *experiment.rows]
     for part in (*parts, *experiment.layouts, *experiment.bars):
@@ -95,7 +96,7 @@ def _check_types(part: Experiment | Row | Layout | Bar, where: str) -> None:
             raise _wrong(f"{key} {value!r} of {where}", "a text")
         if key in ("base", "config", "paper") and not isinstance(value, Mapping):
             raise _wrong(f"{key} {value!r} of {where}", "a mapping")
-        if key in ("x", "least") and not isinstance(value, int | float):
+        if key in ("x", "least") and not _is_number(value):
             raise _wrong(f"{key} {value!r} of {where}", "a number")
         if key == "rows" and not isinstance(value, list | tuple):
             raise _wrong(f"{key} {value!r} of {where}", "a list")
@@ -107,8 +108,13 @@ def _check_types(part: Experiment | Row | Layout | Bar, where: str) -> None:
             )
     for metric, value in getattr(part, "paper", {}).items():
         pair = value if isinstance(value, list) and len(value) == 2 else [None, None]
-        if not isinstance(pair[0], int | float | str) or not isinstance(pair[1], int | float):
+        if not (isinstance(pair[0], str) or _is_number(pair[0])) or not _is_number(pair[1]):
             raise _wrong(f"{metric} {value!r} of {where}", "a mean and its standard deviation")
+
+
+def _is_number(value: object) -> bool:
+    """A finite one; YAML's yes and no are numbers for Python."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < inf
 
 
 def _check_references(experiment: Experiment, names: Sequence[str]) -> None:
@@ -133,7 +139,8 @@ def _check_bar(bar: Bar, where: str) -> None:
         raise _wrong(f"rows of {where}", "three rows" if shares else "at least two rows")
     # A score that must not fall has to be one of each picture, and better the higher it is.
     names = [name for name in METRICS if bar.kind != "stays" or name in STAYING]
-    if bar.metric not in (*names, *map(key_of, names), "seconds"):
+    names += ["seconds"] * (bar.kind != "stays")
+    if bar.metric not in (*names, *map(key_of, names)):
         raise _wrong(f"metric {bar.metric!r} of {where}", ", ".join(names))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from syncpano.experiments.tables import Report, to_markdown
+from syncpano.metrics.pictures import open_picture
 from syncpano.pages import data_uri, fill
 
 SHOWN_HEIGHT = 256  # pixels of the shorter side in the page
@@ -51,8 +52,7 @@ def _rows(report: Report, shown: Mapping[tuple[str, str], Sequence[tuple[str, Pa
 
 
 def _picture(prompt: str, path: Path) -> str:
-    with Image.open(path) as opened:
-        image = opened.convert("RGB")
+    image = open_picture(path)
     tall = image.height > image.width
     scale = SHOWN_HEIGHT / min(image.size)
     if scale < 1:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from syncpano import runlog
 from syncpano.config import Value
-from syncpano.experiments.gallery import Curator, Exhibition, Painting
-from syncpano.experiments.spec import Experiment, config_of
+from syncpano.errors import SyncPanoError
+from syncpano.experiments.gallery import Curator, Exhibition, Painting, naming
+from syncpano.experiments.spec import OF_COMMAND, Experiment, config_of
 from syncpano.files import digest_of, short_name
 from syncpano.fingerprints import model_fingerprint
 from syncpano.metrics.settings import CLIP_MODEL, PACKAGES, Settings
@@ -92,15 +93,26 @@ class Request:
         for name, value in flags.items():
             words += [f"--{name}", str(value)] if value is not None else []
         for name, value in self.overrides.items():
-            words += ["--set", f"{name}={value}"] if name not in flags else []
+            shown = Path(str(value)).name if name == "loss_weights" and value else value
+            words += ["--set", f"{name}={shown}"] if name not in flags else []
         return shlex.join(words)
+
+    @property
+    def _trunks(self) -> list[Path]:
+        """Files of `loss_weights` among the settings."""
+        experiment = self.experiment
+        configs = [self.overrides, experiment.base]
+        configs += [layout.config for layout in experiment.layouts]
+        configs += [row.config for row in experiment.rows]
+        found = [config.get("loss_weights") for config in configs]
+        return [Path(str(weights)) for weights in found if weights]
 
     @property
     def record(self) -> str:
         """The command, and a hash of what the names in it stand for."""
         assert self.source.folder is not None
         found = self.settings
-        weights = [found.loss_weights, found.feature_weights]
+        weights = [found.loss_weights, found.feature_weights, *self._trunks]
         contents = [
             asdict(self.experiment),
             [*self.measured],
@@ -123,11 +135,34 @@ def check_rows(
     """Refuse an experiment of which a row cannot work with the model.
 
     Raises:
-        SyncPanoError: the first one that cannot.
+        SyncPanoError: the first one that cannot, and how to do without all that cannot.
     """
+    failed: dict[str, SyncPanoError] = {}
     for layout in experiment.layouts:
         for row in experiment.rows:
-            plan(config_of(experiment, row, layout, prompt, 0, overrides), source)
+            config = config_of(experiment, row, layout, prompt, 0, overrides)
+            try:
+                with naming(experiment, row, layout):
+                    plan(config, source)
+            except SyncPanoError as error:
+                failed.setdefault(row.name, error)
+    if failed:
+        (first, *_) = failed.values()
+        remedies = [first.hint, *_remedies(experiment, overrides, failed)]
+        raise SyncPanoError(
+            first.message, hint="; or ".join(filter(None, remedies)), exit_code=first.exit_code
+        )
+
+
+def _remedies(
+    experiment: Experiment, overrides: Mapping[str, Value], failed: Mapping[str, object]
+) -> Iterator[str]:
+    """Besides what the row itself could have, the values of the command, and the other rows."""
+    given = [f"`--set {key}={value}`" for key, value in overrides.items() if key not in OF_COMMAND]
+    if given:
+        yield f"other values than {', '.join(given)}"
+    if others := [row.name for row in experiment.rows if row.name not in failed]:
+        yield f"only the rows that can be painted: `--rows {shlex.quote(';'.join(others))}`"
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from syncpano import files
 from syncpano.console import Voice, print_result, quiet_libraries
-from syncpano.counting import counting
 from syncpano.errors import SyncPanoError
-from syncpano.experiments.gallery import Exhibition, paint, require_losses
+from syncpano.experiments.gallery import Exhibition, Painting, paint, require_losses
 from syncpano.experiments.request import COMMAND_FILE, Request, describe, results_in
 
 if TYPE_CHECKING:
@@ -56,9 +56,15 @@ def run(request: Request, voice: Voice) -> None:
     if missing:
         from syncpano.pipeline import Studio
 
+        several = len({painting.config.prompt for painting in missing}) > 1
+
+        def begin(painting: Painting) -> None:
+            prompt = shorten(painting.config.prompt, 40, placeholder="…")
+            voice.about = f"{prompt!r}: " if several else ""
+
         total = sum(painting.cost for painting in missing)
-        with voice.logging(), counting("painting", total, quiet=voice.quiet) as advance:
-            paint(missing, Studio(), on_cost=advance)
+        with voice.logging(), voice.counting("painting", total) as advance:
+            paint(missing, Studio(), on_begin=begin, on_cost=advance)
     _measure_and_write(request, exhibition, evaluator, voice)
 
 
@@ -83,14 +89,16 @@ def _evaluator(request: Request) -> Evaluator | None:
 def _measure_and_write(
     request: Request, exhibition: Exhibition, evaluator: Evaluator | None, voice: Voice
 ) -> None:
-    from syncpano.experiments.measuring import assemble, measure_rows
+    from syncpano.experiments.measuring import assemble, gaps, measure_rows
     from syncpano.experiments.writing import write
 
     experiment = request.experiment
     count = sum(map(len, exhibition.measured.values())) + len(exhibition.references)
     count *= evaluator is not None
-    with counting("measuring", count, quiet=voice.quiet) as advance:
+    with voice.counting("measuring", count) as advance:
         results = measure_rows(experiment, exhibition, evaluator, lambda _: advance(1))
+    for sentence in gaps(results, request.settings.metrics):
+        voice.warn(sentence)
     description = describe(request, exhibition)
     if len(description["setups"]) > 1:
         voice.warn(

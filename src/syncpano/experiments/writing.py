@@ -16,6 +16,7 @@ from syncpano.experiments.report import to_html
 from syncpano.experiments.request import COMMAND_FILE, results_in
 from syncpano.experiments.spec import Experiment
 from syncpano.experiments.tables import Report, to_csv, to_json, to_markdown
+from syncpano.metrics.pictures import open_picture
 from syncpano.saving import encode
 
 
@@ -68,7 +69,7 @@ def _grids(experiment: Experiment, exhibition: Exhibition) -> Iterator[tuple[str
         strips = [exhibition.shown[layout.name, label] for label in labels]
         for paintings in zip(*strips, strict=True):
             prompt = paintings[0].config.prompt
-            pictures = [Image.open(painting.path).convert("RGB") for painting in paintings]
+            pictures = [open_picture(painting.path) for painting in paintings]
             name = f"grid-{layout.name}-{slugs[prompt]}.png"
             yield name, compare(pictures, labels, prompt)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano import files
+from syncpano.errors import SyncPanoError
 
 Array = NDArray[np.float64]
-MEASURES = 1  # goes up when a picture is read, cut or measured in another way
+MEASURES = 2  # goes up when a picture is read, cut or measured in another way
 
 
 def default_folder() -> Path:
@@ -48,15 +50,13 @@ class MeasurementCache:
         return measured
 
     def _write(self, path: Path, measured: Array) -> None:
-        part = path.with_suffix(f".{os.getpid()}.part")
+        content = io.BytesIO()
+        np.save(content, measured, allow_pickle=False)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as stream:
-                np.save(stream, measured, allow_pickle=False)
-            part.replace(path)
-        except OSError as error:
+            files.write_atomic(path, content.getvalue(), overwrite=True)
+        except SyncPanoError as error:
             raise SyncPanoError(
-                f"measurements cannot be kept in {path.parent}: {error.strerror or error}",
-                hint="free some space, or choose another place",
-                exit_code=RUN_FAILED,
+                f"measurements cannot be kept: {error.message}",
+                hint=error.hint,
+                exit_code=error.exit_code,
             ) from error

@@ -16,9 +16,10 @@ from torch.nn import functional as F
 
 from syncpano import files
 from syncpano.errors import BAD_INPUT, RUN_FAILED, SyncPanoError, first_line
-from syncpano.metrics.fingerprint import fingerprint
+from syncpano.metrics.network_name import network_name
 from syncpano.metrics.settings import CLIP_MODEL
 from syncpano.models import hub
+from syncpano.models.parts import quietly
 
 _UNUSABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, pickle.UnpicklingError)
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -28,14 +29,14 @@ class ClipScore:
     """CLIP through transformers; ViT-B/16 unless told otherwise.
 
     Attributes:
-        name: `clip-vit-base-patch16@` and a fingerprint of the weights.
+        name: `clip-vit-base-patch16@` and a hash of the weights.
     """
 
     def __init__(self, device: str, model: str = CLIP_MODEL) -> None:
         """Load a Hub id or a local folder; of a pickle the tensors alone, its code never runs.
 
         Raises:
-            SyncPanoError: it is not cached and cannot be fetched, or is no CLIP.
+            SyncPanoError: it is not cached and cannot be fetched, or is no whole CLIP.
         """
         try:
             self._network, self._tokenizer = _load(model)
@@ -45,12 +46,13 @@ class ClipScore:
             usual = BAD_INPUT if files.is_folder(Path(model)) else RUN_FAILED
             raise SyncPanoError(
                 known.message if known else reason,
-                hint="give a folder by `--clip-model`, or use the metric `pocket-fit` offline",
+                hint="give the folder of a whole CLIP by `--clip-model`, or use the metric "
+                "`pocket-fit` offline",
                 exit_code=known.exit_code if known else usual,
             ) from error
         self._network.to(device).eval().requires_grad_(False)
         self._device = device
-        self.name = f"{model.rstrip('/').rsplit('/', 1)[-1]}@{fingerprint(self._network)}"
+        self.name = network_name(model.rstrip("/").rsplit("/", 1)[-1], self._network)
 
     @torch.no_grad()
     def __call__(self, crops: Tensor, prompt: str) -> list[float]:
@@ -73,5 +75,16 @@ def _load(model: str) -> tuple[Any, Any]:
     folder = Path(model)
     if not files.is_folder(folder):
         folder = hub.cached_clip(model) or hub.download_clip(model)
-    # transformers reads a pickle's tensors without running its code.
-    return CLIPModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    with quietly():
+        # transformers reads a pickle's tensors without running its code.
+        network, info = CLIPModel.from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True
+        )
+        # What is missing stays at random: the text encoder of a Stable Diffusion lacks all of it.
+        lacking = sorted(info["missing_keys"]) + [str(key) for key in info["mismatched_keys"]]
+        if lacking:
+            raise SyncPanoError(
+                f"{model} is no whole CLIP: it lacks {len(lacking)} weights, the first is "
+                f"{lacking[0]}"
+            )
+        return network, AutoTokenizer.from_pretrained(folder)

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
 from syncpano.losses.trunks import IMAGENET, trunk_features
-from syncpano.metrics.fingerprint import fingerprint
+from syncpano.metrics.network_name import network_name
 from syncpano.metrics.pocket_features import PocketFeatures
 from syncpano.metrics.settings import EXTRACTORS
 
@@ -29,7 +29,7 @@ class FeatureExtractor(Protocol):
 
     @property
     def name(self) -> str:
-        """Architecture and a fingerprint of the weights."""
+        """Architecture and a hash of the weights, by `network_name`."""
         ...
 
     def __call__(self, crops: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class Vgg16Features:
             ) from error
         self._trunk.to(device).eval().requires_grad_(False)
         self._device = device
-        self.name = f"vgg16@{fingerprint(self._trunk)}"
+        self.name = network_name("vgg16", self._trunk)
 
     @torch.no_grad()
     def __call__(self, crops: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ class InceptionFeatures:
             ) from error
         self._network = network.to(device).eval()
         self._device = device
-        self.name = f"inception-v3@{fingerprint(self._network)}"
+        self.name = network_name("inception-v3", self._network)
 
     @torch.no_grad()
     def __call__(self, crops: Tensor) -> Tensor:

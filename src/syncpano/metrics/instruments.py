@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,17 @@ if TYPE_CHECKING:
     from syncpano.losses.style import StyleLoss
 
 WITHOUT_NETWORK = "no network"
+
+
+@contextmanager
+def in_float32() -> Iterator[None]:
+    """Keep convolutions from rounding to TF32, as Ampere GPUs and newer do unless they are told."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 class Instruments:

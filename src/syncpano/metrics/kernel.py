@@ -33,6 +33,8 @@ def kernel_distance(features: Array, reference: Array, seed: int = 0) -> KernelD
     reference = np.asarray(reference, dtype=np.float64)
     if max(len(features), len(reference)) <= SUBSET_SIZE:
         return KernelDistance(_mmd(features, reference), None)
+    # The draw must not depend on the order in which pictures were read.
+    features, reference = (each[np.lexsort(each.T[::-1])] for each in (features, reference))
     rng = np.random.default_rng(seed)
     estimates = [_mmd(_subset(features, rng), _subset(reference, rng)) for _ in range(NUM_SUBSETS)]
     return KernelDistance(float(np.mean(estimates)), float(np.std(estimates, ddof=1)))

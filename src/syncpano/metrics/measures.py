@@ -16,7 +16,7 @@ from syncpano.errors import SyncPanoError
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.metrics import colour, structure
 from syncpano.metrics.crops import Box, native_boxes, random_box, random_choice
-from syncpano.metrics.instruments import Instruments
+from syncpano.metrics.instruments import Instruments, in_float32
 from syncpano.metrics.pairs import pair_distances
 from syncpano.metrics.pictures import Picture
 from syncpano.metrics.settings import LEAST_SIDE, OF_PAIRS, OF_PICTURES, OF_SETS, Settings
@@ -54,6 +54,7 @@ def boxes_of(picture: Picture, settings: Settings) -> tuple[tuple[Box, ...], Box
     return boxes, random_box(height, width, side, settings.seed, picture.name)
 
 
+@in_float32()
 def measure(metric: str, picture: Picture, settings: Settings, tools: Instruments) -> Array:
     """What a metric takes from one picture.
 
@@ -80,6 +81,7 @@ def measure(metric: str, picture: Picture, settings: Settings, tools: Instrument
     return np.array([np.mean(fits)] if fits else [])
 
 
+@in_float32()
 def reference_features(picture: Picture, settings: Settings, tools: Instruments) -> Array:
     """N d: the features of all native crops of a reference picture."""
     boxes, _ = boxes_of(picture, settings)

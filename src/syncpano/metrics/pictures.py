@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from syncpano import files, png, runlog
+from syncpano.checks import MAX_PIXELS
 from syncpano.errors import RUN_FAILED, SyncPanoError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Picture:
 def find_pictures(paths: Iterable[Path]) -> list[Path]:
     """Files as they are and, sorted by name, all PNG and JPEG files in folders and below.
 
-    What `--save-steps` wrote is left out: previews are no results.
+    What `--save-steps` wrote is left out there: see `pictures_below`.
 
     Raises:
         SyncPanoError: a path does not exist, or no picture is found at all.
@@ -59,8 +60,7 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if files.is_folder(path):
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-            found += [p for p in inside if not _is_preview(p)]
+            found += pictures_below(path)
         elif files.is_file(path):
             found.append(path)
         else:
@@ -70,6 +70,15 @@ def find_pictures(paths: Iterable[Path]) -> list[Path]:
     if not found:
         raise SyncPanoError("no PNG or JPEG file was found", hint="give pictures or folders")
     return list(dict.fromkeys(found))
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """All PNG and JPEG files in a folder and below, sorted by name, but what `--save-steps` wrote.
+
+    Previews are no results; one that is named by itself is a picture like any other.
+    """
+    inside = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return [path for path in inside if not _is_preview(path)]
 
 
 def _is_preview(path: Path) -> bool:
@@ -99,6 +108,10 @@ def open_picture(path: Path) -> Image:
     import PIL.Image
     from PIL import UnidentifiedImageError
 
+    # Pillow refuses pictures of more than twice its limit, which our largest panoramas have. It
+    # knows one limit for the whole process: who has raised or lifted it knows why.
+    if PIL.Image.MAX_IMAGE_PIXELS is not None:
+        PIL.Image.MAX_IMAGE_PIXELS = max(PIL.Image.MAX_IMAGE_PIXELS, MAX_PIXELS)
     try:
         with PIL.Image.open(path) as image:
             upright = _turned(image)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from syncpano.losses.pocket import unweighted_distance
 from syncpano.metrics.checks import judge_folder
-from syncpano.metrics.fingerprint import fingerprint
+from syncpano.metrics.network_name import network_name
 from syncpano.models.card import Card, read_card
 from syncpano.models.folder import read_json, require_weights
 from syncpano.models.parts import load_part
@@ -29,7 +29,7 @@ class PocketFeatures:
     """A `FeatureExtractor`, a `PerceptualLoss` and a measure of prompt fit in one network.
 
     Attributes:
-        name: `pocket-judge@` and a fingerprint of the weights.
+        name: `pocket-judge@` and a hash of the weights.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class PocketFeatures:
         self._device = device
         self._class_words = class_words or {}
         self._card = card or Card()
-        self.name = f"pocket-judge@{fingerprint(network)}"
+        self.name = network_name("pocket-judge", network)
 
     @classmethod
     def of_model(cls, model: str, device: str) -> PocketFeatures:

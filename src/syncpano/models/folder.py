@@ -47,6 +47,9 @@ def weight_files(part: Path) -> tuple[str | None, list[Path]]:
     """The weights of one part: the variant to ask for (None is full precision) and its files.
 
     Full precision is preferred. Shards are listed by their index. No files: an empty list.
+
+    Raises:
+        SyncPanoError: an index cannot be read, or names no files.
     """
     for variant in (None, "fp16"):
         suffix = f".{variant}" if variant else ""
@@ -57,8 +60,13 @@ def weight_files(part: Path) -> tuple[str | None, list[Path]]:
             index = part / f"{stem}.safetensors.index{suffix}.json"
             if index.is_file():
                 weight_map = read_json(index).get("weight_map")
-                names = set(weight_map.values()) if isinstance(weight_map, dict) else set()
-                return variant, sorted(part / str(name) for name in names)
+                names = list(weight_map.values()) if isinstance(weight_map, dict) else []
+                if not all(isinstance(name, str) for name in names):
+                    raise SyncPanoError(
+                        f"{index} names something as a file that is no name",
+                        hint="the model folder may be damaged",
+                    )
+                return variant, sorted(part / name for name in set(names))
     return None, []
 
 
@@ -68,8 +76,8 @@ def require_weights(part: Path, model: str) -> None:
     Raises:
         SyncPanoError: weights are missing, truncated, or there is only a pickle.
     """
-    _, files = weight_files(part)
-    if not files:
+    _, weights = weight_files(part)
+    if not weights:
         pickles = sorted(path.name for path in part.glob("*.bin"))
         if pickles:
             raise SyncPanoError(
@@ -79,7 +87,7 @@ def require_weights(part: Path, model: str) -> None:
         raise SyncPanoError(
             f"{model}/{part.name} has no weights", hint="a .safetensors file is expected there"
         )
-    for file in files:
+    for file in weights:
         _require_whole(file, model)
 
 
@@ -124,12 +132,17 @@ def _require_whole(file: Path, model: str) -> None:
         if size != expected:
             problem = f"it has {size} bytes where its header promises {expected}"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        problem = f"its header cannot be read ({error})"
+        problem = f"its header cannot be read ({_said(error)})"
     if problem:
         raise SyncPanoError(
             f"{file.parent.name}/{file.name} of {model} is damaged: {problem}",
             hint=damaged_hint(model),
         )
+
+
+def _said(error: Exception) -> str:
+    """What an error says; a KeyError says the key alone."""
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def _tensors(file: Path) -> tuple[list[dict[str, Any]], int]:
@@ -139,4 +152,7 @@ def _tensors(file: Path) -> tuple[list[dict[str, Any]], int]:
         if length > min(file.stat().st_size, _HEADER_LIMIT):
             raise ValueError("it is cut off")
         header = json.loads(stream.read(length))
-    return [entry for name, entry in header.items() if name != "__metadata__"], 8 + length
+    tensors = [entry for name, entry in header.items() if name != "__metadata__"]
+    if not all(isinstance(side, int) for entry in tensors for side in entry["shape"]):
+        raise ValueError("a shape is no list of numbers")
+    return tensors, 8 + length

@@ -30,16 +30,24 @@ def cached_component(repo: str) -> Path | None:
     return folder if folder is not None and weight_files(folder)[1] else None
 
 
-def download(repo: str, revision: str | None = None, *, progress: bool = True) -> Path:
+def download(
+    repo: str,
+    revision: str | None = None,
+    *,
+    check: Callable[[Path], object] | None = None,
+    progress: bool = True,
+) -> Path:
     """Fetch the safetensors, JSON and tokenizer files of a diffusers repository.
 
     Args:
+        check: refuses, by an error, the snapshot of a model that cannot be used; it is called
+            before any weights are fetched, and looks at the other files only.
         progress: show a bar on stderr.
 
     Raises:
         SyncPanoError: the Hub cannot be reached, refuses, or holds no usable model.
     """
-    return _download(repo, revision, _wanted, progress=progress)
+    return _download(repo, revision, _wanted, check=check, progress=progress)
 
 
 def download_component(repo: str, *, progress: bool = True) -> Path:
@@ -72,17 +80,34 @@ def download_clip(repo: str) -> Path:
 
 
 def _download(
-    repo: str, revision: str | None, wanted: Callable[[list[str]], list[str]], *, progress: bool
+    repo: str,
+    revision: str | None,
+    wanted: Callable[[list[str]], list[str]],
+    *,
+    check: Callable[[Path], object] | None = None,
+    progress: bool,
 ) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import HfApi
+
+    with _hub_errors(repo, revision):
+        info = HfApi().model_info(repo, revision=revision, timeout=TIMEOUT_SECONDS)
+        names = wanted([file.rfilename for file in info.siblings or []])
+    if check is not None:
+        texts = [name for name in names if not name.endswith(".safetensors")]
+        check(_fetch(repo, revision, texts, progress=False))
+    return _fetch(repo, revision, names, progress=progress)
+
+
+def _fetch(repo: str, revision: str | None, names: list[str], *, progress: bool) -> Path:
+    """Bring files of a repository into the cache; what is there already is not fetched again."""
+    from huggingface_hub import snapshot_download
 
     with _hub_errors(repo, revision), _bars(progress):
-        info = HfApi().model_info(repo, revision=revision, timeout=TIMEOUT_SECONDS)
         folder = snapshot_download(
             repo,
             # The branch's name lets the cache remember which commit it stands for.
             revision=revision or "main",
-            allow_patterns=wanted([file.rfilename for file in info.siblings or []]),
+            allow_patterns=names,
             etag_timeout=TIMEOUT_SECONDS,
         )
     return Path(folder)
@@ -143,9 +168,9 @@ def _is_complete(folder: Path) -> bool:
     if not parts or not (folder / "model_index.json").is_file():
         return False
     for part in ("unet", "vae", "text_encoder"):
-        _, files = weight_files(folder / part)
+        _, weights = weight_files(folder / part)
         # A file that is still being downloaded has no link in the snapshot yet.
-        if not files or not all(file.is_file() for file in files):
+        if not weights or not all(file.is_file() for file in weights):
             return False
     return True
 

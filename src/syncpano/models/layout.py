@@ -20,11 +20,20 @@ _CLIPPING = {
     "DDPMScheduler",
     "DDPMParallelScheduler",
 }
+_WORDS = ("tokenizer.json", "vocab.json")  # a tokenizer's; one of them is enough
 # What all solvers understand: key -> values; a null is the default.
 _KNOWN = {
     "prediction_type": ("epsilon", "v_prediction", "sample"),
     "beta_schedule": ("linear", "scaled_linear", "squaredcos_cap_v2"),
     "timestep_spacing": ("leading", "trailing", "linspace"),
+}
+# What a UNet may ask for beside the prompt: key -> values that need no input that we do not have.
+_CONDITIONING: dict[str, tuple[object, ...]] = {
+    "addition_embed_type": (None, "text"),  # pools the prompt's own states
+    "encoder_hid_dim_type": (None, "text_proj"),  # projects them
+    "class_embed_type": (None,),
+    "num_class_embeds": (None,),
+    "time_cond_proj_dim": (None,),  # LCM: without the guidance scale it paints, and wrongly
 }
 _SUPPORTED = "Stable Diffusion 1.x and 2.x and fine-tunes of them work"
 
@@ -46,7 +55,19 @@ def read_layout(folder: Path, model: str) -> Layout:
     """Read and check a folder in the diffusers layout; weights are only looked at from outside.
 
     Raises:
-        SyncPanoError: no model there, an architecture that is not supported, damaged weights.
+        SyncPanoError: as `read_description`; damaged or missing weights.
+    """
+    layout = read_description(folder, model)
+    for part in ("unet", "vae", "text_encoder", *(["refiner"] if layout.has_refiner else [])):
+        require_weights(folder / part, model)
+    return layout
+
+
+def read_description(folder: Path, model: str) -> Layout:
+    """Read and check the JSON files of such a folder, whose weights may not be there yet.
+
+    Raises:
+        SyncPanoError: no model there, an architecture that is not supported.
     """
     _check_parts(folder, model)
     unet, vae, text = (
@@ -57,9 +78,6 @@ def read_layout(folder: Path, model: str) -> Layout:
     scheduler = read_json(folder / "scheduler" / PARTS["scheduler"])
     _check_schedule(scheduler, model)
     family: Family = "pocket" if vae.get("_class_name") == "PocketAutoencoder" else "sd"
-    has_refiner = family == "pocket" and (folder / "refiner").is_dir()
-    for part in ("unet", "vae", "text_encoder", *(["refiner"] if has_refiner else [])):
-        require_weights(folder / part, model)
     return Layout(
         family=family,
         window=_integer(unet, "sample_size", f"{model}/unet"),
@@ -67,7 +85,7 @@ def read_layout(folder: Path, model: str) -> Layout:
         latent_channels=latent_channels,
         trained_steps=_integer(scheduler, "num_train_timesteps", f"{model}/scheduler", 1000),
         clips=clips(scheduler),
-        has_refiner=has_refiner,
+        has_refiner=family == "pocket" and (folder / "refiner").is_dir(),
     )
 
 
@@ -90,28 +108,34 @@ def _check_parts(folder: Path, model: str) -> None:
                 "which is not supported yet",
                 hint=_SUPPORTED,
             )
-    for part, file in PARTS.items():
-        if not (folder / part / file).is_file():
-            raise SyncPanoError(
-                f"{model} is incomplete: {part}/{file} is missing",
-                hint="a diffusers folder has unet, vae, text_encoder, tokenizer and scheduler",
-            )
+    missing = [
+        f"{part}/{file}" for part, file in PARTS.items() if not (folder / part / file).is_file()
+    ]
+    # Without its words a tokenizer loads all the same, and reads every prompt as nothing.
+    if not any((folder / "tokenizer" / file).is_file() for file in _WORDS):
+        missing.append(f"tokenizer/{_WORDS[0]}")
+    if missing:
+        raise SyncPanoError(
+            f"{model} is incomplete: {missing[0]} is missing",
+            hint="a diffusers folder has unet, vae, text_encoder, tokenizer and scheduler",
+        )
 
 
 def _check_unet(
     unet: dict[str, object], text: dict[str, object], latent_channels: int, model: str
 ) -> None:
-    name = unet.get("_class_name", "UNet2DConditionModel")
-    # "text" pools the prompt's own states; every other kind asks for inputs that we do not have.
-    if name != "UNet2DConditionModel" or unet.get("addition_embed_type") not in (None, "text"):
-        raise SyncPanoError(
-            f"{model} has a {name} with conditioning that is not supported", hint=_SUPPORTED
-        )
-    if unet.get("in_channels", 4) != latent_channels or unet.get("class_embed_type"):
+    if unet.get("in_channels", 4) != latent_channels:
         raise SyncPanoError(
             f"{model} is not a text-to-image model: its UNet takes {unet.get('in_channels')} "
             f"channels and its latents have {latent_channels}",
             hint="inpainting, depth and upscaling checkpoints do not work",
+        )
+    name = unet.get("_class_name", "UNet2DConditionModel")
+    asked = [key for key, known in _CONDITIONING.items() if unet.get(key) not in known]
+    if name != "UNet2DConditionModel" or asked:
+        kind = f" ({', '.join(asked)})" if asked else ""
+        raise SyncPanoError(
+            f"{model} has a {name} with conditioning that is not supported{kind}", hint=_SUPPORTED
         )
     width = text.get("hidden_size") if unet.get("encoder_hid_dim") is None else None
     for key, wanted in (("out_channels", latent_channels), ("cross_attention_dim", width)):

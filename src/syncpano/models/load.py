@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from syncpano.errors import SyncPanoError
+from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
 from syncpano.models.attention import speed_up_attention
 from syncpano.models.card import Card, read_card
 from syncpano.models.folder import damaged_hint, read_json
@@ -54,18 +54,16 @@ def _load_parts(
         unet = unet.to(memory_format=torch.channels_last)
     if device.type == "cpu":
         speed_up_attention(unet)
+    # A text is encoded once: on a CPU nothing is gained by a short format.
+    text_dtype = torch.float32 if device.type == "cpu" else dtype
+    text_encoder = load_part(CLIPTextModel, folder / "text_encoder", source.id, device, text_dtype)
+    tokenizer = _load_tokenizer(CLIPTokenizer, folder / "tokenizer", source.id)
+    _require_fit(tokenizer, text_encoder, source.id)
     return Parts(
         unet=unet,
         vae=load_autoencoder(folder / "vae", source.id, device, dtype),
-        # A text is encoded once: on a CPU nothing is gained by a short format.
-        text_encoder=load_part(
-            CLIPTextModel,
-            folder / "text_encoder",
-            source.id,
-            device,
-            torch.float32 if device.type == "cpu" else dtype,
-        ),
-        tokenizer=_load_tokenizer(CLIPTokenizer, folder / "tokenizer", source.id),
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
         card=card,
     )
@@ -74,8 +72,25 @@ def _load_parts(
 def _load_tokenizer(tokenizer_class: Any, folder: Path, model: str) -> Any:
     try:
         return tokenizer_class.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except Exception as error:
+        # Of merges that do not fit its words the tokenizers library says so by the bare class.
+        expected = type(error) is Exception
+        if not expected and not isinstance(error, (OSError, ValueError, TypeError, KeyError)):
+            raise
         raise SyncPanoError(
-            f"tokenizer of {model} cannot be loaded: {error}",
+            f"tokenizer of {model} cannot be loaded: {first_line(error)}",
             hint=damaged_hint(model),
+            exit_code=RUN_FAILED,
         ) from error
+
+
+def _require_fit(tokenizer: Any, text_encoder: Any, model: str) -> None:
+    """Refuse a tokenizer with words that the text encoder has no row for."""
+    words, rows = max(tokenizer.get_vocab().values()) + 1, text_encoder.config.vocab_size
+    if words > rows:
+        raise SyncPanoError(
+            f"{model} does not fit together: its tokenizer has {words} words, "
+            f"and its text encoder {rows}",
+            hint="its parts seem to be of different models: take them from one",
+            exit_code=RUN_FAILED,
+        )

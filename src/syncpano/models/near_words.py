@@ -152,5 +152,5 @@ LINKS = _set(
 # Around a subject they mean a clear night.
 NIGHTLY = _set("aurora borealis galaxy lights meteors milky northern starry stars")
 CLEAR_NIGHT = "at night under a clear sky"
-# Words of `TELLING` that no picture is missed for.
-QUALIFYING = _set("lights sandy tropical underwater volcanic wild")
+# A word of `TELLING` that no picture is missed for: cities have them.
+UNMISSED = _set("lights")

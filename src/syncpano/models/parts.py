@@ -38,7 +38,7 @@ def load_part(
     if part_class.__module__.startswith("transformers"):
         further = {}
     try:
-        with _quiet():
+        with quietly():
             part, info = part_class.from_pretrained(
                 folder,
                 variant=variant,
@@ -133,7 +133,7 @@ def load_tiny_decoder(source: ModelSource, device: torch.device, dtype: torch.dt
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Keep the libraries' progress bars and advice off stderr while a part loads."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging

@@ -11,6 +11,7 @@ and each other, and gives them the sampled panorama's colours. docs/notes/pocket
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -34,10 +35,12 @@ THUMBNAIL = 8  # pixels of a render in one of its thumbnail, along either side
 _DOUBT = 8.0  # nats: no reader is surer than this
 # Palettes hardly tell them, and a prompt that says so means them.
 _INSISTED = ("season", "weather")
+_ALWAYS_INSISTED = "style"  # who names none means the usual one
 _NAMES = 2.3  # nats: ten times the odds that a class has among all renders
 # Renders have any weather in any season; who names one of the others means no snow.
 _WINTER, _SNOW = 3, 3  # their numbers among the classes of season and weather
 _SNOWY = {("season", _WINTER), ("weather", _SNOW)}  # it lies in one and falls in the other
+_SURE = math.log(0.5)  # more probable than all other subjects together
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
 _FEW = 12  # renders: the time that a path takes goes with their number's square
 _SECOND_SUN = 1000.0  # nats that a column with another sun or moon costs
@@ -55,7 +58,8 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         text_width: width of the text encoder's states.
         heads: attribute -> number of its classes, which captions are read for.
         trust: attribute -> weight of log p(class | prompt) in the choice of renders.
-        named: that weight, at least, for a season or a weather that the prompt names.
+        named: that weight, at least, for a season or a weather that the prompt names, and for
+            the style.
         change: attribute -> nats that it costs to go on in a render of another class.
         candidates: renders whose palettes are looked at, those that the prompt means most.
         palette_trust: weight of the squared distance of mean colours, in the choice of renders.
@@ -190,6 +194,11 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             trust = config.trust[name]
             if name in _INSISTED and (chances.exp().logit() - usual.logit()).max() > _NAMES:
                 named[name], trust = int(chances.argmax()), max(trust, config.named)
+            if name == _ALWAYS_INSISTED:
+                trust = max(trust, config.named)
+            if name == "subject" and chances.max() > _SURE:  # a picture has one
+                others = torch.arange(len(chances), device=state.device) != chances.argmax()
+                chances = chances.masked_fill(others, -_DOUBT)
             evidence += trust * chances.clamp(min=-_DOUBT)[mine]
         if named.get("season", _WINTER) != _WINTER and "weather" not in named:
             evidence -= config.named * _DOUBT * self._shows("weather", _SNOW)
@@ -200,6 +209,11 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             # Half of what a subject counts: another one is worse than what is avoided.
             evidence -= config.named * _DOUBT / 2 * self._shows(name, number)
         return evidence
+
+    def pictures_of(self, subject: int) -> list[dict[str, int]]:
+        """Attribute -> class, of every remembered render of a subject."""
+        own = self.classes[self._shows("subject", subject)].tolist()
+        return [dict(zip(self.readers, classes, strict=True)) for classes in own]
 
     def _shows(self, name: str, number: int) -> Tensor:
         """R: whether a render is of a class of an attribute."""

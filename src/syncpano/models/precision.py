@@ -1,4 +1,4 @@
-"""Device and number format of a model, and gradients that survive float16."""
+"""Device, its memory and number format of a model, and gradients that survive float16."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from syncpano.errors import SyncPanoError
+from syncpano.models import memory
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 # Largest magnitude that a scaled gradient starts with: far from float16's 65504 and from 6e-8.
@@ -37,6 +38,24 @@ def resolve_device(name: str) -> torch.device:
             f"device {name!r} is not available here", hint="use `--device auto` or `--device cpu`"
         )
     return torch.device(name)
+
+
+def total_bytes(device: torch.device) -> int:
+    """Memory that a device can give; of unified memory, which mps has, a part of the host's."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory()
+    return memory.total_host_bytes()
+
+
+def free_bytes(device: torch.device) -> int:
+    """What of `total_bytes` is free just now."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "mps":
+        return max(total_bytes(device) - torch.mps.driver_allocated_memory(), 0)
+    return memory.free_host_bytes()
 
 
 def check_precision(device: str, dtype: str) -> None:
@@ -68,7 +87,8 @@ def resolve_dtype(name: str, device: torch.device, family: str, cpu_dtype: str) 
     if device.type == "cpu":
         return DTYPES[cpu_dtype] if cpu_is_fast_at_bfloat16() else torch.float32
     if family == "pocket":
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        # By default torch counts cards that emulate it, slowly (V100, T4).
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if fast else torch.float32
     return torch.float16
 

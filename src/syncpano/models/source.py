@@ -14,9 +14,10 @@ from syncpano import files
 from syncpano.errors import SyncPanoError, suggestion
 from syncpano.models import hub
 from syncpano.models.aliases import ALIASES, Alias
-from syncpano.models.layout import Family, Layout, read_layout
+from syncpano.models.layout import Family, Layout, read_description, read_layout
 
 POCKET_FOLDER = Path(__file__).parent.parent / "pocket"
+_USABLE = f"{', '.join(ALIASES)}, a Hub id `owner/name` or a local folder"
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -99,7 +100,7 @@ def resolve_source(
     repo = _repo(model, alias)
     folder = hub.cached_folder(repo, revision)
     if folder is None and download:
-        folder = hub.download(repo, revision, progress=progress)
+        folder = _download(model, repo, revision, progress=progress)
     if folder is None:
         return _unfetched(model, alias)
     # A snapshot's folder is named by its commit.
@@ -125,7 +126,9 @@ def pull(model: str, revision: str | None = None, *, progress: bool = True) -> M
         raise SyncPanoError(
             f"{model} is on this machine already", hint="`models pull` fetches from the Hub"
         )
-    hub.download(_repo(model, ALIASES.get(model)), revision, progress=progress)
+    there = ", ".join(alias.name for alias in ALIASES.values() if alias.repo)
+    repo = _repo(model, ALIASES.get(model), f"{there} or a Hub id `owner/name`")
+    _download(model, repo, revision, progress=progress)
     return resolve_source(model, revision, download=False)
 
 
@@ -185,6 +188,13 @@ def _source(model: str, folder: Path, revision: str | None, licence: str) -> Mod
     )
 
 
+def _download(model: str, repo: str, revision: str | None, *, progress: bool) -> Path:
+    """Fetch a model, whose weights are gigabytes, only if its description says that it works."""
+    return hub.download(
+        repo, revision, check=lambda folder: read_description(folder, model), progress=progress
+    )
+
+
 def _unfetched(model: str, alias: Alias | None) -> ModelSource:
     if alias is None:
         raise SyncPanoError(
@@ -205,12 +215,11 @@ def _unfetched(model: str, alias: Alias | None) -> ModelSource:
     )
 
 
-def _repo(model: str, alias: Alias | None) -> str:
+def _repo(model: str, alias: Alias | None, usable: str = _USABLE) -> str:
     repo = alias.repo if alias else model
     if repo is not None and _HUB_ID.fullmatch(repo):
         return repo
     raise SyncPanoError(
         f"unknown model {model[:80]!r}",
-        hint=suggestion(model[:80], ALIASES)
-        or f"use {', '.join(ALIASES)}, a Hub id `owner/name` or a local folder",
+        hint=suggestion(model[:80], ALIASES) or f"use {usable}",
     )

@@ -19,7 +19,7 @@ from syncpano.models.card import Card
 from syncpano.models.decoding import decode_tiled
 from syncpano.models.folder import content_hash
 from syncpano.models.parts import Refiner, load_refiner, load_tiny_decoder
-from syncpano.models.precision import run_in
+from syncpano.models.precision import free_bytes, run_in, total_bytes
 from syncpano.models.schedulers import make_scheduler
 from syncpano.models.source import ModelSource
 
@@ -151,6 +151,13 @@ class LatentDiffusion:
         )
         return self.subjects.get(int(number), ""), float(probability)
 
+    def pictures_of(self, subject: str) -> list[dict[str, int]]:
+        """Attribute -> class, of every picture that the refiner has of one of its subjects."""
+        network: Any = self.refiner.network
+        number = next(number for number, name in self.subjects.items() if name == subject)
+        pictures: list[dict[str, int]] = network.pictures_of(number)
+        return pictures
+
     @cached_property
     @torch.no_grad()
     def subjects(self) -> dict[int, str]:
@@ -211,7 +218,8 @@ class LatentDiffusion:
 
     def default_batches(self) -> tuple[int, int, int]:
         """Windows at once: through the UNet without and with a gradient, through the decoder."""
-        return memory.default_batches(self._memory_estimate(), self.device.type, self._total())
+        total = total_bytes(self.device)
+        return memory.default_batches(self._memory_estimate(), self.device.type, total)
 
     def checkpoint_activations(self) -> None:
         """Trade time for memory in the gradient: recompute activations block by block."""
@@ -241,22 +249,11 @@ class LatentDiffusion:
         return min(int(self._parts.tokenizer.model_max_length), int(config.max_position_embeddings))
 
     def _is_short_of_memory(self) -> bool:
-        if self.device.type == "cpu":
-            free = memory.free_host_bytes()
-        elif self.device.type == "cuda":
-            free = torch.cuda.mem_get_info(self.device)[0]
-        else:
-            free = memory.free_host_bytes() // 2
         estimate = self._memory_estimate()
-        return estimate.sync_window + estimate.decode_window > 0.8 * free
+        return estimate.sync_window + estimate.decode_window > 0.8 * free_bytes(self.device)
 
     def _memory_estimate(self) -> memory.MemoryEstimate:
         return memory.estimate_memory(self.source, self.dtype.itemsize)
-
-    def _total(self) -> int:
-        if self.device.type == "cuda":
-            return torch.cuda.get_device_properties(self.device).total_memory
-        return memory.total_host_bytes()
 
 
 def _compact(images: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from syncpano.models.near_words import (
     NEGATIONS,
     NIGHTLY,
     PHRASES,
-    QUALIFYING,
+    UNMISSED,
     VAGUE,
     VAGUE_NOUNS,
 )
@@ -97,12 +97,13 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
     tokens, more = _with_more(tokens, vocabulary)
     said = {token.said for token in tokens}
     stand_ins = {word: meant for word, meant in stand_ins.items() if word in said}
-    left = [token.said for token in scene.left if token.word not in QUALIFYING | VAGUE]
+    left = [token.said for token in scene.left if token.word not in UNMISSED | VAGUE]
     avoided = [token.word for token in scene.avoided if token.said not in strange]
     return Reading(
         text="".join(token.before + token.text for token in tokens).lstrip(" ,;") + end,
         taken={**phrases, **stand_ins, **scene.taken, **more},
-        unknown=[word for word in dict.fromkeys(unknown) if len(word) > 1],
+        # One letter of an alphabet says nothing; one of a script that writes words in one does.
+        unknown=[word for word in dict.fromkeys(unknown) if len(word) > 1 or not word.isascii()],
         subject=scene.subject if left else "",
         left=list(dict.fromkeys(left)),
         avoided=[word for word in avoided if word not in FILLERS | LINKS | NEGATIONS],

@@ -155,9 +155,9 @@ def _shrunk(image: Image.Image) -> Image.Image:
 
 def _write(folder: Path, form: str, key: str, *, overwrite: bool) -> tuple[Path, Path]:
     paths = folder / "form.html", folder / "key.json"
-    for path in paths:
-        if path.exists() and not overwrite:
-            raise files.exists_error(path)
-    for path, text in zip(paths, (form, key), strict=True):
-        files.write_atomic(path, text.encode(), overwrite=overwrite)
+    # A form with the key of another is worth nothing, and nobody would see it before the scoring.
+    files.write_together(
+        {path: text.encode() for path, text in zip(paths, (form, key), strict=True)},
+        overwrite=overwrite,
+    )
     return paths

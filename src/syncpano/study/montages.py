@@ -55,8 +55,10 @@ def montage_beside(
     if montages:
         return _given(panorama, montages, rng)
     others = _others(pair, pairs, rng)
-    origin = f"windows of {', '.join(map(str, others))}"
-    return _put_together(panorama, others, rng), origin
+    count = max(2, max(panorama.size) // min(panorama.size))
+    sources = [others[index % len(others)] for index in range(count)]
+    origin = f"windows of {', '.join(map(str, sources))}"
+    return _put_together(panorama, sources, rng), origin
 
 
 def _given(
@@ -91,15 +93,13 @@ def _others(pair: Pair, pairs: Sequence[Pair], rng: random.Random) -> list[Path]
     return [rng.choice([other.a, other.b]) for other in others]
 
 
-def _put_together(like: Image.Image, others: Sequence[Path], rng: random.Random) -> Image.Image:
-    """A square of one panorama after the other, along the longer side of `like`."""
-    side = min(like.size)
-    count = max(2, max(like.size) // side)
+def _put_together(like: Image.Image, sources: Sequence[Path], rng: random.Random) -> Image.Image:
+    """A square of each panorama in turn, along the longer side of `like`."""
     joined = Image.new("RGB", like.size)
     horizontal = like.width >= like.height
-    length = max(like.size) / count
-    for index in range(count):
-        other = open_picture(others[index % len(others)])
+    length = max(like.size) / len(sources)
+    for index, source in enumerate(sources):
+        other = open_picture(source)
         square = min(other.size)
         left, top = rng.randint(0, other.width - square), rng.randint(0, other.height - square)
         cut = other.crop((left, top, left + square, top + square))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from syncpano import files, runlog
 from syncpano.errors import SyncPanoError
-from syncpano.metrics.pictures import SUFFIXES
+from syncpano.metrics.pictures import pictures_below
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ def _pictures_of(folder: Path) -> Mapping[str, tuple[Path, str]]:
     if not files.is_folder(folder):
         raise SyncPanoError(f"{folder} is no folder", hint="give a folder of panoramas")
     found: dict[str, tuple[Path, str]] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in SUFFIXES:
+    for path in pictures_below(folder):
+        if path.is_dir():  # whatever it is called: what is in it is here too
             continue
         log = runlog.of_picture(path)
         name = f"{log['prompt']}\n{log['config']['seed']}" if log else path.name

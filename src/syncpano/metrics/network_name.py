@@ -1,4 +1,4 @@
-"""A short name for a network's weights, which every number that they make carries."""
+"""What a network is called in every number that it makes: by its weights, too."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 
-def fingerprint(network: nn.Module) -> str:
-    """Eight hexadecimal digits of the SHA-256 of a network's weights."""
+def network_name(architecture: str, network: nn.Module) -> str:
+    """The architecture and eight digits of the SHA-256 of the weights: `vgg16@1a2b3c4d`."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()[:8]
+    return f"{architecture}@{digest.hexdigest()[:8]}"
