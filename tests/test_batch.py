@@ -654,7 +654,7 @@ cli.main()
 
 
 @pytest.mark.parametrize(
-    ("environment", "spins"), [({}, "1000"), ({"OMP_WAIT_POLICY": "active"}, None)]
+    ("environment", "spins"), [({}, "10000"), ({"OMP_WAIT_POLICY": "active"}, None)]
 )
 def test_threads_that_wait_leave_the_cores_to_others_unless_the_user_says_otherwise(
     environment: dict[str, str], spins: str | None, monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from syncpano.advice import about_attributes
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
 from syncpano.metrics.pocket_features import PocketFeatures
@@ -651,6 +652,26 @@ def test_without_a_season_in_the_prompt_what_was_sampled_decides(pocket: Pocket)
     assert len(seasons) > 1
 
 
+@pytest.mark.parametrize(
+    ("prompt", "head"),
+    [("A waterfall in autumn", "style"), ("snowy mountains", "subject")],
+)
+def test_the_likeliest_style_and_subject_are_laid_whatever_was_sampled(
+    pocket: Pocket, prompt: str, head: str
+) -> None:
+    """What was sampled is a cartoon, or skiers, whom snowy mountains nearly mean."""
+    network = pocket.model.refiner.network
+    assert isinstance(network, PocketRefiner)
+    text = pocket.model._embed([prompt])[0]
+    classes = network.classes[:, list(network.readers).index(head)]
+    likeliest = int(network.readers[head](text.mean(0)).argmax())
+    meant = network._evidence(text).topk(60).indices
+    other = next(int(index) for index in meant if classes[index] != likeliest)
+    latent = pocket.vae.encode(_render(pocket, other)[None]).latent
+    laid = _laid(pocket, network, latent, text)
+    assert {int(classes[index]) for index in laid} == {likeliest}
+
+
 def _laid(pocket: Pocket, network: PocketRefiner, latent: Tensor, text: Tensor) -> set[int]:
     """Renders of which a window consists."""
     with torch.no_grad():
@@ -700,6 +721,31 @@ def test_what_a_negative_prompt_names_is_laid_only_for_want_of_others(
 def test_what_the_prompt_itself_names_is_not_avoided(pocket: Pocket) -> None:
     avoided = pocket.model.card.vocabulary.avoided("A castle at night", "dark, Fog, cartoon")
     assert avoided == {"time": set(), "weather": {2}, "style": {1}}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sentence"),
+    [
+        ("A desert in winter", "has no picture of this: desert with winter"),
+        ("A rock concert at noon", "has no picture of this: concert with noon"),
+        ("Snowy mountains, cartoon", "has no picture of all of this: mountains with snow, cartoon"),
+        ("A castle at dawn in winter", None),
+        ("A castle", None),
+    ],
+)
+def test_what_a_prompt_names_and_no_picture_shows_is_said(
+    pocket: Pocket, prompt: str, sentence: str | None
+) -> None:
+    model = pocket.model
+    subject, _ = model.subject_of(prompt)
+    said = about_attributes(
+        "pocket",
+        model.card.read(prompt),
+        model.card.vocabulary,
+        subject,
+        model.pictures_of(subject),
+    )
+    assert said == ([f"pocket {sentence}"] if sentence else [])
 
 
 def test_the_numbers_of_classes_are_the_readers(pocket: Pocket) -> None:

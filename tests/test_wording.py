@@ -223,6 +223,16 @@ def test_what_is_left_out_is_said() -> None:
     assert sentence == "pocket paints one subject, here castle: sea may be missing"
 
 
+def test_what_tells_a_subject_apart_is_missed_too() -> None:
+    card = read_card(POCKET_FOLDER)
+    reading = card.read("A waterfall in a tropical valley")
+    assert (reading.text, reading.left) == ("A waterfall in a valley", ["tropical"])
+
+
+def test_words_of_one_letter_are_unknown_where_a_script_has_such_words() -> None:
+    assert wording.read("A castle x \u57ce \u591c", SCENES).unknown == ["\u57ce", "\u591c"]
+
+
 @pytest.fixture(scope="module")
 def embedded() -> LatentDiffusion:
     return load_model(resolve_source("pocket", download=False), "cpu", "float32")

@@ -3,11 +3,10 @@
 import os
 import signal
 
-# Rounds of a loop in which one of torch's threads waits for another before it sleeps: what libgomp
-# itself takes where threads outnumber cores. Its default of 300,000 costs nothing on a machine that
-# is idle, but where another process wants the cores too, those that wait keep them from those that
-# are waited for: two panoramas at once took not twice but five times as long.
-_SPIN_COUNT = "1000"
+# Rounds of a loop in which one of torch's threads waits for another before it sleeps. By default
+# they are 300,000: longer than any work that is waited for, so that where another process wants the
+# cores too, those that wait keep them from those that are waited for. docs/notes/threads-that-wait
+_SPIN_COUNT = "10000"
 
 
 def main() -> None:

@@ -15,13 +15,13 @@ _LONGEST = 30  # letters of a word that is shown
 _UNSURE = 0.5  # probability of a subject
 
 
-def without_effect(layout: Plan, source: ModelSource, explicit: Collection[str]) -> list[str]:
+def without_effect(planned: Plan, source: ModelSource, explicit: Collection[str]) -> list[str]:
     """One sentence for each setting that somebody asked for and that changes nothing.
 
     Args:
         explicit: names of the settings that are not defaults.
     """
-    config = layout.config
+    config = planned.config
     found: list[str] = []
 
     def note(names: str, reason: str) -> None:
@@ -40,8 +40,8 @@ def without_effect(layout: Plan, source: ModelSource, explicit: Collection[str])
         note(f"sync_weight sync_decay sync_freq {of_sync}", f"with `--method {config.method}`")
     elif config.sync_weight == 0:
         note(f"sync_decay sync_freq {of_sync}", "with `--w 0`, which is MultiDiffusion")
-    elif not layout.weights:
-        alone = len(layout.grid(0).windows) == 1
+    elif not planned.weights:
+        alone = len(planned.grid(0).windows) == 1
         faded = f"with `--sync-decay {config.sync_decay:g}`: w is 0 at every descent"
         note(
             f"sync_weight sync_freq {of_sync}" + " sync_decay" * alone,
@@ -60,7 +60,7 @@ def without_effect(layout: Plan, source: ModelSource, explicit: Collection[str])
             "blend window_batch", "with `--method bld`, which extends the picture window by window"
         )
     # Of one branch alone the conditional gradient is the exact one.
-    cond = " gradient" * bool(layout.weights and config.gradient == "cond")
+    cond = " gradient" * bool(planned.weights and config.gradient == "cond")
     # A refiner heeds the negative prompt without guidance.
     negative = " negative_prompt" * (not (source.has_refiner and config.refine))
     if config.guidance_scale == 1:
@@ -153,10 +153,10 @@ def listed(words: Sequence[str]) -> str:
     return shown if len(words) <= SHOWN_WORDS else f"{shown} and {len(words) - SHOWN_WORDS} more"
 
 
-def left_out(layout: Plan) -> list[str]:
+def left_out(planned: Plan) -> list[str]:
     """A sentence where `sync_every` thins the windows so much that places have none that moves."""
-    grid, every = layout.grid(0), layout.config.sync_every
-    share = grid.uncovered(grid.thinned(every)) if layout.weights else 0.0
+    grid, every = planned.grid(0), planned.config.sync_every
+    share = grid.uncovered(grid.thinned(every)) if planned.weights else 0.0
     if share == 0:
         return []
     fitting = range(1, min(every, grid.size + 1))  # further apart than its cells no window reaches

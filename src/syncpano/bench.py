@@ -58,8 +58,8 @@ def lay_out(cases: Sequence[Case], source: ModelSource) -> list[Timed]:
     """
     timed = []
     for case in cases:
-        layout = plan(case.config, source)
-        timed.append(Timed(case, asdict(count_calls(layout)), len(layout.grid(0).windows)))
+        planned = plan(case.config, source)
+        timed.append(Timed(case, asdict(count_calls(planned)), len(planned.grid(0).windows)))
     return timed
 
 

@@ -82,18 +82,18 @@ def matmul_flops_per_second(device: torch.device, dtype: torch.dtype) -> float:
 
 def count_flops(studio: Studio, config: PanoramaConfig, panorama: Panorama) -> int:
     """Operations of the whole run: one window of each kind and the picture, counted, multiplied."""
-    layout, model, loss = studio.loaded(config)
-    denoiser = bound(layout, model)
+    planned, model, loss = studio.loaded(config)
+    denoiser = bound(planned, model)
     view = torch.randn(
         1, model.latent_channels, model.window, model.window, device=model.device
     )  # 1 C h w
     with OperationCounter() as decoding:
-        draw(panorama.latent.to(model.device), layout, model)
+        draw(panorama.latent.to(model.device), planned, model)
     total: int = decoding.total
     batch = (config.window_batch or model.default_batches()[1]) if model.is_small else 0
     costs: dict[tuple[bool, bool], tuple[int, int, int]] = {}  # of one window
     for step, t in enumerate(denoiser.timesteps):
-        calls = step_calls(layout, step)
+        calls = step_calls(planned, step)
         kind = denoiser.guides(t), 0 < calls.decodes <= batch
         if kind not in costs:
             costs[kind] = _window_flops(view, t, denoiser, loss, config, together=kind[1])

@@ -20,10 +20,10 @@ def sampling_of(config: PanoramaConfig, model: LatentDiffusion) -> dict[str, flo
     }
 
 
-def bound(layout: Plan, model: LatentDiffusion) -> BoundDiffusion:
+def bound(planned: Plan, model: LatentDiffusion) -> BoundDiffusion:
     """The model under a config's prompt and settings."""
-    config, places, decoder = layout.config, None, "full"
-    if layout.weights:
+    config, places, decoder = planned.config, None, "full"
+    if planned.weights:
         places = step_places(config.steps, config.initial_steps, config.initial_span)
         decoder = resolve_gradient_decoder(config.gradient_decoder, model.source)
     return model.bind(

@@ -43,7 +43,7 @@ def validate(config: PanoramaConfig, source: ModelSource, written: Written = AS_
     _check_stride(config, source)
     _check_method(config, source, written)
     if config.loss_weights is not None:
-        files.require_weights(Path(config.loss_weights), "--loss-weights")
+        files.require_weights_file(Path(config.loss_weights), "--loss-weights")
     if config.wants_sync and loss_of(config, source) == "pocket":
         _check_pocket_loss(config, source)
 

@@ -41,9 +41,9 @@ def resolved(
     return replace(config, **found)
 
 
-def describe(log: runlog.Log, config: PanoramaConfig, layout: Plan, model: LatentDiffusion) -> None:
-    """Everything that is known before the first step."""
-    source, grid = model.source, layout.grid(0)
+def fill(log: runlog.Log, config: PanoramaConfig, planned: Plan, model: LatentDiffusion) -> None:
+    """Write into a run log all that is known before the first step."""
+    source, grid = model.source, planned.grid(0)
     for name, item in settings().items():
         origin = log["source"][name]
         if item.found and log["config"][name] == item.default and origin != DEFAULT:
@@ -58,13 +58,13 @@ def describe(log: runlog.Log, config: PanoramaConfig, layout: Plan, model: Laten
         "vae_factor": source.vae_factor,
         "licence": source.licence,
     }
-    log["fingerprints"] = fingerprints(layout, source)
+    log["fingerprints"] = fingerprints(planned, source)
     log["windows"] = {
         "count": len(grid.windows),
         "anchor": grid.anchor,
-        "stride": layout.stride * source.vae_factor,
+        "stride": planned.stride * source.vae_factor,
     }
-    log["sync"] = {"steps": list(layout.weights), "weights": list(layout.weights.values())}
+    log["sync"] = {"steps": list(planned.weights), "weights": list(planned.weights.values())}
     log["environment"] = machine.environment(model.device, model.dtype)
 
 

@@ -9,16 +9,16 @@ from syncpano.models.tiny_decoder import TAESD, resolve_gradient_decoder, tiny_d
 from syncpano.plan import Plan
 
 
-def missing(layout: Plan, source: ModelSource) -> list[str]:
+def missing(planned: Plan, source: ModelSource) -> list[str]:
     """The model, its tiny decoder and the loss's network, as far as they are not on this machine.
 
     Raises:
         SyncPanoError: the model has no decoder of the kind that is asked for.
     """
-    config = layout.config
+    config = planned.config
     found = [] if source.folder is not None else [source.id]
     decoder = resolve_gradient_decoder(config.gradient_decoder, source)
-    if not layout.weights:  # no gradient, no decoder for it, no loss
+    if not planned.weights:  # no gradient, no decoder for it, no loss
         return found
     if decoder == "tiny" and tiny_decoder_folder(source, download=False) is None:
         found.append(TAESD)

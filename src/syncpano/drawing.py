@@ -25,29 +25,29 @@ def refines(config: PanoramaConfig, source: ModelSource) -> bool:
     return config.refine and source.has_refiner
 
 
-def draw(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
+def draw(latent: Tensor, planned: Plan, model: LatentDiffusion) -> Tensor:
     """z_0 -> 1 3 f*H f*W, by the refiner where the config asks for it and the model has one."""
-    if not refines(layout.config, model.source):
-        return decode(latent, layout, model)
-    config = layout.config
+    if not refines(planned.config, model.source):
+        return decode(latent, planned, model)
+    config = planned.config
     refine = partial(model.refine, prompt=config.prompt, negative_prompt=config.negative_prompt)
-    return _drawn(latent, layout, refine, model.vae_factor)
+    return _drawn(latent, planned, refine, model.vae_factor)
 
 
-def decode(latent: Tensor, layout: Plan, model: LatentDiffusion) -> Tensor:
+def decode(latent: Tensor, planned: Plan, model: LatentDiffusion) -> Tensor:
     """z_0, or what is foreseen of it, -> 1 3 f*H f*W, by the decoder."""
-    return _drawn(latent, layout, model.decode_panorama, model.vae_factor)
+    return _drawn(latent, planned, model.decode_panorama, model.vae_factor)
 
 
-def _drawn(latent: Tensor, layout: Plan, drawn: Callable[..., Tensor], factor: int) -> Tensor:
+def _drawn(latent: Tensor, planned: Plan, drawn: Callable[..., Tensor], factor: int) -> Tensor:
     """Windows that stand on their own are drawn alone."""
-    config = layout.config
+    config = planned.config
     if config.method != "independent":
         return drawn(latent, loop=config.loop)
-    windows = layout.grid(0).windows
+    windows = planned.grid(0).windows
     views = [drawn(crop(latent, [window]), loop=False) for window in windows]
     in_pixels = [window.scaled(factor) for window in windows]
-    return average(torch.cat(views), in_pixels, factor * layout.height, factor * layout.width)
+    return average(torch.cat(views), in_pixels, factor * planned.height, factor * planned.width)
 
 
 def finite(pixels: Tensor) -> Tensor:

@@ -112,7 +112,7 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def require_weights(path: Path, flag: str) -> None:
+def require_weights_file(path: Path, flag: str) -> None:
     """Refuse a file of weights that is not there.
 
     Args:

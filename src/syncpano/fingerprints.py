@@ -24,21 +24,21 @@ _NAMES = {
 }
 
 
-def fingerprints(layout: Plan, source: ModelSource) -> dict[str, str | None]:
+def fingerprints(planned: Plan, source: ModelSource) -> dict[str, str | None]:
     """What decides a run beside its settings: `model`, all in its folder, and what is outside.
 
     `texts` is what a model of few words reads the prompts as; None where it reads them as they are.
     `loss` is the trunk of LPIPS or of the style loss, `decoder` TAESD; None where the run has no
     gradient, where the model brings its own, and where they are not on this machine.
     """
-    config = layout.config
+    config = planned.config
     found: dict[str, str | None] = {
         "model": model_fingerprint(source),
         "loss": None,
         "decoder": None,
         "texts": _texts(config, source),
     }
-    if not layout.weights:
+    if not planned.weights:
         return found
     if net := TRUNK_OF.get(loss_of(config, source)):
         trunk = Path(config.loss_weights) if config.loss_weights else cached_path(net)
@@ -59,15 +59,15 @@ def _texts(config: PanoramaConfig, source: ModelSource) -> str | None:
     return " | ".join(card.texts(config.prompt, config.negative_prompt))
 
 
-def differing(log: dict[str, Any], layout: Plan, source: ModelSource) -> list[str]:
+def differing(log: dict[str, Any], planned: Plan, source: ModelSource) -> list[str]:
     """In words, which of an earlier run's fingerprints differ now; what either lacks is the same.
 
     Args:
         log: of the run; None in the place of its fingerprints in logs that are older than they.
     """
-    before, now = log.get("fingerprints") or {}, fingerprints(layout, source)
+    before, now = log.get("fingerprints") or {}, fingerprints(planned, source)
     prompts = ("prompt", "negative_prompt")
-    if any(log["config"][name] != getattr(layout.config, name) for name in prompts):
+    if any(log["config"][name] != getattr(planned.config, name) for name in prompts):
         now["texts"] = None
     return [
         words

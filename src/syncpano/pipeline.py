@@ -113,30 +113,30 @@ class Studio:
             SyncPanoError: the config cannot work, or something cannot be loaded.
         """
         source = resolve_source(config.model, config.revision, download=True)
-        layout = plan(config, source)
-        on_planned(layout)
+        planned = plan(config, source)
+        on_planned(planned)
         if refines(config, source):
             require_avif()
         with fitting(config.model, _LIGHTER):
             # The loss is smaller and may be a user's file: what is wrong with it is said first.
-            loss = self._loss(config, source) if layout.weights else None
-            model = self._model(layout, source)
+            loss = self._loss(config, source) if planned.weights else None
+            model = self._model(planned, source)
             if refines(config, source):
                 _ = model.subjects  # what is wrong with the refiner is said before the run
-            return layout, model, loss
+            return planned, model, loss
 
     def _generate(
         self, config: PanoramaConfig, watcher: Watcher, log: runlog.Log, clock: runlog.Clock
     ) -> Panorama:
         with clock("load"):
             watcher.on_stage(f"loading {config.model}")
-            layout, model, loss = self.loaded(config, watcher.on_planned)
+            planned, model, loss = self.loaded(config, watcher.on_planned)
         config = describe.resolved(config, model, synchronises=loss is not None)
-        describe.describe(log, config, layout, model)
+        describe.fill(log, config, planned, model)
         describe.notice_words(log, config, model)
         with fitting(config.model, _LIGHTER), clock("encode"):
             watcher.on_stage("reading the prompt")
-            denoiser = bound(layout, model)
+            denoiser = bound(planned, model)
         watcher.on_stage("painting")
 
         def report(step: StepReport) -> None:
@@ -146,19 +146,19 @@ class Studio:
             watcher.on_step(step)
             if watcher.on_foreseen:
                 with fitting("a preview", "leave `--save-steps` out"), clock("decode"):
-                    foreseen = finite(decode(step.foreseen, layout, model))
+                    foreseen = finite(decode(step.foreseen, planned, model))
                 watcher.on_foreseen(step.step, to_image(foreseen))
 
-        noise = initial_noise(config.seed, model.latent_channels, layout.height, layout.width)
+        noise = initial_noise(config.seed, model.latent_channels, planned.height, planned.width)
         noise = noise.to(model.device)
         cheaper = "try `--gradient-decoder tiny`, `--dtype bfloat16` or `--w 0`"
         with fitting("a single window", cheaper):
             batches = self._batches_of(config, model)
-            latent = _sample(noise, layout, denoiser, loss, model, batches, report)
+            latent = _sample(noise, planned, denoiser, loss, model, batches, report)
         smaller = f"paint a smaller one{', or use `--no-refine`' * refines(config, model.source)}"
         with fitting("the finished panorama", smaller), clock("decode"):
             watcher.on_stage("refining" if refines(config, model.source) else "decoding")
-            image = to_image(finite(draw(latent, layout, model)))
+            image = to_image(finite(draw(latent, planned, model)))
         log["image"] = {
             "path": None,
             "width": image.width,
@@ -168,12 +168,12 @@ class Studio:
         log["status"], log["error"] = "done", None
         return Panorama(image, log, latent.cpu())
 
-    def _model(self, layout: Plan, source: ModelSource) -> LatentDiffusion:
-        config = layout.config
+    def _model(self, planned: Plan, source: ModelSource) -> LatentDiffusion:
+        config = planned.config
         key = (source.id, source.revision, config.device, config.dtype, config.compile)
         if key not in self._models:
             decoder = resolve_gradient_decoder(config.gradient_decoder, source)
-            if layout.weights and decoder == "tiny":
+            if planned.weights and decoder == "tiny":
                 tiny_decoder_folder(source, download=True)  # fails before the weights load
             self._models.clear()  # two models at once seldom fit, and a batch uses one at a time
             self._batches.clear()
@@ -238,7 +238,7 @@ def _config_of(given: object) -> PanoramaConfig:
 
 def _sample(
     noise: Tensor,
-    layout: Plan,
+    planned: Plan,
     denoiser: NoisingDenoiser,
     loss: PerceptualLoss | None,
     model: LatentDiffusion,
@@ -246,23 +246,23 @@ def _sample(
     report: Callable[[StepReport], None],
 ) -> Tensor:
     """z_T -> z_0 by the config's method."""
-    config = layout.config
+    config = planned.config
     if config.method == "bld":
-        return bld(noise, denoiser, layout.grid(0), report=report)
+        return bld(noise, denoiser, planned.grid(0), report=report)
     sync = None
     if loss is not None:
         # A noisy view's gradient leaves no Jacobian out that a gain would have to stand in for.
         gains = model.card.gradient_gains if config.compare == "foreseen" else {}
         sync = Synchronization(
             loss,
-            layout.weights,
+            planned.weights,
             config.compare,
             config.gradient,
             config.sync_every,
             gain=gains.get(config.gradient, 1.0),
             predict_once=config.predict_once,
         )
-    return sample(noise, denoiser, layout.grid, sync, batches, report)
+    return sample(noise, denoiser, planned.grid, sync, batches, report)
 
 
 def initial_noise(seed: int, channels: int, height: int, width: int) -> Tensor:

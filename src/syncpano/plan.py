@@ -102,32 +102,32 @@ def plan(config: PanoramaConfig, source: ModelSource, written: Written = AS_FLAG
     return _with_something_to_move(made, written)
 
 
-def _with_something_to_move(plan: Plan, written: Written) -> Plan:
+def _with_something_to_move(planned: Plan, written: Written) -> Plan:
     """The plan without descents where there is one window only.
 
     Raises:
         SyncPanoError: there are others, and `sync_every` leaves them all out.
     """
-    every, weights = plan.config.sync_every, {}
-    for step, weight in plan.weights.items():
-        grid = plan.grid(step)
+    every, weights = planned.config.sync_every, {}
+    for step, weight in planned.weights.items():
+        grid = planned.grid(step)
         count = len(grid.windows)
         if count == 1:
             continue
         if len(grid.thinned(every)) == 1:
             most = next(n for n in range(count - 1, 0, -1) if len(grid.thinned(n)) > 1)
             raise SyncPanoError(
-                f"{as_written(plan.config, 'sync_every', written)} leaves no window to descend "
+                f"{as_written(planned.config, 'sync_every', written)} leaves no window to descend "
                 f"for, of {count}",
                 hint=f"use `--sync-every {most}` or less",
             )
         weights[step] = weight
-    return replace(plan, weights=weights)
+    return replace(planned, weights=weights)
 
 
-def count_calls(plan: Plan) -> Calls:
+def count_calls(planned: Plan) -> Calls:
     """Model calls of the whole run."""
-    steps = [step_calls(plan, step) for step in range(plan.config.steps)]
+    steps = [step_calls(planned, step) for step in range(planned.config.steps)]
     return Calls(
         predictions=sum(calls.predictions for calls in steps),
         gradients=sum(calls.gradients for calls in steps),
@@ -135,18 +135,18 @@ def count_calls(plan: Plan) -> Calls:
     )
 
 
-def step_calls(plan: Plan, step: int) -> Calls:
+def step_calls(planned: Plan, step: int) -> Calls:
     """Model calls of one step."""
-    grid = plan.grid(step)
+    grid = planned.grid(step)
     count = len(grid.windows)
-    if step not in plan.weights:
+    if step not in planned.weights:
         return Calls(count, 0, 0)
-    thinned = grid.thinned(plan.config.sync_every)
+    thinned = grid.thinned(planned.config.sync_every)
     moved = len(thinned) - 1
-    if plan.config.compare == "noisy":
+    if planned.config.compare == "noisy":
         return Calls(count, 0, moved + 1)
-    if plan.config.predict_once:
+    if planned.config.predict_once:
         return Calls(count, moved, moved + 1)
     # The anchor's prediction is shared, unless thinning moves it with the canvas.
-    twice = int(plan.config.sync_every > 1)
+    twice = int(planned.config.sync_every > 1)
     return Calls(count + moved + twice, moved, moved + 1)

@@ -60,15 +60,15 @@ def print_dry_run(jobs: Sequence[Job], resolved: layers.Resolved, *, as_json: bo
             print_result(f"seed {job.config.seed}: {job.config.prompt!r}, {job.path}")
             continue
         source = resolve_source(job.config.model, job.config.revision, download=False)
-        facts = describe(job, resolved, plan(job.config, source), source)
+        facts = job_facts(job, resolved, plan(job.config, source), source)
         print_result(json.dumps(facts, ensure_ascii=False) if as_json else _as_text(facts))
 
 
-def describe(
-    job: Job, resolved: layers.Resolved, layout: Plan, source: ModelSource
+def job_facts(
+    job: Job, resolved: layers.Resolved, planned: Plan, source: ModelSource
 ) -> dict[str, Any]:
     """The dry run as one JSON object."""
-    grid, calls = layout.grid(0), count_calls(layout)
+    grid, calls = planned.grid(0), count_calls(planned)
     return {
         "output": str(job.path),
         "config": asdict(job.config),
@@ -76,32 +76,32 @@ def describe(
         "model": {
             "id": source.id,
             "family": source.family,
-            "missing": missing(layout, source),
+            "missing": missing(planned, source),
             "window": source.window,
             "vae_factor": source.vae_factor,
         },
         "windows": {
             "count": len(grid.windows),
             "anchor": grid.anchor,
-            "size": layout.window * source.vae_factor,
-            "stride": layout.stride * source.vae_factor,
+            "size": planned.window * source.vae_factor,
+            "stride": planned.stride * source.vae_factor,
         },
-        "sync": {"steps": list(layout.weights), "weights": list(layout.weights.values())},
+        "sync": {"steps": list(planned.weights), "weights": list(planned.weights.values())},
         "calls": asdict(calls),
-        "memory": {"estimate_bytes": estimate_bytes(layout, source)},
+        "memory": {"estimate_bytes": estimate_bytes(planned, source)},
     }
 
 
-def estimate_bytes(layout: Plan, source: ModelSource) -> int:
+def estimate_bytes(planned: Plan, source: ModelSource) -> int:
     """Peak memory of the run on this machine's CPU: weights, one batch of windows, the picture."""
-    config = layout.config
+    config = planned.config
     estimate = estimate_memory(source, 2 if config.dtype in ("float16", "bfloat16") else 4)
     denoise, sync, decode = default_batches(estimate, "cpu", total_host_bytes())
-    windows = len(layout.grid(0).windows)
+    windows = len(planned.grid(0).windows)
     if config.method == "bld":  # it paints window after window
         windows = 1
     denoise = min(config.window_batch or denoise, windows)
-    sync = min(config.window_batch or sync, windows) if layout.weights else 0
+    sync = min(config.window_batch or sync, windows) if planned.weights else 0
     of_unet = KEPT_OF_UNET[config.gradient] if config.compare == "foreseen" else 0
     is_tiny = resolve_gradient_decoder(config.gradient_decoder, source) == "tiny"
     of_decoder = KEPT_OF_TINY_DECODER if is_tiny else 1

@@ -133,7 +133,7 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
     for job in request.jobs:
         check_values(job.config, request.resolved.written)
     source = at_hand(first)
-    layouts = lay_out(request, source) if source is not None else []
+    plans = lay_out(request, source) if source is not None else []
     try:
         if not resume:  # nothing is fetched for what exists
             batch.pending(request.jobs, request.options)
@@ -147,10 +147,10 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
         resolve = resolve_source if wants_commit else resolve_early
         bar = not voice.quiet
         source = resolve(first.model, first.revision, download=not dry_run, progress=bar)
-        layouts = lay_out(request, source)
+        plans = lay_out(request, source)
     explicit = request.resolved.explicit()
-    advice = without_effect(layouts[0], source, explicit) + too_strong(first, explicit)
-    for sentence in advice + left_out(layouts[0]):
+    advice = without_effect(plans[0], source, explicit) + too_strong(first, explicit)
+    for sentence in advice + left_out(plans[0]):
         voice.warn(sentence)
     return source
 
@@ -222,7 +222,7 @@ def _events(
         voice.about = about[job.config.prompt]
         return Watcher(
             on_stage=bar.stage,
-            on_planned=lambda layout: bar.expect(layout.num_reports),
+            on_planned=lambda planned: bar.expect(planned.num_reports),
             on_step=lambda report: bar.step(_mean(report)),
         )
 

@@ -62,6 +62,6 @@ def _remarks(
     elif left:
         lines.append(f"as much work as {left:,.0f} predictions of a window")
     lacking = dict.fromkeys(
-        name for painting in everything for name in missing(painting.layout, request.source)
+        name for painting in everything for name in missing(painting.planned, request.source)
     )
     return lines + [f"{name} is not downloaded yet" for name in lacking]

@@ -41,18 +41,18 @@ class Painting:
         path: where it is kept.
     """
 
-    layout: Plan
+    planned: Plan
     path: Path
 
     @property
     def config(self) -> PanoramaConfig:
         """Its settings."""
-        return self.layout.config
+        return self.planned.config
 
     @property
     def cost(self) -> float:
         """About how long it takes, in predictions of one window."""
-        calls = count_calls(self.layout)
+        calls = count_calls(self.planned)
         return calls.predictions + GRADIENT_COST * calls.decodes
 
     def is_there(self) -> bool:
@@ -140,8 +140,8 @@ class Curator:
 
     def _painting(self, config: PanoramaConfig, model: str) -> Painting:
         config = self._with_weights(config)
-        layout = plan(config, self.source)
-        return Painting(layout, self.folder / f"{identity(config, model, self._card)}.png")
+        planned = plan(config, self.source)
+        return Painting(planned, self.folder / f"{identity(config, model, self._card)}.png")
 
     @cached_property
     def _card(self) -> Card:
@@ -191,7 +191,7 @@ def require_losses(paintings: Sequence[Painting], source: ModelSource) -> None:
     """
     from syncpano.losses.load import load_loss
 
-    configs = [painting.config for painting in paintings if painting.layout.weights]
+    configs = [painting.config for painting in paintings if painting.planned.weights]
     for name, weights in dict.fromkeys((loss_of(c, source), c.loss_weights) for c in configs):
         path = Path(weights) if weights else None
         try:
@@ -226,7 +226,7 @@ def paint(
             on_cost(painting.cost)
             continue
         on_begin(painting)
-        step = partial(_advance, on_cost, painting.cost / painting.layout.num_reports)
+        step = partial(_advance, on_cost, painting.cost / painting.planned.num_reports)
         panorama = studio.generate(painting.config, on_step=step)
         panorama.save(painting.path, overwrite=True)
 

@@ -200,7 +200,7 @@ def _setup(log: runlog.Log) -> str:
     return f"{environment['device_name']} ({', '.join(words)})"
 
 
-def describe(request: Request, exhibition: Exhibition) -> dict[str, Any]:
+def provenance(request: Request, exhibition: Exhibition) -> dict[str, Any]:
     """All that one needs to repeat the experiment, for the table and the report."""
     assert request.source.folder is not None
     machine = Machine.of(exhibition.all())

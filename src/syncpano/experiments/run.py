@@ -9,7 +9,7 @@ from syncpano import files
 from syncpano.console import Voice, print_result, quiet_libraries
 from syncpano.errors import SyncPanoError
 from syncpano.experiments.gallery import Exhibition, Painting, paint, require_losses
-from syncpano.experiments.request import COMMAND_FILE, Request, describe, results_in
+from syncpano.experiments.request import COMMAND_FILE, Request, provenance, results_in
 
 if TYPE_CHECKING:
     from syncpano.metrics.evaluation import Evaluator
@@ -99,7 +99,7 @@ def _measure_and_write(
         results = measure_rows(experiment, exhibition, evaluator, lambda _: advance(1))
     for sentence in gaps(results, request.settings.metrics):
         voice.warn(sentence)
-    description = describe(request, exhibition)
+    description = provenance(request, exhibition)
     if len(description["setups"]) > 1:
         voice.warn(
             f"the panoramas were painted in several ways ({'; '.join(description['setups'])}): "

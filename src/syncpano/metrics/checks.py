@@ -21,9 +21,9 @@ def check_networks(settings: Settings) -> None:
     metrics = set(settings.metrics)
     of_sets = bool(metrics & set(OF_SETS))
     if settings.loss_weights is not None and metrics & {"intra-lpips", "intra-style"}:
-        files.require_weights(settings.loss_weights, "--loss-weights")
+        files.require_weights_file(settings.loss_weights, "--loss-weights")
     if settings.feature_weights is not None and of_sets and settings.features == "vgg16":
-        files.require_weights(settings.feature_weights, "--feature-weights")
+        files.require_weights_file(settings.feature_weights, "--feature-weights")
     if of_sets and settings.features == "inception" and settings.feature_weights is not None:
         raise SyncPanoError(
             "Inception takes its weights from torch's cache alone",
