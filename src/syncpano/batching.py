@@ -83,7 +83,7 @@ def compiling(what: str, *, wanted: bool) -> Iterator[None]:
     """Say what cannot be compiled where torch.compile gives up, if it was `wanted`.
 
     Raises:
-        SyncPanoError: it gave up.
+        SyncPanoError: it gave up, as it would for every other picture.
     """
     if not wanted:
         yield
@@ -96,7 +96,6 @@ def compiling(what: str, *, wanted: bool) -> Iterator[None]:
         raise SyncPanoError(
             f"{what} cannot be compiled: {first_line(error)}",
             hint="install g++, or leave `--compile` out",
-            exit_code=RUN_FAILED,
         ) from error
 
 
