@@ -233,6 +233,33 @@ def test_words_of_one_letter_are_unknown_where_a_script_has_such_words() -> None
     assert wording.read("A castle x \u57ce \u591c", SCENES).unknown == ["\u57ce", "\u591c"]
 
 
+def test_what_belongs_to_the_subject_cannot_be_left_out() -> None:
+    reading = read_card(POCKET_FOLDER).read("a harbour without boats or snow")
+    assert about_words("pocket", reading) == [
+        "pocket keeps away from: snow",
+        "pocket cannot leave out: boats",
+    ]
+
+
+def test_words_of_who_asks_are_no_words_of_the_picture() -> None:
+    card = read_card(POCKET_FOLDER)
+    reading = card.read("Please paint me a castle, I want it to be at dawn")
+    assert (reading.text, reading.unknown) == ("a castle at dawn", [])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("The sun sets behind a castle", "sunset a castle"),
+        ("As the sun rises, a castle", "As sunrise, a castle"),
+        ("Harbour lights at night", "harbour at night"),
+        ("Cherry blossoms, mountains", "spring blossoms, mountains"),
+    ],
+)
+def test_what_captions_say_otherwise_is_put_in_their_words(prompt: str, text: str) -> None:
+    assert read_card(POCKET_FOLDER).read(prompt).text == text
+
+
 @pytest.fixture(scope="module")
 def embedded() -> LatentDiffusion:
     return load_model(resolve_source("pocket", download=False), "cpu", "float32")

@@ -119,12 +119,12 @@ def about_attributes(
         if not any(picture.get(name) in numbers for picture in pictures)
     ]
     if missing:
-        return [f"{model} has no picture of this: {subject} with {names(missing)}"]
+        return [f"{model} has no picture of this: {subject}, {names(missing)}"]
     # Colours are the sampled ones, so a picture of another hour will do.
     together = [name for name in wanted if name != "time"]
     if any(all(picture.get(name) in wanted[name] for name in together) for picture in pictures):
         return []
-    return [f"{model} has no picture of all of this: {subject} with {names(together)}"]
+    return [f"{model} has no picture of all of this: {subject}, {names(together)}"]
 
 
 def about_words(model: str, reading: Reading, *, negative: bool = False) -> list[str]:
@@ -140,8 +140,10 @@ def about_words(model: str, reading: Reading, *, negative: bool = False) -> list
     if reading.left:
         others = listed(reading.left)
         found.append(f"{model} paints one subject, here {reading.subject}: {others} may be missing")
-    if reading.avoided:
-        found.append(f"{model} keeps away from: {listed(reading.avoided)}")
+    if avoided := [word for word in reading.avoided if word not in reading.kept]:
+        found.append(f"{model} keeps away from: {listed(avoided)}")
+    if reading.kept:
+        found.append(f"{model} cannot leave out: {listed(reading.kept)}")
     if reading.unknown:
         found.append(f"{model} does not know: {listed(reading.unknown)} (`--model sd2` knows more)")
     return [f"{sentence} (negative prompt)" if negative else sentence for sentence in found]

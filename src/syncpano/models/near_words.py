@@ -9,7 +9,7 @@ def _set(words: str) -> frozenset[str]:
 
 # Words of pocket's captions -> words that mean nearly the same, or an example of it.
 NEAR = {
-    "castle": "chateau citadel fort palace",
+    "castle": "cathedral chateau citadel fort palace",
     "city": "beijing berlin chicago dubai london manhattan metropolis paris shanghai singapore "
     "sydney tokyo town york",
     "skyline": "cityscape",
@@ -18,7 +18,8 @@ NEAR = {
     "trees": "birch oak",
     "waterfall": "brook cataract creek iguazu niagara river stream",
     "mountain": "mount",
-    "mountains": "alps andes dolomites everest himalaya matterhorn ridge rockies summit",
+    "mountains": "alps andes dolomites everest fjord himalaya kilimanjaro matterhorn ridge rockies "
+    "summit",
     "snowy mountain": "glacier",
     "valley": "canyon gorge",
     "volcano": "etna fuji vesuvius",
@@ -69,8 +70,8 @@ NEAR = {
     "dusk": "gloaming",
     "night": "nighttime",
     "clear": "cloudless",
-    "clouds": "rain storm thunderstorm",
-    "cloudy": "gloomy rainy stormy",
+    "clouds": "drizzle lightning monsoon rain storm thunder thunderstorm",
+    "cloudy": "gloomy gray grey raining rainy stormy",
     "haze": "smog",
     "snowfall": "blizzard snowstorm",
     "snow": "frost ice",
@@ -90,10 +91,25 @@ BESIDE = {
         "medieval": "castle",
     },
 }
-# What captions never say, in their own words: they know houses that are covered in snow.
+# What captions never say, in their own words: they know houses that are covered in snow, and lights
+# in the sky.
 PHRASES = {f"covered {by} snow": "in snowfall" for by in ("in", "with", "by")} | {
     "snow-covered": "snowy",
     "snow-capped": "snowy",
+    "light house": "lighthouse",
+    "the sun sets": "sunset",
+    "sun is setting": "sunset",
+    "setting sun": "sunset",
+    "the sun rises": "sunrise",
+    "sun is rising": "sunrise",
+    "rising sun": "sunrise",
+    "night falls": "night",
+    "first light": "dawn",
+    "cherry blossoms": "spring blossoms",
+    "cherry blossom": "spring blossoms",
+    **{f"{place} lights": place for place in ("city", "harbour", "harbor", "port", "village")},
+    "traffic lights": "city",
+    "skyscraper lights": "skyscrapers",
     "jungle": "summer jungle",  # captions know jungles in winter
 }
 # Words that captions have beside others only -> what they are read as where nothing else in the
@@ -138,10 +154,16 @@ AROUND = _set("cliff coast galaxy grass jungle meteors ocean sea waves")
 # A name of these alone asks for a picture of something.
 VAGUE_NOUNS = _set("landscape nature scenery")
 VAGUE = VAGUE_NOUNS | _set("beautiful big country deep green high modern natural of old small tall")
+# Words of people who ask: nobody misses them.
+ASKING = _set(
+    "am any are be can come comes could create do does draw for generate give has have i if is it "
+    "its just like look looks make makes me my now of only our paint painted painting please show "
+    "some so that there this to us very want was we were what will with would you your"
+)
 # Between the words that matter.
 FILLERS = _set("a an any of the")
 # Of what follows them, up to a word of `LINKS` or a comma, there is none.
-NEGATIONS = _set("no nor not without")
+NEGATIONS = _set("never no nor not without")
 # Behind these, or a comma, a prompt names what surrounds its subject.
 LINKS = _set(
     "above across against along amid among and around at background before behind below beneath "
@@ -154,3 +176,5 @@ NIGHTLY = _set("aurora borealis galaxy lights meteors milky northern starry star
 CLEAR_NIGHT = "at night under a clear sky"
 # A word of `TELLING` that no picture is missed for: cities have them.
 UNMISSED = _set("lights")
+# Words of hours that alone name none: lights are bright at night, and sand is golden at noon.
+UNTIMELY = _set("bright golden")

@@ -35,12 +35,15 @@ THUMBNAIL = 8  # pixels of a render in one of its thumbnail, along either side
 _DOUBT = 8.0  # nats: no reader is surer than this
 # Palettes hardly tell them, and a prompt that says so means them.
 _INSISTED = ("season", "weather")
-_ALWAYS_INSISTED = "style"  # who names none means the usual one
+# Nats more that another class costs than the likeliest one, where that is sure: of a subject, more
+# than all that a prompt may insist on, and of a style, which is a photo's where none is named,
+# nearly as much as one such thing.
+_OTHER = {"subject": 4000.0, "style": 300.0}
 _NAMES = 2.3  # nats: ten times the odds that a class has among all renders
 # Renders have any weather in any season; who names one of the others means no snow.
 _WINTER, _SNOW = 3, 3  # their numbers among the classes of season and weather
 _SNOWY = {("season", _WINTER), ("weather", _SNOW)}  # it lies in one and falls in the other
-_SURE = math.log(0.5)  # more probable than all other subjects together
+_SURE = math.log(0.5)  # more probable than all others together
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
 _FEW = 12  # renders: the time that a path takes goes with their number's square
 _SECOND_SUN = 1000.0  # nats that a column with another sun or moon costs
@@ -58,8 +61,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         text_width: width of the text encoder's states.
         heads: attribute -> number of its classes, which captions are read for.
         trust: attribute -> weight of log p(class | prompt) in the choice of renders.
-        named: that weight, at least, for a season or a weather that the prompt names, and for
-            the style.
+        named: that weight, at least, for a season or a weather that the prompt names.
         change: attribute -> nats that it costs to go on in a render of another class.
         candidates: renders whose palettes are looked at, those that the prompt means most.
         palette_trust: weight of the squared distance of mean colours, in the choice of renders.
@@ -194,12 +196,9 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             trust = config.trust[name]
             if name in _INSISTED and (chances.exp().logit() - usual.logit()).max() > _NAMES:
                 named[name], trust = int(chances.argmax()), max(trust, config.named)
-            if name == _ALWAYS_INSISTED:
-                trust = max(trust, config.named)
-            if name == "subject" and chances.max() > _SURE:  # a picture has one
-                others = torch.arange(len(chances), device=state.device) != chances.argmax()
-                chances = chances.masked_fill(others, -_DOUBT)
             evidence += trust * chances.clamp(min=-_DOUBT)[mine]
+            if chances.max() > _SURE:
+                evidence -= _OTHER.get(name, 0.0) * (mine != chances.argmax())
         if named.get("season", _WINTER) != _WINTER and "weather" not in named:
             evidence -= config.named * _DOUBT * self._shows("weather", _SNOW)
         unwanted = {(name, number) for name, numbers in avoided.items() for number in numbers}

@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from syncpano.models.near_words import ALONE, AROUND, FILLERS, LINKS, TELLING, VAGUE, VAGUE_NOUNS
+from syncpano.models.near_words import (
+    ALONE,
+    AROUND,
+    FILLERS,
+    LINKS,
+    TELLING,
+    UNTIMELY,
+    VAGUE,
+    VAGUE_NOUNS,
+)
 
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -54,7 +63,7 @@ class Vocabulary:
 
     def classes_in(self, text: str) -> dict[str, set[int]]:
         """Attribute -> the numbers of its classes that one word of a text is enough to name."""
-        words = _WORD.findall(text.lower())
+        words = set(_WORD.findall(text.lower())) - UNTIMELY
         found: dict[str, set[int]] = {}
         for attribute, classes in self.attributes.items():
             for number, phrases in enumerate(classes.values()):
@@ -92,6 +101,8 @@ class Vocabulary:
         A winter village is one in winter, an anime landscape one in anime style.
         """
         words = _WORD.findall(text.lower())
+        if set(subject.split()) <= set(words):
+            return True
         named = any(_contains(" ".join(words), name) for name in self.subjects[subject])
         return named and not (set(subject.split()) & self._of_attributes).difference(words)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from syncpano.models.near_words import (
     ALONE,
+    ASKING,
     BESIDE,
     CLEAR_NIGHT,
     FILLERS,
@@ -27,6 +28,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _PAUSE = re.compile(r"[,;:./|&+]|\s[-\u2013\u2014]\s")
 _APOSTROPHES = str.maketrans("\u2019\u02bc", "''")
 _SHORTEST = 3  # letters of a word that may be a form of another
+_SAYING_LITTLE = LINKS | NEGATIONS | ASKING
 _MEANT = {word: meant for meant, words in NEAR.items() for word in words.split()}
 
 
@@ -41,6 +43,7 @@ class Reading:
         subject: what it is about, where it names other things too; else empty.
         left: those, in order, each once; the text leaves them out.
         avoided: known words for what the prompt says there is none of; the text leaves it out.
+        kept: those of them that belong to the subject, and that nothing can be done about.
     """
 
     text: str
@@ -49,6 +52,7 @@ class Reading:
     subject: str = ""
     left: Sequence[str] = ()
     avoided: Sequence[str] = ()
+    kept: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
     tokens, end = _tokens(prompt)
     tokens, stand_ins = _in_known_words(tokens, vocabulary.words)
     strange = {token.said for token in tokens if token.word not in vocabulary.words}
-    unknown = [token.said for token in tokens if token.said in strange - LINKS - NEGATIONS]
+    unknown = [token.said for token in tokens if token.said in strange - _SAYING_LITTLE]
     scene = _Scene(tokens) if negative else _one_scene(tokens, vocabulary)
     tokens = scene.tokens
     if negative or any(token.word in vocabulary.words_of_subjects for token in tokens):
@@ -99,6 +103,7 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
     stand_ins = {word: meant for word, meant in stand_ins.items() if word in said}
     left = [token.said for token in scene.left if token.word not in UNMISSED | VAGUE]
     avoided = [token.word for token in scene.avoided if token.said not in strange]
+    avoided = [word for word in avoided if word not in FILLERS | LINKS | NEGATIONS]
     return Reading(
         text="".join(token.before + token.text for token in tokens).lstrip(" ,;") + end,
         taken={**phrases, **stand_ins, **scene.taken, **more},
@@ -106,7 +111,8 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
         unknown=[word for word in dict.fromkeys(unknown) if len(word) > 1 or not word.isascii()],
         subject=scene.subject if left else "",
         left=list(dict.fromkeys(left)),
-        avoided=[word for word in avoided if word not in FILLERS | LINKS | NEGATIONS],
+        avoided=avoided,
+        kept=[word for word in avoided if vocabulary.belongs(word, scene.subject)],
     )
 
 
