@@ -241,6 +241,25 @@ def test_what_belongs_to_the_subject_cannot_be_left_out() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("Moutains", "mountains"),
+        ("a castel", "a castle"),
+        ("a watrefall at sunrsie", "a waterfall at sunrise"),
+        ("a dessert", "a desert"),
+        ("concept art of a fountain 100 meters high", None),
+    ],
+)
+def test_slips_of_long_words_are_understood(prompt: str, text: str | None) -> None:
+    reading = read_card(POCKET_FOLDER).read(prompt)
+    if text is None:
+        assert {"concept", "fountain", "meters"} <= set(reading.unknown)
+    else:
+        assert reading.text == text
+        assert reading.taken
+
+
 def test_words_of_who_asks_are_no_words_of_the_picture() -> None:
     card = read_card(POCKET_FOLDER)
     reading = card.read("Please paint me a castle, I want it to be at dawn")

@@ -174,6 +174,8 @@ LINKS = _set(
 # Around a subject they mean a clear night.
 NIGHTLY = _set("aurora borealis galaxy lights meteors milky northern starry stars")
 CLEAR_NIGHT = "at night under a clear sky"
+# These look like slips of a crater, a cartoon, a country and meteors.
+NO_SLIPS = _set("carter carton county meters")
 # A word of `TELLING` that no picture is missed for: cities have them.
 UNMISSED = _set("lights")
 # Words of hours that alone name none: lights are bright at night, and sand is golden at noon.

@@ -17,6 +17,7 @@ from syncpano.models.near_words import (
     NEAR,
     NEGATIONS,
     NIGHTLY,
+    NO_SLIPS,
     PHRASES,
     UNMISSED,
     VAGUE,
@@ -28,6 +29,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _PAUSE = re.compile(r"[,;:./|&+]|\s[-\u2013\u2014]\s")
 _APOSTROPHES = str.maketrans("\u2019\u02bc", "''")
 _SHORTEST = 3  # letters of a word that may be a form of another
+_LONG = 6  # letters of a word in which a slip is sure to be one
 _SAYING_LITTLE = LINKS | NEGATIONS | ASKING
 _MEANT = {word: meant for meant, words in NEAR.items() for word in words.split()}
 
@@ -242,8 +244,26 @@ def _meant(word: str, known: Set[str], words: Collection[str]) -> str | None:
     near = [_MEANT[form] for form in forms if form in _MEANT]
     beside = (pair for form in forms for pair in BESIDE.get(form, {}).items())
     near = [meant for company, meant in beside if set(company.split()) & set(words)] + near
-    usable = (meant for meant in near if set(meant.split()) <= known)
-    return next((form for form in forms if form in known), next(usable, None))
+    usable = [meant for meant in near if set(meant.split()) <= known]
+    found = [form for form in forms if form in known] or usable
+    slips = [] if found or word in NO_SLIPS else [it for it in known if _is_slip(word, it)]
+    return found[0] if found else slips[0] if len(slips) == 1 else None
+
+
+def _is_slip(word: str, meant: str) -> bool:
+    """Whether one letter too many or too few, or two in the wrong order, are all the difference.
+
+    Of long words with the same beginning. A wrong letter makes other words: concept art is no
+    concert.
+    """
+    shorter = min(len(word), len(meant))
+    if shorter < _LONG or word[0] != meant[0] or abs(len(word) - len(meant)) > 1:
+        return False
+    same = next((n for n in range(shorter) if word[n] != meant[n]), shorter)
+    word, meant = word[same:], meant[same:]
+    if len(word) != len(meant):
+        return word[1:] == meant or word == meant[1:]
+    return word[:2] == meant[1::-1] and word[2:] == meant[2:]
 
 
 def _forms(word: str) -> Iterator[str]:
