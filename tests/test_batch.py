@@ -341,6 +341,18 @@ def test_resume_writes_the_log_beside_a_kept_picture_where_it_is_lost(
     assert there == {**before, Path("out/a-lake-0.json"): b"mine"}
 
 
+def test_a_restored_log_names_the_picture_that_it_lies_beside(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    cli("generate", "A lake", *tiny_flags, "-o", "before.png")
+    Path("before.png").rename("now.png")
+    Path("now.json").touch()  # as a full disk leaves it
+    assert cli("generate", "A lake", *tiny_flags, "-o", "now.png", "--resume").code == 0
+    log = json.loads(Path("now.json").read_text())
+    assert log["image"]["path"] == "now.png"
+    assert log["status"] == "done"
+
+
 @pytest.mark.parametrize("target", ["nowhere.png", "a.png"], ids=["dangling", "circular"])
 def test_resume_says_which_picture_cannot_be_read(
     cli: Cli, tiny_flags: list[str], target: str

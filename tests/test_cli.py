@@ -392,9 +392,13 @@ def test_completion_offers_the_choices_of_a_setting() -> None:
 
 
 def test_completion_offers_named_configs_and_files_of_settings() -> None:
-    for name in ("first of all.yaml", "final.yml", "fine.txt"):
+    for name in ("final.yml", "fine.txt"):
         Path(name).touch()
-    offered = completed("syncpano generate --config fi")
-    assert offered == ["first3", "final.yml", "first of all.yaml"]
-    # Of nothing bash makes the names of files, in folders too.
+    assert completed("syncpano generate --config fi") == ["first3", "final.yml"]
+    # Of nothing bash makes the names of files, quoted, and in folders too.
     assert completed("syncpano generate --config my/fi") == []
+    for name in ("first of all.yaml", "files/mine.yaml"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+        assert completed("syncpano generate --config fi") == []
+        Path(name).unlink()

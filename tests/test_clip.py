@@ -18,6 +18,7 @@ from syncpano.errors import BAD_INPUT, SyncPanoError
 from syncpano.metrics.clip import ClipScore
 from syncpano.metrics.features import InceptionFeatures
 from syncpano.metrics.measures import to_tensor
+from syncpano.models.layout import WORDS
 from tests.conftest import Outcome
 from tests.pictures import save, scene
 from tests.tiny import tiny_clip
@@ -74,11 +75,30 @@ def test_a_clip_that_lacks_weights_is_refused(clip_folder: Path, tmp_path: Path)
     text = {name: tensor for name, tensor in weights.items() if not name.startswith("vision_model")}
     save_file(text, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(
-        SyncPanoError, match=r"clip is no whole CLIP: it lacks .* vision_model"
+        SyncPanoError, match=r"clip is no whole CLIP: \d+ weights .* vision_model"
     ) as at:
         ClipScore("cpu", str(folder))
     assert at.value.exit_code == BAD_INPUT
     assert "--clip-model" in at.value.hint
+
+
+def test_a_clip_with_a_weight_of_another_shape_is_refused(
+    clip_folder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(clip_folder, tmp_path / "clip")
+    weights = load_file(folder / "model.safetensors")
+    weights["visual_projection.weight"] = torch.zeros(3, 3)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(SyncPanoError, match=r"is no whole CLIP: 1 weights .* visual_projection"):
+        ClipScore("cpu", str(folder))
+
+
+def test_a_clip_without_its_words_is_refused(clip_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(clip_folder, tmp_path / "clip")
+    for name in WORDS:
+        (folder / name).unlink(missing_ok=True)
+    with pytest.raises(SyncPanoError, match=r"is no whole CLIP: tokenizer\.json is missing"):
+        ClipScore("cpu", str(folder))
 
 
 def test_a_text_encoder_of_stable_diffusion_is_no_clip(
@@ -89,7 +109,7 @@ def test_a_text_encoder_of_stable_diffusion_is_no_clip(
     flags = ("--metrics", "clip", "--prompt", "a lake", "--clip-model", folder, "--device", "cpu")
     outcome = cli("evaluate", "a.png", *flags, "-q")
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith(f"error: {folder} is no whole CLIP: it lacks ")
+    assert outcome.err.startswith(f"error: {folder} is no whole CLIP: ")
     assert outcome.err.count("\n") == 3  # and a hint: nothing of what transformers says
 
 

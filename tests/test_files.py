@@ -110,6 +110,14 @@ def test_files_that_belong_together_are_all_replaced_or_none(
     assert sorted(tmp_path.iterdir()) == paths
 
 
+def test_a_folder_in_the_place_of_one_keeps_all_of_them_from_being_written(tmp_path: Path) -> None:
+    (tmp_path / "key.json").mkdir()
+    contents = {tmp_path / "form.html": b"form", tmp_path / "key.json": b"key"}
+    with pytest.raises(SyncPanoError, match="is a folder"):
+        files.write_together(contents, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["key.json"]
+
+
 def test_a_text_that_no_file_can_be_named_is_its_own_short_name(tmp_path: Path) -> None:
     assert files.short_name("a blurry, " * 30) == "a blurry, " * 30
     assert files.short_name(str(tmp_path)) == tmp_path.name

@@ -430,13 +430,26 @@ def test_weights_that_do_not_belong_to_the_config_are_refused(
 
 def test_a_tokenizer_with_more_words_than_the_text_encoder_is_refused(tmp_path: Path) -> None:
     folder = tiny_checkpoint(tmp_path / "model")
-    other = load(folder)._parts.tokenizer
-    other.add_tokens(["castle"])
-    other.save_pretrained(folder / "tokenizer")
+    words = len(load(folder)._parts.tokenizer)
+    file = folder / "tokenizer" / "tokenizer.json"
+    content = json.loads(file.read_text())
+    content["model"]["vocab"]["castle"] = words
+    file.write_text(json.dumps(content))
     with pytest.raises(SyncPanoError, match="does not fit together") as refused:
         load(folder)
-    assert f"{len(other)} words, and its text encoder {len(other) - 1}" in refused.value.message
+    assert f"{words + 1} words, and its text encoder {words}" in refused.value.message
     assert refused.value.exit_code == RUN_FAILED
+
+
+def test_an_added_word_without_an_embedding_matters_to_prompts_with_it(tmp_path: Path) -> None:
+    folder = tiny_checkpoint(tmp_path / "model")
+    tokenizer = load(folder)._parts.tokenizer
+    tokenizer.add_tokens(["<cat-toy>"])
+    tokenizer.save_pretrained(folder / "tokenizer")
+    model = load(folder)
+    assert model._embed(["a lake"]).isfinite().all()
+    with pytest.raises(SyncPanoError, match="has no embedding of '<cat-toy>'"):
+        model._embed(["a <cat-toy>"])
 
 
 @pytest.mark.parametrize(

@@ -454,7 +454,7 @@ def test_a_loss_that_cannot_be_had_is_missed_before_anything_is_painted(
     judged = ("--model", model, "--judge", model, "--features", "pocket", "--metrics", "colour")
     done = cli("reproduce", "small.yaml", *judged, "--device", "cpu", "--out", "out")
     assert done.code == 1
-    assert "the trunk of SqueezeNet as `loss_weights` of its row" in done.err
+    assert "the trunk of SqueezeNet as `loss_weights` of the rows" in done.err
     assert "leave the rows with the loss lpips-squeeze out by `--rows`" in done.err
     assert not list(Path("out/panoramas").glob("*.png"))
 

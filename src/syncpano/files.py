@@ -37,6 +37,8 @@ def write_together(contents: Mapping[Path, bytes], *, overwrite: bool = False) -
     for path in contents:
         if not overwrite and exists(path):
             raise exists_error(path)
+        if is_folder(path):
+            raise SyncPanoError(f"{path} is a folder", hint="choose another place")
     parts: dict[Path, Path] = {}
     try:
         for path, content in contents.items():

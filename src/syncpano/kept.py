@@ -65,9 +65,11 @@ def restore_log(path: Path) -> Path | None:
         SyncPanoError: it cannot be written.
     """
     beside = log_path(path)
-    if files.exists(beside):
+    if files.exists(beside) and not (files.is_file(beside) and beside.stat().st_size == 0):
         return None
-    runlog.write(beside, runlog.read(path))
+    log = runlog.read(path)
+    log["image"]["path"] = path.name
+    runlog.write(beside, log)
     return beside
 
 

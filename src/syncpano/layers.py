@@ -126,7 +126,7 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
         name: coerce(settings()[name], environ[variable], variable)
         for name, variable in variables.items()
     }
-    written = {name: f"`{variable}={values[name]}`" for name, variable in variables.items()}
+    written = {name: f"`{variable}={environ[variable]}`" for name, variable in variables.items()}
     return Layer("environment", values, written=written)
 
 

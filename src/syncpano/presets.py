@@ -82,7 +82,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 @cache
 def _decimal_loader() -> type[yaml.SafeLoader]:
-    """PyYAML's safe loader, with whole numbers and sixtieths read as YAML 1.2 reads them.
+    """PyYAML's safe loader, with numbers in decimals only.
 
     By YAML 1.1, which PyYAML follows, 010 is 8 and 1:30 is 90; but `seq -w` writes 010 for 10, and
     so does `--seed` read it.

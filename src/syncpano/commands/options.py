@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from pathlib import Path
@@ -82,9 +83,15 @@ def _completion(choices: tuple[str, ...]) -> Callable[[str], list[str]]:
 
 
 def complete_config(incomplete: str) -> list[str]:
-    """Named configs and the YAML files of this folder; what lies elsewhere the shell completes."""
-    here = [path.name for suffix in ("yaml", "yml") for path in Path().glob(f"*.{suffix}")]
-    return [name for name in [*presets(), *sorted(here)] if name.startswith(incomplete)]
+    """Named configs and YAML files; nothing where a folder, or a name to be quoted, begins so too.
+
+    Of nothing the shell completes the names of files by itself.
+    """
+    here = [path for path in sorted(Path().iterdir()) if path.name.startswith(incomplete)]
+    files = [path.name for path in here if path.suffix in (".yaml", ".yml")]
+    if incomplete and any(path.is_dir() or shlex.quote(path.name) != path.name for path in here):
+        return []
+    return [name for name in presets() if name.startswith(incomplete)] + files
 
 
 def given_flags(flags: Mapping[str, Any]) -> dict[str, str | bool]:

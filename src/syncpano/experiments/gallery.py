@@ -198,11 +198,14 @@ def require_losses(paintings: Sequence[Painting], source: ModelSource) -> None:
             load_loss(name, device="cpu", weights=path, source=source)
         except SyncPanoError as error:
             hint, trunk = error.hint, TRUNK_OF.get(name)
-            if trunk is not None and trunk not in OF_FLAG:
-                own = "as `loss_weights` of its row, or of all rows by `--set loss-weights=FILE`"
-                hint = f"give the trunk of {TRUNKS[trunk].name} {own}"
+            if trunk is not None and (weights or trunk not in OF_FLAG):
+                flag = ", or by `--loss-weights`" if trunk in OF_FLAG else ""
+                own = f"as `loss_weights` of the rows with the loss {name}{flag}"
+                all_rows = "`--set loss-weights=FILE` holds for all rows"
+                hint = f"give the trunk of {TRUNKS[trunk].name} {own}; {all_rows}"
             hint = f"{hint}; or leave the rows with the loss {name} out by `--rows`"
-            raise SyncPanoError(error.message, hint=hint, exit_code=error.exit_code) from error
+            message = f"{weights}: {error.message}" if weights else error.message
+            raise SyncPanoError(message, hint=hint, exit_code=error.exit_code) from error
 
 
 def paint(

@@ -19,6 +19,7 @@ from syncpano.errors import BAD_INPUT, RUN_FAILED, SyncPanoError, first_line
 from syncpano.metrics.network_name import network_name
 from syncpano.metrics.settings import CLIP_MODEL
 from syncpano.models import hub
+from syncpano.models.layout import WORDS
 from syncpano.models.parts import quietly
 
 _UNUSABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, pickle.UnpicklingError)
@@ -78,13 +79,16 @@ def _load(model: str) -> tuple[Any, Any]:
     with quietly():
         # transformers reads a pickle's tensors without running its code.
         network, info = CLIPModel.from_pretrained(
-            folder, dtype=torch.float32, output_loading_info=True
+            folder, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
         )
         # What is missing stays at random: the text encoder of a Stable Diffusion lacks all of it.
-        lacking = sorted(info["missing_keys"]) + [str(key) for key in info["mismatched_keys"]]
+        misshapen = {key for key, *_ in info["mismatched_keys"]}
+        lacking = sorted(({*info["missing_keys"]} | misshapen) - {"logit_scale"})  # of no cosine
         if lacking:
             raise SyncPanoError(
-                f"{model} is no whole CLIP: it lacks {len(lacking)} weights, the first is "
-                f"{lacking[0]}"
+                f"{model} is no whole CLIP: {len(lacking)} weights are missing or of another "
+                f"shape, the first is {lacking[0]}"
             )
+        if not any((folder / file).is_file() for file in WORDS):  # it would load without any
+            raise SyncPanoError(f"{model} is no whole CLIP: {WORDS[0]} is missing")
         return network, AutoTokenizer.from_pretrained(folder)

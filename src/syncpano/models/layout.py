@@ -20,7 +20,7 @@ _CLIPPING = {
     "DDPMScheduler",
     "DDPMParallelScheduler",
 }
-_WORDS = ("tokenizer.json", "vocab.json")  # a tokenizer's; one of them is enough
+WORDS = ("tokenizer.json", "vocab.json")  # a tokenizer's; one of them is enough
 # What all solvers understand: key -> values; a null is the default.
 _KNOWN = {
     "prediction_type": ("epsilon", "v_prediction", "sample"),
@@ -112,8 +112,8 @@ def _check_parts(folder: Path, model: str) -> None:
         f"{part}/{file}" for part, file in PARTS.items() if not (folder / part / file).is_file()
     ]
     # Without its words a tokenizer loads all the same, and reads every prompt as nothing.
-    if not any((folder / "tokenizer" / file).is_file() for file in _WORDS):
-        missing.append(f"tokenizer/{_WORDS[0]}")
+    if not any((folder / "tokenizer" / file).is_file() for file in WORDS):
+        missing.append(f"tokenizer/{WORDS[0]}")
     if missing:
         raise SyncPanoError(
             f"{model} is incomplete: {missing[0]} is missing",

@@ -85,8 +85,13 @@ def _load_tokenizer(tokenizer_class: Any, folder: Path, model: str) -> Any:
 
 
 def _require_fit(tokenizer: Any, text_encoder: Any, model: str) -> None:
-    """Refuse a tokenizer with words that the text encoder has no row for."""
-    words, rows = max(tokenizer.get_vocab().values()) + 1, text_encoder.config.vocab_size
+    """Refuse a tokenizer with words that the text encoder has no row for.
+
+    Added words, as of a finetune whose embeddings were left behind, matter to prompts with them.
+    """
+    added = tokenizer.get_added_vocab()
+    own = [number for word, number in tokenizer.get_vocab().items() if word not in added]
+    words, rows = max(own, default=0) + 1, text_encoder.config.vocab_size
     if words > rows:
         raise SyncPanoError(
             f"{model} does not fit together: its tokenizer has {words} words, "

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from syncpano.errors import SyncPanoError
 from syncpano.models import memory
 from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.card import Card
@@ -238,6 +239,12 @@ class LatentDiffusion:
             return_tensors="pt",
         ).to(self.device)
         config: Any = encoder.config
+        last = int(tokens.input_ids.max())
+        if last >= config.vocab_size:
+            raise SyncPanoError(
+                f"{self.source.id} has no embedding of {tokenizer.convert_ids_to_tokens(last)!r}",
+                hint="leave the word out of the prompt, or add it to the text encoder",
+            )
         mask = tokens.attention_mask if getattr(config, "use_attention_mask", False) else None
         embeds: Tensor = encoder(tokens.input_ids, attention_mask=mask)[0]
         return embeds.to(self.dtype)
