@@ -235,8 +235,8 @@ def test_a_real_number_in_a_file_is_the_one_that_a_flag_would_be(text: str, valu
         ("seed: -4", {}, "`seed: -4` in mine.yaml is out of range"),
         ("w: .nan", {}, "`w: nan` in mine.yaml is not a finite number"),
         ("", {"SYNCPANO_SEED": "-4"}, "`SYNCPANO_SEED=-4` is out of range"),
-        ("", {"SYNCPANO_W": "-1"}, "`SYNCPANO_W=-1.0` is out of range"),
-        ("", {"SYNCPANO_SYNC_WEIGHT": "-1"}, "`SYNCPANO_SYNC_WEIGHT=-1.0` is out of range"),
+        ("", {"SYNCPANO_W": "-1"}, "`SYNCPANO_W=-1` is out of range"),
+        ("", {"SYNCPANO_SYNC_WEIGHT": "-1"}, "`SYNCPANO_SYNC_WEIGHT=-1` is out of range"),
         ("steps: -4", {"SYNCPANO_STEPS": "2000"}, "`SYNCPANO_STEPS=2000` is out of range"),
         (
             "sync_freq: 5",
