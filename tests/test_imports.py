@@ -33,7 +33,7 @@ LAYERS = [
         ),
         *("models.__init__", "models.source", "models.layout", "models.aliases", "models.folder"),
         *("models.hub", "models.memory", "models.card", "models.wording"),
-        *("models.near_words", "models.vocabulary"),
+        *("models.near_words", "models.vocabulary", "models.word_forms"),
         *("losses.__init__", "losses.trunk_files"),
     },
     # 1: the algorithm and the clock; torch only

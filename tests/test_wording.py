@@ -239,6 +239,7 @@ def test_what_belongs_to_the_subject_cannot_be_left_out() -> None:
         "pocket keeps away from: snow",
         "pocket cannot leave out: boats",
     ]
+    assert read_card(POCKET_FOLDER).read("woods without fog").unavoidable == []
 
 
 @pytest.mark.parametrize(
@@ -273,6 +274,8 @@ def test_words_of_who_asks_are_no_words_of_the_picture() -> None:
         ("As the sun rises, a castle", "As sunrise, a castle"),
         ("Harbour lights at night", "harbour at night"),
         ("Cherry blossoms, mountains", "spring blossoms, mountains"),
+        ("Light houses at dawn", "lighthouses at dawn"),
+        ("A first lighthouse", "A lighthouse"),
     ],
 )
 def test_what_captions_say_otherwise_is_put_in_their_words(prompt: str, text: str) -> None:

@@ -140,10 +140,10 @@ def about_words(model: str, reading: Reading, *, negative: bool = False) -> list
     if reading.left:
         others = listed(reading.left)
         found.append(f"{model} paints one subject, here {reading.subject}: {others} may be missing")
-    if avoided := [word for word in reading.avoided if word not in reading.kept]:
+    if avoided := [word for word in reading.avoided if word not in reading.unavoidable]:
         found.append(f"{model} keeps away from: {listed(avoided)}")
-    if reading.kept:
-        found.append(f"{model} cannot leave out: {listed(reading.kept)}")
+    if reading.unavoidable:
+        found.append(f"{model} cannot leave out: {listed(reading.unavoidable)}")
     if reading.unknown:
         found.append(f"{model} does not know: {listed(reading.unknown)} (`--model sd2` knows more)")
     return [f"{sentence} (negative prompt)" if negative else sentence for sentence in found]

@@ -11,7 +11,6 @@ and each other, and gives them the sampled panorama's colours. docs/notes/pocket
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -25,6 +24,7 @@ from torch.nn import functional as F
 from syncpano.models.albums import Album
 from syncpano.models.bands import Band
 from syncpano.models.cells import band_tops, means, palette_distances, stacked_cells
+from syncpano.models.evidence import evidence
 from syncpano.models.gradient_domain import ScreenedPoisson, differences_of, mean_differences
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 from syncpano.models.quilt import stacked
@@ -32,18 +32,6 @@ from syncpano.models.recalled import Recalled
 from syncpano.models.stretches import Repetition, Ways, stretches_of, varied_path
 
 THUMBNAIL = 8  # pixels of a render in one of its thumbnail, along either side
-_DOUBT = 8.0  # nats: no reader is surer than this
-# Palettes hardly tell them, and a prompt that says so means them.
-_INSISTED = ("season", "weather")
-# Nats more that another class costs than the likeliest one, where that is sure: of a subject, more
-# than all that a prompt may insist on, and of a style, which is a photo's where none is named,
-# nearly as much as one such thing.
-_OTHER = {"subject": 4000.0, "style": 300.0}
-_NAMES = 2.3  # nats: ten times the odds that a class has among all renders
-# Renders have any weather in any season; who names one of the others means no snow.
-_WINTER, _SNOW = 3, 3  # their numbers among the classes of season and weather
-_SNOWY = {("season", _WINTER), ("weather", _SNOW)}  # it lies in one and falls in the other
-_SURE = math.log(0.5)  # more probable than all others together
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
 _FEW = 12  # renders: the time that a path takes goes with their number's square
 _SECOND_SUN = 1000.0  # nats that a column with another sun or moon costs
@@ -146,7 +134,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """
         config: Any = self.config
         height, width = latent.shape[-2:]
-        evidence = self._evidence(text, avoided)
+        meant = self._evidence(text, avoided)
         sampled = vae.cell_colours(latent, loop=loop)
         # What is remembered is one window high: a taller panorama is drawn in bands.
         tops = band_tops(height, config.height)
@@ -154,7 +142,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             self._plan(
                 latent[..., top : top + config.height, :],
                 sampled[..., top : top + config.height, :],
-                evidence,
+                meant,
                 vae,
                 loop,
             )
@@ -185,51 +173,30 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def _evidence(
         self, text: Tensor, avoided: Mapping[str, Collection[int]] = MappingProxyType({})
     ) -> Tensor:
-        """R: weighted log probability of every render under a prompt, up to a constant."""
+        """R: what every render has of the prompt's meaning, in nats, up to a constant."""
         config: Any = self.config
-        state, named = text.float().mean(0), {}
-        evidence = torch.zeros(len(self.classes), device=state.device)
-        for column, (name, reader) in enumerate(self.readers.items()):
-            mine = self.classes[:, column].long()
-            chances = reader(state).log_softmax(-1)
-            usual = mine.bincount(minlength=len(chances)) / len(mine)
-            trust = config.trust[name]
-            if name in _INSISTED and (chances.exp().logit() - usual.logit()).max() > _NAMES:
-                named[name], trust = int(chances.argmax()), max(trust, config.named)
-            evidence += trust * chances.clamp(min=-_DOUBT)[mine]
-            if chances.max() > _SURE:
-                evidence -= _OTHER.get(name, 0.0) * (mine != chances.argmax())
-        if named.get("season", _WINTER) != _WINTER and "weather" not in named:
-            evidence -= config.named * _DOUBT * self._shows("weather", _SNOW)
-        unwanted = {(name, number) for name, numbers in avoided.items() for number in numbers}
-        if not unwanted.isdisjoint(_SNOWY):
-            unwanted |= _SNOWY
-        for name, number in unwanted:
-            # Half of what a subject counts: another one is worse than what is avoided.
-            evidence -= config.named * _DOUBT / 2 * self._shows(name, number)
-        return evidence
+        state = text.float().mean(0)
+        chances = {name: reader(state).log_softmax(-1) for name, reader in self.readers.items()}
+        classes = dict(zip(self.readers, self.classes.long().unbind(1), strict=True))
+        return evidence(chances, classes, config.trust, config.named, avoided)
 
     def pictures_of(self, subject: int) -> list[dict[str, int]]:
         """Attribute -> class, of every remembered render of a subject."""
-        own = self.classes[self._shows("subject", subject)].tolist()
+        column = list(self.readers).index("subject")
+        own = self.classes[self.classes[:, column] == subject].tolist()
         return [dict(zip(self.readers, classes, strict=True)) for classes in own]
-
-    def _shows(self, name: str, number: int) -> Tensor:
-        """R: whether a render is of a class of an attribute."""
-        shown: Tensor = self.classes[:, list(self.readers).index(name)] == number
-        return shown
 
     def _plan(
         self,
         latent: Tensor,
         sampled: Tensor,
-        evidence: Tensor,
+        meant: Tensor,
         vae: PocketAutoencoder,
         loop: bool,
     ) -> Band:
         """Which stretches of renders draw a band 1 C h W with colours 1 3 h W."""
         config: Any = self.config
-        recalled = self._recall(evidence, sampled, vae, loop)
+        recalled = self._recall(meant, sampled, vae, loop)
         columns = recalled.keys.permute(0, 3, 1, 2).flatten(2).flatten(0, 1)  # S D
         wanted = latent[0, : config.key_channels].permute(2, 0, 1).flatten(1)  # W D
         layout = columns.square().sum(1) - 2 * wanted @ columns.T
@@ -246,16 +213,16 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         )
 
     def _recall(
-        self, evidence: Tensor, sampled: Tensor, vae: PocketAutoencoder, loop: bool
+        self, meant: Tensor, sampled: Tensor, vae: PocketAutoencoder, loop: bool
     ) -> Recalled:
         """The renders that a prompt's evidence and a palette, 1 3 h W, may mean."""
         config: Any = self.config
-        chosen = evidence.topk(min(config.candidates, len(evidence))).indices
+        chosen = meant.topk(min(config.candidates, len(meant))).indices
         thumbnails = self.thumbnails.pictures(chosen.tolist()).to(sampled) / 127.5 - 1
         side = vae.config.factor // THUMBNAIL
         colours = F.avg_pool2d(thumbnails, side)
         distances = palette_distances(sampled, colours, config.palette_width, loop)
-        prices = config.palette_trust * distances - evidence[chosen]  # W R
+        prices = config.palette_trust * distances - meant[chosen]  # W R
         worse = (prices - prices.amin(1, keepdim=True)).amin(0)  # than the best, where it is best
         few = worse.topk(min(_FEW, len(worse)), largest=False)
         fit = few.indices[few.values < _IMPOSSIBLE].sort().values

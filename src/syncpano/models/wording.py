@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from syncpano.models.near_words import (
     ALONE,
     ASKING,
-    BESIDE,
     CLEAR_NIGHT,
     FILLERS,
     LINKS,
-    NEAR,
     NEGATIONS,
     NIGHTLY,
-    NO_SLIPS,
     PHRASES,
     UNMISSED,
     VAGUE,
     VAGUE_NOUNS,
 )
 from syncpano.models.vocabulary import Vocabulary
+from syncpano.models.word_forms import known_for
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _PAUSE = re.compile(r"[,;:./|&+]|\s[-\u2013\u2014]\s")
 _APOSTROPHES = str.maketrans("\u2019\u02bc", "''")
-_SHORTEST = 3  # letters of a word that may be a form of another
-_LONG = 6  # letters of a word in which a slip is sure to be one
 _SAYING_LITTLE = LINKS | NEGATIONS | ASKING
-_MEANT = {word: meant for meant, words in NEAR.items() for word in words.split()}
 
 
 @dataclass(frozen=True)
@@ -41,11 +35,11 @@ class Reading:
     Attributes:
         text: the prompt in known words, as far as there are any.
         taken: word of the prompt, in lower case -> the known words that stand for it.
-        unknown: words of the prompt without any, in order, each once, but for prepositions.
+        unknown: words of the prompt without any, in order, each once, but for those of all talk.
         subject: what it is about, where it names other things too; else empty.
         left: those, in order, each once; the text leaves them out.
         avoided: known words for what the prompt says there is none of; the text leaves it out.
-        kept: those of them that belong to the subject, and that nothing can be done about.
+        unavoidable: those of them that belong to the subject, and are in all its pictures.
     """
 
     text: str
@@ -54,7 +48,7 @@ class Reading:
     subject: str = ""
     left: Sequence[str] = ()
     avoided: Sequence[str] = ()
-    kept: Sequence[str] = ()
+    unavoidable: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -114,7 +108,11 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
         subject=scene.subject if left else "",
         left=list(dict.fromkeys(left)),
         avoided=avoided,
-        kept=[word for word in avoided if vocabulary.belongs(word, scene.subject)],
+        unavoidable=[
+            word
+            for word in avoided
+            if vocabulary.belongs(word, scene.subject) and not vocabulary.classes_in(word)
+        ],
     )
 
 
@@ -143,11 +141,13 @@ def _tokens(text: str) -> tuple[list[_Token], str]:
 
 
 def _in_known_phrases(text: str, known: Set[str]) -> tuple[str, dict[str, str]]:
-    """The text, and which phrases were put in the place of which."""
+    """The text, and which phrases, or their plurals, were put in the place of which."""
     taken = {}
     for phrase, meant in PHRASES.items():
-        if phrase in text.lower() and set(meant.split()) <= known:
-            text = re.sub(phrase, meant, text, flags=re.IGNORECASE)
+        if not set(meant.split()) <= known:
+            continue
+        text, found = re.subn(rf"\b{phrase}(?=s?\b)", meant, text, flags=re.IGNORECASE)
+        if found:
             taken[phrase] = meant
     return text, taken
 
@@ -157,7 +157,7 @@ def _in_known_words(
 ) -> tuple[list[_Token], dict[str, str]]:
     """The tokens, and which words were put in the place of which."""
     words = [token.word for token in tokens]
-    meanings = {word: _meant(word, known, words) for word in words if word not in known}
+    meanings = {word: known_for(word, known, words) for word in words if word not in known}
     taken = {word: meant for word, meant in meanings.items() if meant is not None}
     read = (_instead(token, taken.get(token.word, token.text)) for token in tokens)
     return [token for tokens in read for token in tokens], taken
@@ -237,40 +237,3 @@ def _with_more(tokens: list[_Token], vocabulary: Vocabulary) -> tuple[list[_Toke
                 token.said: more
             }
     return tokens, {}
-
-
-def _meant(word: str, known: Set[str], words: Collection[str]) -> str | None:
-    forms = [word] if word in _MEANT else list(_forms(word))  # Andes is no form of "and"
-    near = [_MEANT[form] for form in forms if form in _MEANT]
-    beside = (pair for form in forms for pair in BESIDE.get(form, {}).items())
-    near = [meant for company, meant in beside if set(company.split()) & set(words)] + near
-    usable = [meant for meant in near if set(meant.split()) <= known]
-    found = [form for form in forms if form in known] or usable
-    slips = [] if found or word in NO_SLIPS else [it for it in known if _is_slip(word, it)]
-    return found[0] if found else slips[0] if len(slips) == 1 else None
-
-
-def _is_slip(word: str, meant: str) -> bool:
-    """Whether one letter too many or too few, or two in the wrong order, are all the difference.
-
-    Of long words with the same beginning. A wrong letter makes other words: concept art is no
-    concert.
-    """
-    shorter = min(len(word), len(meant))
-    if shorter < _LONG or word[0] != meant[0] or abs(len(word) - len(meant)) > 1:
-        return False
-    same = next((n for n in range(shorter) if word[n] != meant[n]), shorter)
-    word, meant = word[same:], meant[same:]
-    if len(word) != len(meant):
-        return word[1:] == meant or word == meant[1:]
-    return word[:2] == meant[1::-1] and word[2:] == meant[2:]
-
-
-def _forms(word: str) -> Iterator[str]:
-    """The word, its singulars and its plurals, by the rules of English spelling alone."""
-    parts = unicodedata.normalize("NFKD", word.removesuffix("'s"))
-    word = "".join(letter for letter in parts if not unicodedata.combining(letter))
-    endings = (("ies", "y"), ("ves", "f"), ("es", ""), ("s", ""))
-    singulars = [word.removesuffix(many) + one for many, one in endings if word.endswith(many)]
-    plurals = [word + "s", word + "es", word.removesuffix("y") + "ies"]
-    yield from (form for form in (word, *singulars, *plurals) if len(form) >= _SHORTEST)

@@ -1,0 +1,62 @@
+"""How much every remembered render shows of what a prompt means.
+
+# R renders
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
+
+_DOUBT = 8.0  # nats: no reader is surer than this
+# Palettes hardly tell them, and a prompt that says so means them.
+_INSISTED = ("season", "weather")
+_NAMES = 2.3  # nats: ten times the odds that a class has among all renders
+# Nats more that another class costs than the likeliest one, where that is sure: of a subject, more
+# than all that a prompt may insist on, and of a style, which is a photo's where none is named,
+# nearly as much as one such thing.
+_OTHER = {"subject": 4000.0, "style": 300.0}
+_SURE = math.log(0.5)  # more probable than all others together
+# Renders have any weather in any season; who names one of the others means no snow.
+_WINTER, _SNOW = 3, 3  # their numbers among the classes of season and weather
+_SNOWY = {("season", _WINTER), ("weather", _SNOW)}  # it lies in one and falls in the other
+
+
+def evidence(
+    chances: Mapping[str, Tensor],
+    classes: Mapping[str, Tensor],
+    trust: Mapping[str, float],
+    named: float,
+    avoided: Mapping[str, Collection[int]],
+) -> Tensor:
+    """R: weighted log probability of every render under a prompt, up to a constant, in nats.
+
+    Args:
+        chances: attribute -> log p(class | prompt).
+        classes: attribute -> R, the renders' own.
+        trust: attribute -> weight of its log probability.
+        named: that weight, at least, for a season or a weather that the prompt names.
+        avoided: attribute -> numbers of classes that are laid only for want of others.
+    """
+    meant = torch.zeros_like(classes["subject"], dtype=torch.float32)
+    insisted: dict[str, int] = {}
+    for name, chance in chances.items():
+        mine, weight = classes[name], trust[name]
+        usual = mine.bincount(minlength=len(chance)) / len(mine)
+        if name in _INSISTED and (chance.exp().logit() - usual.logit()).max() > _NAMES:
+            insisted[name], weight = int(chance.argmax()), max(weight, named)
+        meant += weight * chance.clamp(min=-_DOUBT)[mine]
+        if chance.max() > _SURE:
+            meant -= _OTHER.get(name, 0.0) * (mine != chance.argmax())
+    if insisted.get("season", _WINTER) != _WINTER and "weather" not in insisted:
+        meant -= named * _DOUBT * (classes["weather"] == _SNOW)
+    unwanted = {(name, number) for name, numbers in avoided.items() for number in numbers}
+    if not unwanted.isdisjoint(_SNOWY):
+        unwanted |= _SNOWY
+    for name, number in unwanted:
+        # Less than another subject costs: that would be worse than what is avoided.
+        meant -= named * _DOUBT / 2 * (classes[name] == number)
+    return meant
