@@ -178,8 +178,10 @@ def main() -> None:
     for prompt in prompts:
         for seed in range(arguments.seeds):
             for name, (preset, patch) in trials.items():  # in turns: machines have slow minutes
-                own = values_layer("script", {"model": arguments.model, "seed": seed})
-                config = resolve([own, config_layer(preset)]).config(prompt=prompt)
+                own = {"model": arguments.model, "seed": seed, "negative_prompt": ""}
+                config = resolve([values_layer("script", own), config_layer(preset)]).config(
+                    prompt=prompt
+                )
                 found[name].append(painted(config, patch, studio, judge))
     columns = {name: list(zip(*numbers, strict=True)) for name, numbers in found.items()}
     rows = [

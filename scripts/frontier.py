@@ -62,9 +62,9 @@ def settings_of(row: str) -> dict[str, Any]:
 
 
 def common_settings(given: Sequence[str]) -> dict[str, Any]:
-    """NAME=VALUE, which hold for all rows."""
+    """NAME=VALUE, which hold for all rows; a value stays text, of which settings make their own."""
     pairs = (text.partition("=") for text in given)
-    return {name.replace("-", "_"): yaml.safe_load(value) for name, _, value in pairs}
+    return {name.replace("-", "_"): value for name, _, value in pairs}
 
 
 def experiment(
@@ -83,7 +83,7 @@ def experiment(
         "prompts": 6,
         "samples": samples,
         "references": references,
-        "base": {"width": 3072, "height": 512},
+        "base": {"width": 3072, "height": 512, "negative_prompt": ""},
         "rows": made,
     }
 

@@ -214,6 +214,7 @@ def main() -> None:
     for prompt in paper_prompts()[: arguments.prompts]:
         config = PanoramaConfig(
             prompt,
+            negative_prompt="",
             model=arguments.model,
             width=arguments.width,
             height=arguments.height,

@@ -46,6 +46,8 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=1)
     parser.add_argument("--width", type=int, default=1200, help="pixels of a column")
     arguments = parser.parse_args()
+    if arguments.columns < 1:
+        parser.error(f"--columns {arguments.columns}: a sheet has one at least")
     if arguments.out.suffix.lower() not in Image.registered_extensions():
         parser.error(f"{arguments.out} has no ending that says what picture it is")
     files.check_writable(arguments.out.parent)

@@ -243,6 +243,22 @@ def test_a_name_that_leaves_no_room_for_its_log_or_previews_is_refused(
     assert not list(Path().rglob("*.json"))
 
 
+def test_previews_of_a_longer_run_do_not_stay_beside_those_of_the_run_that_replaces_it(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    request = ("generate", "A lake", *tiny_flags, "--save-steps", "steps")
+    assert cli(*request, "--steps", 3).code == 0
+    others = [Path("steps", f"a-lake-{name}.png") for name in ("0-step-mine", "1-step-002")]
+    for other in others:
+        other.touch()
+    before = {path: path.read_bytes() for path in Path("steps").iterdir()}
+    assert cli(*request, "--overwrite", "--loss-weights", "nowhere.safetensors").code == 2
+    assert {path: path.read_bytes() for path in Path("steps").iterdir()} == before
+    assert cli(*request, "--overwrite").code == 0
+    previews = {Path("steps", f"a-lake-0-step-00{step}.png") for step in (0, 1)}
+    assert set(Path("steps").iterdir()) == {*previews, *others}
+
+
 def test_resume_refuses_a_picture_of_another_prompt(cli: Cli, tiny_flags: list[str]) -> None:
     cli("generate", "A lake", *tiny_flags)
     done = cli("generate", "A lake!", *tiny_flags, "--resume")

@@ -159,6 +159,47 @@ def test_a_failing_case_fails_with_its_own_words(tiny_model: Path) -> None:
         bench.lay_out([Case("narrow", wanted)], resolve_source(str(tiny_model), download=False))
 
 
+@pytest.fixture
+def run_as_case(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, object]]:
+    """A process of `syncpano bench` whose program is another."""
+
+    def call(program: str) -> dict[str, object]:
+        package = Path("elsewhere/syncpano")
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        (package / "bench_case.py").write_text(program)
+        monkeypatch.setenv("PYTHONPATH", str(package.parent.absolute()))
+        return bench.run_case(PanoramaConfig("A waterfall"))
+
+    return call
+
+
+def test_a_file_in_the_current_folder_is_no_module_of_a_case(
+    run_as_case: Callable[[str], dict[str, object]],
+) -> None:
+    Path("queue.py").write_text("raise SystemExit('mine')")
+    found = run_as_case("import json, queue; print(json.dumps({'file': queue.__file__}))")
+    assert Path(str(found["file"])).parent != Path.cwd()
+
+
+@pytest.mark.parametrize(
+    ("program", "said", "hint"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "code -9: it said nothing", "free some memory"),
+        ("raise MemoryError", "code 1: MemoryError", "free some memory"),
+        ("import nothing_of_this_name", "code 1: ModuleNotFoundError", "`syncpano generate`"),
+        ("print(3)", "code 0: it said nothing", "`syncpano generate`"),
+        ("print([])", "code 0: it said nothing", "`syncpano generate`"),
+    ],
+)
+def test_a_case_without_numbers_says_how_it_ended_and_what_to_do(
+    run_as_case: Callable[[str], dict[str, object]], program: str, said: str, hint: str
+) -> None:
+    with pytest.raises(SyncPanoError, match=said) as caught:
+        run_as_case(program)
+    assert caught.value.hint.startswith(hint)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

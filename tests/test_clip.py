@@ -62,6 +62,21 @@ def test_a_folder_that_holds_no_clip_is_not_looked_for_on_the_hub(tmp_path: Path
     assert caught.value.exit_code == BAD_INPUT
 
 
+def test_a_clip_may_be_in_the_home_folder(
+    cli: Callable[..., Outcome],
+    clip_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    shutil.copytree(clip_folder, tmp_path / "home" / "clip")
+    save(scene(1, 1), Path("a.png"))
+    flags = ("--metrics", "clip", "--prompt", "a lake", "--device", "cpu", "-q")
+    done = cli("evaluate", "a.png", *flags, "--clip-model", "~/clip")
+    assert (done.code, done.err) == (0, "")
+    assert "clip@" in done.out
+
+
 def test_a_damaged_clip_is_an_error(clip_folder: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(clip_folder, tmp_path / "clip")
     (folder / "model.safetensors").write_bytes(b"no tensors")

@@ -62,11 +62,13 @@ def test_named_configs_add_up_to_one_that_works(name: str, below: str) -> None:
     check_values(added.config(prompt="A waterfall"))
 
 
+OF_THE_USER = {*("prompt", "negative_prompt", "seed", "model", "revision", "loss", "loss_weights")}
+
+
 def test_named_configs_leave_the_model_and_what_depends_on_it_to_the_user() -> None:
     for name in presets.presets():
         values = layers.config_layer(name).values
-        own = {"model", "revision", "loss", "loss_weights", "prompt", "seed"} & set(values)
-        assert not own
+        assert not OF_THE_USER & set(values)
         assert values.get("guidance_scale") is None
 
 

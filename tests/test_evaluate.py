@@ -119,6 +119,14 @@ def test_a_bad_file_is_named_skipped_and_makes_exit_1(
     assert "Traceback" not in outcome.err
 
 
+def test_a_folder_named_like_a_picture_is_a_folder(cli: Cli, pictures: Path) -> None:
+    save(scene(3), pictures / "more.png" / "d.png")
+    done = cli("evaluate", pictures, "--metrics", "colour", "--json")
+    assert (done.code, done.err) == (0, "")
+    names = [Path(image["path"]).name for image in json.loads(done.out)["images"]]
+    assert names == ["a.png", "b.png", "c.jpg", "d.png"]
+
+
 def test_a_file_name_that_is_no_text_is_a_name(cli: Cli, judge: Path, pictures: Path) -> None:
     shutil.copy(pictures / "a.png", os.fsencode(pictures) + b"/caf\xe9.png")
     result = measured(cli, judge, pictures, "--metrics", "colour,giqa", "--reference", pictures,

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncpano.config import PanoramaConfig
+from syncpano.config import PanoramaConfig, settings
 from syncpano.errors import SyncPanoError
 from syncpano.experiments import identity as identities
 from syncpano.experiments.comparison import (
@@ -37,7 +37,7 @@ from syncpano.experiments.reading import (
     parse_experiment,
 )
 from syncpano.experiments.request import check_rows
-from syncpano.experiments.spec import Bar, BarKind, Row, config_of, only
+from syncpano.experiments.spec import OF_COMMAND, Bar, BarKind, Row, config_of, only, varied
 from syncpano.fingerprints import model_fingerprint
 from syncpano.models.card import Card
 from syncpano.models.folder import JUDGE
@@ -137,6 +137,8 @@ def test_the_prompts_and_numbers_are_the_papers() -> None:
         ({"layouts": []}, "layouts with different names"),
         ({"layouts": [{"name": "wide"}, {"name": "wide"}]}, "layouts with different names"),
         ({"base": "steps"}, "a mapping"),
+        ({"base": {True: 10}}, "the name of a setting"),
+        ({"rows": [{"name": "a", "config": {5: 10}}]}, "the name of a setting"),
         ({"title": None}, "a text"),
         ({"kind": "lines"}, "rows with an x"),
         ({"bars": [{**bar("drops", "fid", "a", "a"), "least": None}]}, "a number"),
@@ -150,6 +152,34 @@ def test_a_wrong_experiment_says_what_to_do(change: dict[str, object], message: 
     with pytest.raises(SyncPanoError) as caught:
         parse_experiment(MINIMAL | change, "x")
     assert message in caught.value.hint
+
+
+def test_settings_have_their_own_names_whatever_flags_a_file_calls_them_by() -> None:
+    experiment = parse_experiment(
+        MINIMAL
+        | {
+            "base": {"loss-weights": "trunk.pth"},
+            "rows": [{"name": "a", "config": {"w": 5}}],
+            "layouts": [{"name": "wide", "config": {"guidance-scale": 3}}],
+        },
+        "x",
+    )
+    assert experiment.base == {"loss_weights": "trunk.pth"}
+    assert varied(experiment) == {"sync_weight", "guidance_scale"}
+
+
+def test_a_setting_under_two_names_is_refused() -> None:
+    rows = [{"name": "a", "config": {"w": 5, "sync_weight": 6}}]
+    with pytest.raises(SyncPanoError, match="row 'a' of x has sync_weight twice"):
+        parse_experiment(MINIMAL | {"rows": rows}, "x")
+
+
+@pytest.mark.parametrize("name", OF_COMMAND)
+def test_what_the_command_gives_is_no_rows_by_any_flag(name: str) -> None:
+    for flag in settings()[name].flags:
+        base = {flag.removeprefix("--"): "1"}
+        with pytest.raises(SyncPanoError, match="all panoramas have what the command gives"):
+            parse_experiment(MINIMAL | {"base": base}, "x")
 
 
 def test_an_unknown_experiment_has_a_suggestion() -> None:

@@ -9,6 +9,7 @@ from tests.conftest import REPOSITORY
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 import frontier
+from syncpano.experiments.reading import parse_experiment
 
 TIMES = {
     "MultiDiffusion": frontier.Time(10.0, 1.0),
@@ -50,6 +51,13 @@ def test_without_the_whole_row_there_is_no_gain_to_share() -> None:
     header, *_ = frontier.summary(TABLE, TIMES, "paper").splitlines()
     assert "gain" not in header
     assert "FID" not in header
+
+
+def test_common_settings_are_those_that_were_typed_an_empty_text_too() -> None:
+    common = frontier.common_settings(["negative-prompt=", "stride=auto", "steps=10", "loop=true"])
+    found = parse_experiment(frontier.experiment(1, 0, [frontier.BASELINE], common), "frontier")
+    expected = {"negative_prompt": "", "stride": None, "steps": 10, "loop": True}
+    assert expected.items() <= found.rows[0].config.items()
 
 
 def test_the_front_is_what_no_other_beats_in_both() -> None:

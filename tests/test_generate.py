@@ -17,6 +17,7 @@ from syncpano import PanoramaConfig, generate, png, runlog
 from syncpano.config import settings
 from syncpano.losses.trunk_files import cached_path
 from syncpano.models.stable_diffusion import LatentDiffusion
+from syncpano.saving import save
 from tests.conftest import Outcome
 from tests.tiny import tiny_checkpoint
 
@@ -256,13 +257,43 @@ def test_a_prompt_that_is_read_otherwise_than_in_the_run_it_starts_from_warns(cl
     size = ("--width", 1024, "--config", "tiny", "--no-refine")
     cli("generate", "Castles by the sea", *size, "-o", "first.png")
     log = runlog.read(Path("first.json"))
-    assert log["fingerprints"]["texts"] == "castle | "
-    log["fingerprints"]["texts"] = "castle by the sea | "
+    assert log["fingerprints"]["texts"] == "castle | snow, winter"
+    log["fingerprints"]["texts"] = "castle by the sea | snow, winter"
     runlog.write(Path("first.json"), log)
     again = ("--from", "first.json", "-o", "again.png", "--overwrite")
     warning = "the words that prompts are read as are not those of the run it starts from"
     assert warning in cli("generate", *again).err
     assert "are not those" not in cli("generate", "A castle", *again).err
+
+
+def test_another_prompt_starts_without_the_negative_prompt_found_for_the_first(cli: Cli) -> None:
+    small = ("--width", 512, "--steps", 1, "--no-refine")
+    cli("generate", "A castle", *small, "-o", "first.png")
+    log = runlog.read(Path("first.png"))
+    assert (log["config"]["negative_prompt"], log["source"]["negative_prompt"]) == (
+        "snow, winter",
+        "default",
+    )
+    cli("generate", "A castle in winter", "--from", "first.png", "-o", "second.png")
+    assert runlog.read(Path("second.png"))["config"]["negative_prompt"] == ""
+    cli("generate", "--from", "first.png", "--seed", 1, "-o", "third.png")
+    third = runlog.read(Path("third.png"))
+    assert third["config"]["negative_prompt"] == "snow, winter"
+    assert third["source"]["negative_prompt"] == "from first.png (auto)"
+
+
+def test_a_picture_of_before_models_had_negative_prompts_of_their_own_is_another(cli: Cli) -> None:
+    asked = ("generate", "A castle", "--width", 512, "--steps", 1, "--no-refine", "-o", "a.png")
+    cli(*asked, "--negative-prompt", "")
+    log = runlog.read(Path("a.png"))
+    log["source"]["negative_prompt"] = "default"  # which it was
+    with Image.open("a.png") as image:
+        save(image, log, Path("a.png"), overwrite=True)
+    done = cli(*asked, "--resume")
+    assert done.code == 2
+    assert "the words that prompts are read as have changed since" in done.err
+    assert "have changed" not in cli("generate", "--from", "a.png", "-o", "b.png").err
+    assert runlog.read(Path("b.png"))["image"]["sha256"] == log["image"]["sha256"]
 
 
 def test_a_replay_with_other_pixels_says_what_else_is_different(

@@ -151,7 +151,7 @@ def test_the_pocket_models_first_step_is_as_strong_as_ever(
 ) -> None:
     """With its loss, the factors of its card, its small decoder and the paper's w."""
     model = load_model(resolve_source("pocket", download=False), "cpu", "float32")
-    layout = plan(PanoramaConfig("A waterfall", width=1024), model.source)
+    layout = plan(PanoramaConfig("A waterfall", "", width=1024), model.source)
     denoiser, weights = bound(layout, model), layout.weights
     gain = model.card.gradient_gains.get(gradient, 1.0)
     loss = load_loss("pocket", device=CPU, source=model.source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 import sys
 from copy import deepcopy
@@ -21,6 +22,7 @@ pytest.importorskip("cv2", reason="the scenes are drawn with OpenCV")
 sys.path.insert(0, str(SCRIPTS))
 
 import export  # noqa: E402
+import preview  # noqa: E402
 import train  # noqa: E402
 from recipe import RECIPE, read_recipe  # noqa: E402
 from runs import PARTS  # noqa: E402
@@ -70,6 +72,26 @@ def test_what_train_cannot_do_is_refused_before_anything_is_drawn(
     assert ends(monkeypatch, train, *words.split()) == 2
     assert said in capsys.readouterr().err
     assert not any(tmp_path.iterdir())
+
+
+def test_a_preview_takes_settings_by_the_names_that_a_config_has(
+    monkeypatch: pytest.MonkeyPatch, tiny_model: Path
+) -> None:
+    Path("mine.yaml").write_text("w: 0\nheight: 64\nsteps: 1\nseed: 3\ndevice: cpu\n")
+    words = ["sheet.png", "A lake", "--model", tiny_model, "--width", 64, "--config", "mine.yaml"]
+    monkeypatch.setattr(sys, "argv", [preview.__file__, *map(str, words)])
+    preview.main()
+    assert Path("sheet.png").exists()
+
+
+def test_a_preview_by_a_config_that_is_not_there_ends_in_plain_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capsys
+) -> None:
+    monkeypatch.setattr(sys, "argv", [preview.__file__, "sheet.png", "--config", "nope"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(preview.__file__, run_name="__main__")
+    assert end.value.code == 2
+    assert "error: 'nope' is no named config and no file" in capsys.readouterr().err
 
 
 def test_a_device_that_is_not_there_is_refused_before_anything_is_drawn(

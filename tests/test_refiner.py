@@ -59,7 +59,7 @@ class Pocket:
     refiner: PocketRefiner
 
     def refine(self, latent: Tensor, prompt: str, *, loop: bool = False) -> Tensor:
-        return self.model.refine(latent, prompt, loop=loop)
+        return self.model.refiner.draw(latent, prompt, loop=loop)
 
 
 @pytest.fixture(scope="module")
@@ -732,6 +732,23 @@ def test_what_a_negative_prompt_names_is_laid_only_for_want_of_others(
     assert torch.equal(network._evidence(text, {}), plain)
 
 
+def test_only_pictures_of_the_subject_that_is_named_are_laid(pocket: Pocket) -> None:
+    """Where the network would read another one."""
+    model = pocket.model
+    network, prompt = model.refiner.network, "city in the snow in winter"
+    (text,) = model._embed([prompt])
+    (village,), _ = network.likeliest_subjects(text[None])
+    (city,) = (n for n, name in model.refiner.subjects.items() if name == "city skyline")
+    assert village != city
+    mine = network.classes[:, list(network.readers).index("subject")] == city
+    evidence = network._evidence(text, subject=city)
+    assert evidence[mine].min() > evidence[~mine].max() + 1000
+    latent = initial_noise(0, 64, 16, 32)
+    told = network.refine(latent, text, pocket.vae, subject=city)
+    assert torch.equal(model.refiner.draw(latent, prompt), told)
+    assert not torch.equal(network.refine(latent, text, pocket.vae), told)
+
+
 def test_what_the_prompt_itself_names_is_not_avoided(pocket: Pocket) -> None:
     avoided = pocket.model.card.vocabulary.avoided("A castle at night", "dark, Fog, cartoon")
     assert avoided == {"time": set(), "weather": {2}, "style": {1}}
@@ -752,13 +769,13 @@ def test_what_a_prompt_names_and_no_picture_shows_is_said(
     pocket: Pocket, prompt: str, sentence: str | None
 ) -> None:
     model = pocket.model
-    subject, _ = model.subject_of(prompt)
+    subject, _ = model.refiner.subject_of(prompt)
     said = about_attributes(
         "pocket",
         model.card.read(prompt),
         model.card.vocabulary,
         subject,
-        model.pictures_of(subject),
+        model.refiner.pictures_of(subject),
     )
     assert said == ([f"pocket {sentence}"] if sentence else [])
 
@@ -769,7 +786,7 @@ def test_the_numbers_of_classes_are_the_readers(pocket: Pocket) -> None:
         for number, phrases in enumerate(classes.values()):
             (text,) = pocket.model._embed([max(sorted(phrases), key=len)])
             assert int(network.readers[attribute](text.mean(0)).argmax()) == number
-    found = set(pocket.model.subjects.values())
+    found = set(pocket.model.refiner.subjects.values())
     assert found == vocabulary.subjects.keys()
 
 
@@ -778,9 +795,9 @@ def test_what_a_prompt_says_there_is_none_of_is_a_negative_prompt(pocket: Pocket
     assert card.texts("a castle without snow", "fog") == ("a castle", "fog, snow")
     assert card.texts("a castle", "blurry") == ("a castle", "")
     latent = initial_noise(0, 64, 16, 32)
-    plain = pocket.model.refine(latent, "a castle")
-    told = pocket.model.refine(latent, "a castle", "snow, winter, night, fog")
+    plain = pocket.model.refiner.draw(latent, "a castle")
+    told = pocket.model.refiner.draw(latent, "a castle", "snow, winter, night, fog")
     assert not torch.equal(told, plain)
     assert torch.equal(
-        pocket.model.refine(latent, "a castle with no snow", "winter, night, fog"), told
+        pocket.model.refiner.draw(latent, "a castle with no snow", "winter, night, fog"), told
     )

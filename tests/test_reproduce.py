@@ -19,6 +19,7 @@ from syncpano.experiments.spec import FIRST_REFERENCE_SEED
 from tests.chromium import needs_chromium, run_in_page
 from tests.conftest import Outcome
 from tests.pictures import tiny_judge
+from tests.tiny import tiny_trunk
 
 Cli = Callable[..., Outcome]
 METRICS = "colour,edges,intra-pocket,giqa,fid,kid"
@@ -231,6 +232,16 @@ def test_other_prompts_in_a_file_of_the_same_name_are_another_command(
     assert table()["prompts"] == ["a waterfall"]
 
 
+def test_another_experiment_of_the_same_name_is_not_said_to_be_other_files(
+    run: Callable[..., Outcome],
+) -> None:
+    rows = ("--rows", "MD", "--metrics", "none")
+    assert run(TABLE, *rows).code == 0
+    outcome = run(TABLE.replace("A small table", "Another table"), *rows)
+    assert outcome.code == 2
+    assert "another experiment, model or files under the same names" in outcome.err
+
+
 def test_panoramas_that_were_painted_in_several_ways_have_no_comparable_seconds(
     run: Callable[..., Outcome],
 ) -> None:
@@ -410,6 +421,29 @@ def test_bad_requests_say_what_to_do(
     assert outcome.err.startswith("error:")
     assert message in outcome.err
     assert not Path("out/small").exists()
+
+
+def test_rows_that_differ_by_a_setting_under_its_flags_name_are_not_painted_alike(
+    run: Callable[..., Outcome],
+) -> None:
+    outcome = run(TABLE.replace("{sync_weight: 2000}", "{w: 2000}"), "--set", "w=3")
+    assert outcome.code == 2
+    assert "`--set w=3` would paint rows that differ by sync_weight alike" in outcome.err
+
+
+def test_other_loss_weights_under_the_same_name_are_another_command(
+    cli: Cli, model: Path, squeeze_trunk: Path
+) -> None:
+    trunk = shutil.copy(squeeze_trunk, "trunk.safetensors")
+    text = TABLE.replace("loss: lpips-squeeze", f"loss: lpips-squeeze, loss-weights: {trunk}")
+    Path("small.yaml").write_text(text)
+    flags = ("--model", model, "--device", "cpu", "--rows", "MD", "--metrics", "none")
+    request = ("reproduce", "small.yaml", *flags, "--out", "out")
+    assert cli(*request).code == 0
+    tiny_trunk(Path(trunk), seed=1)
+    outcome = cli(*request)
+    assert outcome.code == 2
+    assert "files under the same names" in outcome.err
 
 
 @pytest.mark.parametrize(

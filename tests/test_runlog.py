@@ -96,4 +96,5 @@ def test_a_folder_is_no_log(tmp_path: Path) -> None:
 
 def test_parameters_text_names_prompt_and_settings() -> None:
     log = begun()
+    log["config"]["negative_prompt"] = ""
     assert runlog.parameters_text(log).startswith("A waterfall\nSteps: 50, Sampler: ddim")

@@ -28,6 +28,16 @@ def test_a_sheet_shows_every_picture_once_in_columns(tmp_path: Path) -> None:
     assert sheet.getpixel((60, 5)) == (0, 0, 255)
 
 
+def test_a_sheet_without_columns_is_refused() -> None:
+    Image.new("RGB", (8, 8)).save("a.png")
+    script = str(REPOSITORY / "scripts" / "sheet.py")
+    command = [sys.executable, script, "sheet.png", "a.png", "--columns", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "error: --columns 0: a sheet has one at least" in done.stderr
+    assert not Path("sheet.png").exists()
+
+
 def test_labels_grow_with_the_pictures() -> None:
     def label_rows(width: int) -> int:
         grid = compare([Image.new("RGB", (width, 10), "white")], ["w=20"], "")

@@ -292,8 +292,15 @@ def test_a_repository_with_pickles_only_is_refused() -> None:
 
 
 def test_what_is_local_cannot_be_pulled(tiny_model: Path) -> None:
-    with pytest.raises(SyncPanoError, match="already"):
-        pull(str(tiny_model))
+    for model, what in (
+        ("pocket", "comes with syncpano"),
+        (str(tiny_model), "is a path"),
+        ("./nothere", "is a path"),
+    ):
+        with pytest.raises(SyncPanoError) as caught:
+            pull(model)
+        assert caught.value.message == f"{model} {what}: `models pull` fetches from the Hub"
+        assert caught.value.hint == "use sd2, sd1.5 or a Hub id `owner/name`"
 
 
 def test_the_tiny_decoder_is_the_folders_own_or_taesd(copied: Path) -> None:

@@ -318,6 +318,15 @@ def test_a_folder_named_like_a_picture_is_a_folder(cli: Cli, runs: tuple[Path, P
     built(cli, runs)
 
 
+def test_a_file_name_that_is_no_text_is_shown_as_well_as_it_can_be(
+    cli: Cli, runs: tuple[Path, Path]
+) -> None:
+    for run in runs:
+        save(scene(6), run / "a.png").rename(run / os.fsdecode(b"caf\xe9.png"))
+    form, _ = built(cli, runs, "--questions", 7, "--vigilance", 0)
+    assert "caf\N{REPLACEMENT CHARACTER}" in form
+
+
 def test_a_study_is_not_overwritten_by_chance(cli: Cli, runs: tuple[Path, Path]) -> None:
     built(cli, runs)
     assert cli("study", "build", *runs, "--questions", 4).code == 2

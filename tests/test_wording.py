@@ -261,6 +261,44 @@ def test_slips_of_long_words_are_understood(prompt: str, text: str | None) -> No
         assert reading.taken
 
 
+@pocket
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        *("A waterfall", "northern lights", "a castle in summer", "a village landscape, anime"),
+        *("a spaceship", "a wall covered in ivy", "a forest without snow", "a town by the sea"),
+        *("people in a city at night", "the peak of a volcano", "roofs of an old town"),
+    ],
+)
+def test_snow_that_nobody_asks_for_is_a_negative_prompt(prompt: str) -> None:
+    card = read_card(POCKET_FOLDER)
+    assert card.texts(prompt, "auto")[1].startswith("snow, winter")
+    assert card.negative_prompt(prompt, "fog") == "fog"
+    assert card.negative_prompt(prompt, "") == ""
+
+
+@pocket
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        *("a castle in winter", "Snow-capped mountains", "a frozen lake", "Christmas market"),
+        *("the alps in january", "a forest covered in snow", "arctic landscape", "a snowstorm"),
+        *("a photo of a snowy mountain peak with skiers", "people skiing", "ski resort", "skier"),
+        *("a village", "a village in summer", "cottages by a lake", "a church at night"),
+        *("it is snowing on a castle", "a snowed-in castle", "snowcapped peaks", "xmas in a city"),
+        *("a castle near a ski resort", "a forest with skiers", "a snowscape", "frosted woods"),
+        *("a rock concert", "shooting stars"),  # they have none in any season
+    ],
+)
+def test_snow_that_belongs_to_a_prompt_is_none(prompt: str) -> None:
+    assert read_card(POCKET_FOLDER).negative_prompt(prompt, "auto") == ""
+
+
+def test_a_model_without_listed_words_has_no_negative_prompt_of_its_own(tiny_model: Path) -> None:
+    assert read_card(tiny_model).texts("A waterfall", "auto") == ("A waterfall", "")
+    assert Vocabulary(frozenset({"castle"})).unasked("a castle") == ""
+
+
 def test_words_of_who_asks_are_no_words_of_the_picture() -> None:
     card = read_card(POCKET_FOLDER)
     reading = card.read("Please paint me a castle, I want it to be at dawn")
@@ -301,7 +339,7 @@ def test_captions_are_read_as_they_are() -> None:
 @pytest.mark.parametrize("word", sorted(near_words.ALONE))
 def test_a_word_that_says_little_alone_is_understood(embedded: LatentDiffusion, word: str) -> None:
     """By the network that chooses what is recalled, of 24 subjects."""
-    assert embedded.subject_of(f"a {word}")[1] > 0.75
+    assert _likeliest(embedded, read_card(POCKET_FOLDER).read(f"a {word}").text)[1] > 0.75
     assert word in read_card(POCKET_FOLDER).vocabulary.words
 
 
@@ -311,12 +349,31 @@ def test_what_is_covered_in_snow_is_not_a_village(embedded: LatentDiffusion, sub
     reading = read_card(POCKET_FOLDER).read(f"A {subject} Covered in Snow in winter")
     assert reading.text == f"A {subject} in snowfall in winter"
     assert reading.taken == {"covered in snow": "in snowfall"}
-    assert _likeliest_subject(embedded, reading.text) == _likeliest_subject(embedded, subject)
+    assert _likeliest(embedded, reading.text)[0] == _likeliest(embedded, subject)[0]
 
 
-def _likeliest_subject(embedded: LatentDiffusion, text: str) -> int:
-    (states,) = embedded._embed([text])
-    return int(embedded.refiner.network.readers["subject"](states.mean(0)).argmax())
+def _likeliest(embedded: LatentDiffusion, text: str) -> tuple[int, float]:
+    """The number of the subject that the network reads, and its probability."""
+    found = embedded.refiner.network.likeliest_subjects(embedded._embed([text]))
+    (number,), (probability,) = found
+    return int(number), float(probability)
+
+
+@pocket
+@pytest.mark.parametrize(
+    ("prompt", "subject"),
+    [
+        ("a city in the snow in winter", "city skyline"),
+        ("a waterfall in the snow in winter", "waterfall"),
+        ("a photo of a fortress in the snow in winter", "castle"),
+        ("green hills, anime", "anime landscape"),  # of cartoon hills there is no anime
+        ("snow in winter", "winter village"),
+    ],
+)
+def test_a_subject_that_a_prompt_names_is_meant(
+    embedded: LatentDiffusion, prompt: str, subject: str
+) -> None:
+    assert embedded.refiner.subject_of(prompt)[0] == subject
 
 
 @pocket
@@ -348,8 +405,8 @@ def test_the_subject_is_what_is_named_first(
     embedded: LatentDiffusion, subject: str, surroundings: str
 ) -> None:
     named = read_card(POCKET_FOLDER).read(f"a {subject} {surroundings} in autumn")
-    wanted = _likeliest_subject(embedded, f"a {subject}")
-    assert _likeliest_subject(embedded, named.text) == wanted
+    wanted, _ = _likeliest(embedded, f"a {subject}")
+    assert _likeliest(embedded, named.text)[0] == wanted
     assert named.text.endswith("in autumn")
 
 

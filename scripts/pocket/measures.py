@@ -21,10 +21,12 @@ from torch.nn import functional as F
 from transform import cells, fit_transform
 from workbench import SIDE, Bench, crops
 
+from syncpano.choices import AUTO
 from syncpano.metrics.features import Vgg16Features
 from syncpano.metrics.frechet import Gaussian, frechet_distance
 from syncpano.metrics.pairs import pair_distances
 from syncpano.metrics.structure import edge_energy
+from syncpano.models.card import read_card
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 
 STYLED = ("waterfall", "mountains", "grassland", "castle", "city_skyline")
@@ -91,6 +93,36 @@ def attributes(bench: Bench) -> dict[str, Any]:
         found[head] = mean(shares.values())
         found[f"{head}_of"] = {"samples": shares, "renders": truths}
     return found
+
+
+def unasked(bench: Bench) -> dict[str, Any]:
+    """Share of windows with snow, or in winter, under the paper's prompts that ask for neither.
+
+    Without a negative prompt and with the model's own; and of held-out renders without snow, where
+    the judge finds some all the same.
+    """
+    card = read_card(bench.folder)
+    prompts = [prompt for prompt in PAPER_PROMPTS if card.negative_prompt(prompt, AUTO)]
+
+    def painted(negative: str) -> float:
+        windows = [
+            window
+            for seed, prompt in enumerate(prompts)
+            for window in bench.windows(prompt, 8, seed, negative_prompt=negative)
+        ]
+        return _snowy(bench, windows)
+
+    drawn = [
+        render.load()[:, :SIDE]
+        for render in bench.held_out(12)
+        if render.attributes.weather != "snow" and render.attributes.season != "winter"
+    ]
+    return {"none": painted(""), "own": painted(AUTO), "renders_without": _snowy(bench, drawn)}
+
+
+def _snowy(bench: Bench, windows: Sequence[np.ndarray]) -> float:
+    votes = zip(bench.votes(windows, "weather"), bench.votes(windows, "season"), strict=True)
+    return mean(weather == "snow" or season == "winter" for weather, season in votes)
 
 
 def coherence(bench: Bench) -> dict[str, Any]:
@@ -203,7 +235,8 @@ def fidelity(bench: Bench) -> dict[str, Any]:
             for seed, prompt in enumerate(
                 islice(cycle(evaluation_prompts(subject)), _FIDELITY_RENDERS // 2)
             )
-            for window in bench.windows(prompt, 4, 1000 + seed, **settings)
+            # Renders have snow that nobody asks for.
+            for window in bench.windows(prompt, 4, 1000 + seed, negative_prompt="", **settings)
         )
         return _gaussian(bench.vgg, windows)
 
@@ -243,6 +276,7 @@ MEASURES: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "components": components,
     "recognition": recognition,
     "attributes": attributes,
+    "unasked": unasked,
     "coherence": coherence,
     "scenes": scenes,
     "diversity": diversity,

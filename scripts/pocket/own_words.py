@@ -72,7 +72,7 @@ def read_prompts(text: str) -> dict[str, dict[str, list[str]]]:
 def _reader(bench: Bench) -> Callable[[str], dict[str, str]]:
     """Prompt, as the text encoder gets it -> attribute -> its most probable class."""
     source = resolve_source(bench.model, download=False)
-    refiner: Any = load_refiner(source, torch.device("cpu")).network
+    refiner, _ = load_refiner(source, torch.device("cpu"))
     tokenizer = load_tokenizer(bench.folder / "tokenizer")
     encoder = CLIPTextModel.from_pretrained(bench.folder / "text_encoder", dtype=torch.float32)
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import torch
 from captions import OWN_PROMPTS, PAPER_PROMPTS
 from PIL import Image
+from script import run_main
 
 from syncpano import files
 from syncpano.config import PanoramaConfig
+from syncpano.layers import preset
 from syncpano.pipeline import Studio
-from syncpano.presets import find_config, read_yaml
 
 
 def main() -> None:
@@ -35,14 +37,14 @@ def main() -> None:
         parser.error(f"{arguments.out} has no ending that says what picture it is")
     files.check_writable(arguments.out.parent)
     torch.set_num_threads(arguments.threads)
-    settings = read_yaml(find_config(arguments.config)) if arguments.config else {}
+    settings: dict[str, Any] = preset(arguments.config) if arguments.config else {}
     settings |= {"model": arguments.model, "width": arguments.width}
     studio, columns, height = Studio(), arguments.columns, arguments.tile
     width = height * arguments.width // 512
     rows = -(-len(arguments.prompts) // columns)
     sheet = Image.new("RGB", (columns * width, rows * height))
     for i, prompt in enumerate(arguments.prompts):
-        config = PanoramaConfig(prompt=prompt, seed=arguments.seed + i, **settings)
+        config = PanoramaConfig(**settings | {"prompt": prompt, "seed": arguments.seed + i})
         picture = studio.generate(config).image.resize((width, height), Image.Resampling.LANCZOS)
         sheet.paste(picture, (i % columns * width, i // columns * height))
     partial = arguments.out.with_stem(f"{arguments.out.stem}.partial")
@@ -51,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from syncpano import files, kept, png, runlog, saving
 from syncpano.config import PanoramaConfig
-from syncpano.errors import BAD_INPUT, SyncPanoError
+from syncpano.errors import BAD_INPUT, RUN_FAILED, SyncPanoError
 from syncpano.interrupts import Interrupted, held_back
 from syncpano.lists import MAX_PICTURES
 from syncpano.models.source import ModelSource
@@ -196,6 +196,8 @@ def _with_previews(watcher: Watcher, job: Job, options: Options) -> Watcher:
 
     def write(step: int, image: Image) -> None:
         path = _preview(folder, job, step)
+        if step == 0 and options.overwrite:  # a longer run's would stay beside the new ones
+            _remove_previews(folder, job)
         marked = png.insert_text(encode(image), {png.PREVIEW: f"step {step}"})
         files.write_atomic(path, marked, overwrite=options.overwrite or options.resume)
 
@@ -204,6 +206,26 @@ def _with_previews(watcher: Watcher, job: Job, options: Options) -> Watcher:
 
 def _preview(folder: Path, job: Job, step: int) -> Path:
     return folder / f"{job.path.stem}-step-{step:03d}.png"
+
+
+def _remove_previews(folder: Path, job: Job) -> None:
+    """Remove what an earlier run has written for a picture, and nothing else.
+
+    Raises:
+        SyncPanoError: one cannot be removed.
+    """
+    start = f"{job.path.stem}-step-"
+    for path in list(folder.glob(f"{_escaped(start)}*.png")):
+        if not re.fullmatch("[0-9]{3,}", path.stem.removeprefix(start)) or files.is_folder(path):
+            continue
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SyncPanoError(
+                f"{path} cannot be removed: {error.strerror or error}",
+                hint="choose another folder for `--save-steps`",
+                exit_code=RUN_FAILED,
+            ) from error
 
 
 def _escaped(stem: str) -> str:

@@ -21,6 +21,8 @@ from syncpano.models.source import ModelSource
 from syncpano.plan import count_calls, plan
 
 SCHEMA = "syncpano.bench/1"
+# In the last line of what ran out of it, in lower case: `MemoryError`, and torch's own words.
+_OUT_OF_MEMORY = ("memoryerror", "out of memory", "allocate memory", "alloc_failed")
 
 
 @dataclass(frozen=True)
@@ -84,24 +86,36 @@ def run_case(config: PanoramaConfig) -> dict[str, Any]:
         SyncPanoError: the run failed; the message is the process's own.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "syncpano.bench_case"],
+        # -P: what lies in the current folder is no module, whatever it is called.
+        [sys.executable, "-P", "-m", "syncpano.bench_case"],
         input=json.dumps(asdict(config)),
         capture_output=True,
         text=True,
         check=False,
     )
-    try:
-        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError) as error:
+    result = _last_object(done.stdout)
+    if result is None:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        hint = "`syncpano generate` with the same settings shows the whole error"
+        if done.returncode < 0 or any(sign in last.lower() for sign in _OUT_OF_MEMORY):
+            hint = "free some memory, or use a smaller `--width` or `--window-batch`"
         raise SyncPanoError(
             f"a benchmark process ended with code {done.returncode}: {last}",
-            hint="free some memory, or use a smaller `--width` or `--window-batch`",
+            hint=hint,
             exit_code=RUN_FAILED,
-        ) from error
+        )
     if "error" in result:
         raise SyncPanoError(result["error"], hint=result["hint"], exit_code=result["exit_code"])
     return result
+
+
+def _last_object(printed: str) -> dict[str, Any] | None:
+    """The JSON object in the last line; None where there is none."""
+    try:
+        found = json.loads(printed.splitlines()[-1])
+    except (IndexError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def summarise(timed: Sequence[Timed], command: str) -> dict[str, Any]:

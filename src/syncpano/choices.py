@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 Compare = Literal["foreseen", "noisy"]
 Gradient = Literal["exact", "cond", "x0"]
+AUTO: Final = "auto"  # the value of a setting that the model, or the machine, decides

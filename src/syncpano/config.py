@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from syncpano.choices import Compare, Gradient
+from syncpano.choices import AUTO, Compare, Gradient
 from syncpano.windows import Blend
 
 Method = Literal["sync", "multi", "bld", "independent"]
@@ -47,8 +47,8 @@ class PanoramaConfig:
 
     prompt: str = field(metadata={"panel": PANORAMA, "flags": (), "found": False})
     """What to paint."""
-    negative_prompt: str = setting("", PANORAMA)
-    """What guidance steers away from."""
+    negative_prompt: str = setting(AUTO, PANORAMA, found=True)
+    """What guidance steers away from; auto is none, or snow, which pocket has to be asked for."""
     model: str = setting("pocket", PANORAMA)
     """pocket (embedded), sd2 (the paper's), sd1.5, a Hub id, or a folder in diffusers' layout."""
     revision: str | None = setting(None, PANORAMA, found=True)
@@ -88,9 +88,9 @@ class PanoramaConfig:
     """The UNet's Jacobian in the gradient: whole, of the conditional branch alone, or none."""
     predict_once: bool = setting(False, SYNC)
     """Denoise moved windows with the predictions that moved them: faster, not the paper's."""
-    gradient_decoder: GradientDecoder = setting("auto", SYNC, found=True)
+    gradient_decoder: GradientDecoder = setting(AUTO, SYNC, found=True)
     """Decoder in the gradient's path: the VAE's own or a tiny one; auto is tiny for pocket only."""
-    loss: LossName = setting("auto", SYNC, found=True)
+    loss: LossName = setting(AUTO, SYNC, found=True)
     """Perceptual loss L; auto is pocket's own, or lpips-vgg for others; style wants `--w 0.1`."""
     loss_weights: str | None = setting(None, SYNC)
     """Trunk of the loss, .safetensors or torchvision's .pth; auto is torch's usual cache."""
@@ -112,9 +112,9 @@ class PanoramaConfig:
 
     window_batch: int | None = setting(None, MACHINE)
     """Windows that go through the model at once; auto is as many as memory allows."""
-    device: Device = setting("auto", MACHINE, found=True)
+    device: Device = setting(AUTO, MACHINE, found=True)
     """Where to compute; auto takes cuda, then mps, then cpu."""
-    dtype: DType = setting("auto", MACHINE, found=True)
+    dtype: DType = setting(AUTO, MACHINE, found=True)
     """Precision inside the model; the canvas is always float32."""
     compile: bool = setting(False, MACHINE)
     """Compile the model with torch.compile: minutes at the start; with pocket no gain."""

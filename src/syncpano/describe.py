@@ -31,6 +31,7 @@ def resolved(
         "revision": source.revision,
         # What was asked for stays, also where it has no effect: `--resume` compares it.
         "stride": stride_of(config, source) if config.stride is None else config.stride,
+        "negative_prompt": model.card.negative_prompt(config.prompt, config.negative_prompt),
         **sampling_of(config, model),
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
@@ -90,11 +91,11 @@ def notice_words(log: runlog.Log, config: PanoramaConfig, model: LatentDiffusion
             sentences.append(f"the {name} is too long for {config.model}, dropped: {words}")
         sentences += about_words(config.model, each, negative=each is negative)
     if refines(config, model.source):
-        subject, probability = model.subject_of(config.prompt)
+        subject, probability = model.refiner.subject_of(config.prompt)
         of_reading = config.model, reading, card.vocabulary, subject
         sentences += about_subject(*of_reading, probability)
         if subject:
-            sentences += about_attributes(*of_reading, model.pictures_of(subject))
+            sentences += about_attributes(*of_reading, model.refiner.pictures_of(subject))
     for sentence in sentences:
         notice(log, sentence)
 

@@ -30,7 +30,9 @@ def draw(latent: Tensor, planned: Plan, model: LatentDiffusion) -> Tensor:
     if not refines(planned.config, model.source):
         return decode(latent, planned, model)
     config = planned.config
-    refine = partial(model.refine, prompt=config.prompt, negative_prompt=config.negative_prompt)
+    refine = partial(
+        model.refiner.draw, prompt=config.prompt, negative_prompt=config.negative_prompt
+    )
     return _drawn(latent, planned, refine, model.vae_factor)
 
 

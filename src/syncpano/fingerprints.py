@@ -8,7 +8,9 @@ from typing import Any
 
 from syncpano import files
 from syncpano.checks import loss_of
+from syncpano.choices import AUTO
 from syncpano.config import PanoramaConfig, settings
+from syncpano.layers import was_auto
 from syncpano.losses.trunk_files import TRUNK_OF, cached_path
 from syncpano.models.card import read_card
 from syncpano.models.folder import JUDGE, PARTS, content_hash, weight_files
@@ -66,14 +68,21 @@ def differing(log: dict[str, Any], planned: Plan, source: ModelSource) -> list[s
         log: of the run; None in the place of its fingerprints in logs that are older than they.
     """
     before, now = log.get("fingerprints") or {}, fingerprints(planned, source)
-    prompts = ("prompt", "negative_prompt")
-    if any(log["config"][name] != getattr(planned.config, name) for name in prompts):
+    if not _same_prompts(log, planned.config):
         now["texts"] = None
     return [
         words
         for name, words in _NAMES.items()
         if before.get(name) and now[name] and before[name] != now[name]
     ]
+
+
+def _same_prompts(log: dict[str, Any], config: PanoramaConfig) -> bool:
+    """Whether both ask for the same; what a run found for `auto` is not what was asked for."""
+    negative = log["config"]["negative_prompt"]
+    if config.negative_prompt == AUTO and was_auto(log, "negative_prompt"):
+        negative = AUTO
+    return (log["config"]["prompt"], negative) == (config.prompt, config.negative_prompt)
 
 
 def other_pixels(earlier: dict[str, Any], log: dict[str, Any]) -> str | None:

@@ -155,7 +155,7 @@ def log_layer(path: Path, given: Collection[str] = ()) -> Layer:
         given: names that stronger layers give. What the earlier run found for its own model
             (stride, loss, ...) is left out where they name a model; the stride, which follows from
             the method and the kind of windows too, where they name one; the number format where
-            they name a device.
+            they name a device; the negative prompt where they name a prompt.
     """
     log = runlog.read(path)
     values, written = _checked(log["config"], str(path)), _written(log["config"], str(path))
@@ -165,6 +165,8 @@ def log_layer(path: Path, given: Collection[str] = ()) -> Layer:
         left_out |= found & {"stride"}
     if "device" in given:
         left_out |= found & {"dtype"}
+    if "prompt" in given:
+        left_out |= found & {"negative_prompt"}
     kept = {name: value for name, value in values.items() if name not in left_out}
     written = {name: text for name, text in written.items() if name in kept}
     return Layer(f"{FROM}{path.name}", kept, found, written)

@@ -122,7 +122,7 @@ class Studio:
             loss = self._loss(config, source) if planned.weights else None
             model = self._model(planned, source)
             if refines(config, source):
-                _ = model.subjects  # what is wrong with the refiner is said before the run
+                _ = model.refiner.subjects  # what is wrong with the refiner is said before the run
             return planned, model, loss
 
     def _generate(

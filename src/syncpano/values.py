@@ -61,7 +61,7 @@ def _expected(item: Setting) -> str:
         return f"use one of {', '.join(item.choices)}"
     if item.name == "prompt":
         return "say what to paint, such as A waterfall"
-    if item.default == "":  # an example that shows nothing helps nobody
+    if item.name == "negative_prompt":  # `auto` is no example of one
         return f'write it in quotes, an empty one as `{item.name}: ""` (Python: {item.name}="")'
     example = (
         item.default

@@ -45,7 +45,8 @@ def warn_of_words(jobs: Sequence[Job], source: ModelSource, voice: Voice) -> Non
     """What a run says of every picture before it paints it."""
     if not jobs or source.folder is None:
         return
-    card, negative = read_card(source.folder), jobs[0].config.negative_prompt
+    card, config = read_card(source.folder), jobs[0].config
+    negative = card.negative_prompt(config.prompt, config.negative_prompt)
     for prompt, label in labels(jobs).items():
         for sentence in about_words(source.id, card.read(prompt)):
             voice.warn(label + sentence)

@@ -40,7 +40,9 @@ def identity(config: PanoramaConfig, model: str, card: Card) -> str:
         values["initial_steps"] = values["initial_span"] = None
     if values["loss_weights"] is not None:
         values["loss_weights"] = files.digest_of(Path(values["loss_weights"]))
-    texts = card.texts(config.prompt, config.negative_prompt)
-    if texts != (config.prompt, config.negative_prompt):
+    negative = card.negative_prompt(config.prompt, config.negative_prompt)
+    values["negative_prompt"] = negative
+    texts = card.texts(config.prompt, negative)
+    if texts != (config.prompt, negative):
         values["texts"] = texts
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

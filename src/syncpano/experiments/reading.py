@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from syncpano import files
-from syncpano.config import preset_folder
+from syncpano.config import Value, preset_folder
 from syncpano.errors import SyncPanoError, suggestion
 from syncpano.experiments.spec import OF_COMMAND, Bar, BarKind, Experiment, Kind, Layout, Row
+from syncpano.layers import values_layer
 from syncpano.lists import read_prompt_file
 from syncpano.metrics.settings import METRICS, key_of
 from syncpano.presets import read_yaml
@@ -83,7 +84,30 @@ def parse_experiment(content: Mapping[str, Any], name: str) -> Experiment:
     bars = tuple(
         replace(bar, rows=tuple(bar.rows), metric=key_of(bar.metric)) for bar in experiment.bars
     )
-    return replace(experiment, bars=bars)
+    return _with_setting_names(replace(experiment, bars=bars))
+
+
+def _with_setting_names(experiment: Experiment) -> Experiment:
+    """Checked settings under their own names: `w` is `sync_weight`.
+
+    Raises:
+        SyncPanoError: a setting is unknown, given twice or of the wrong type.
+    """
+
+    def named(config: Mapping[str, Value], part: str) -> Mapping[str, Value]:
+        return values_layer(f"{part} of {experiment.name}", config).values
+
+    return replace(
+        experiment,
+        base=named(experiment.base, "base"),
+        rows=tuple(
+            replace(row, config=named(row.config, f"row {row.name!r}")) for row in experiment.rows
+        ),
+        layouts=tuple(
+            replace(layout, config=named(layout.config, f"layout {layout.name!r}"))
+            for layout in experiment.layouts
+        ),
+    )
 
 
 def _check_types(part: Experiment | Row | Layout | Bar, where: str) -> None:
@@ -101,6 +125,8 @@ def _check_types(part: Experiment | Row | Layout | Bar, where: str) -> None:
         if key == "rows" and not isinstance(value, list | tuple):
             raise _wrong(f"{key} {value!r} of {where}", "a list")
     for setting in {**getattr(part, "base", {}), **getattr(part, "config", {})}:
+        if not isinstance(setting, str):
+            raise _wrong(f"{setting!r} in {where}", "the name of a setting, which is a text")
         if setting in OF_COMMAND:
             raise SyncPanoError(
                 f"{setting} in {where} is not a row's: all panoramas have what the command gives",

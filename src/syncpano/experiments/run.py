@@ -31,7 +31,7 @@ def check_results(request: Request) -> None:
     if there != request.record:
         other = "another command"
         if there.splitlines()[:1] == [request.command]:
-            other = "this command with other files under the same names"
+            other = "this command with another experiment, model or files under the same names"
         raise SyncPanoError(
             f"{folder} holds the results of {other}: see {made_by}",
             hint="`--overwrite` replaces them; panoramas and measurements are kept in any case",

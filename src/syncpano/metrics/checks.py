@@ -9,7 +9,7 @@ from syncpano import files
 from syncpano.errors import SyncPanoError
 from syncpano.metrics.settings import OF_SETS, Settings
 from syncpano.models.folder import JUDGE
-from syncpano.models.source import resolve_source
+from syncpano.models.source import expanded, resolve_source
 
 
 def check_networks(settings: Settings) -> None:
@@ -32,7 +32,8 @@ def check_networks(settings: Settings) -> None:
     if metrics & {"intra-pocket", "pocket-fit"} or (of_sets and settings.features == "pocket"):
         judge_folder(settings.judge)
     clip = settings.clip_model
-    if "clip" in metrics and clip.startswith((".", "/", "~")) and not files.is_folder(Path(clip)):
+    is_local = clip.startswith((".", "/", "~"))
+    if "clip" in metrics and is_local and not files.is_folder(expanded(clip)):
         raise SyncPanoError(
             f"{clip[:80]}: no such folder",
             hint="`--clip-model` takes a folder or a Hub id `owner/name`",

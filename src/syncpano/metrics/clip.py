@@ -21,6 +21,7 @@ from syncpano.metrics.settings import CLIP_MODEL
 from syncpano.models import hub
 from syncpano.models.layout import WORDS
 from syncpano.models.parts import quietly
+from syncpano.models.source import expanded
 
 _UNUSABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, pickle.UnpicklingError)
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -39,12 +40,13 @@ class ClipScore:
         Raises:
             SyncPanoError: it is not cached and cannot be fetched, or is no whole CLIP.
         """
+        folder = expanded(model)
         try:
-            self._network, self._tokenizer = _load(model)
+            self._network, self._tokenizer = _load(model, folder)
         except (*_UNUSABLE, SyncPanoError) as error:
             reason = f"{model} cannot be loaded as CLIP: {first_line(error)}"
             known = error if isinstance(error, SyncPanoError) else None
-            usual = BAD_INPUT if files.is_folder(Path(model)) else RUN_FAILED
+            usual = BAD_INPUT if files.is_folder(folder) else RUN_FAILED
             raise SyncPanoError(
                 known.message if known else reason,
                 hint="give the folder of a whole CLIP by `--clip-model`, or use the metric "
@@ -69,11 +71,10 @@ class ClipScore:
         return [100 * float(value) for value in cosine.cpu()]
 
 
-def _load(model: str) -> tuple[Any, Any]:
+def _load(model: str, folder: Path) -> tuple[Any, Any]:
     """Network and tokenizer of a folder, else of a repository, fetched where it is not cached."""
     from transformers import AutoTokenizer, CLIPModel
 
-    folder = Path(model)
     if not files.is_folder(folder):
         folder = hub.cached_clip(model) or hub.download_clip(model)
     with quietly():

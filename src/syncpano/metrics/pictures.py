@@ -78,7 +78,7 @@ def pictures_below(folder: Path) -> list[Path]:
     Previews are no results; one that is named by itself is a picture like any other.
     """
     inside = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    return [path for path in inside if not _is_preview(path)]
+    return [path for path in inside if not files.is_folder(path) and not _is_preview(path)]
 
 
 def _is_preview(path: Path) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeGuard
 
+from syncpano.choices import AUTO
 from syncpano.errors import SyncPanoError
 from syncpano.models import wording
 from syncpano.models.folder import read_json
@@ -44,8 +45,16 @@ class Card:
             return wording.Reading(prompt)
         return wording.read(prompt, self.vocabulary, negative)
 
+    def negative_prompt(self, prompt: str, given: str) -> str:
+        """The negative prompt: as given, or the model's own for a prompt, where it is `auto`."""
+        if given != AUTO:
+            return given
+        reading = self.read(prompt)
+        return self.vocabulary.unasked(reading.text, [*reading.left, *reading.unknown])
+
     def texts(self, prompt: str, negative_prompt: str) -> tuple[str, str]:
         """What the model is told to paint, and what not to: both as it reads them."""
+        negative_prompt = self.negative_prompt(prompt, negative_prompt)
         reading, negative = self.read(prompt), self.read(negative_prompt, negative=True)
         return reading.text, ", ".join(filter(None, [negative.text, *reading.avoided]))
 

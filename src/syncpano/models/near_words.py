@@ -73,11 +73,11 @@ NEAR = {
     "clouds": "drizzle lightning monsoon rain storm thunder thunderstorm",
     "cloudy": "gloomy gray grey raining rainy stormy",
     "haze": "smog",
-    "snowfall": "blizzard snowstorm",
-    "snow": "frost ice",
-    "snowy": "icy",
-    "wintry": "frosty frozen",
-    "winter": "christmas december february january",
+    "snowfall": "blizzard snowing snowstorm",
+    "snow": "antarctica frost ice iceberg snowdrift snowfield snowflake snowman",
+    "snowy": "icy snowcapped snowclad snowed",
+    "wintry": "antarctic arctic frosted frosty frozen wintery",
+    "winter": "christmas december february january xmas",
     "spring": "april",
     "summer": "august july june",
     "autumn": "november october september",
@@ -135,6 +135,7 @@ ALONE = {
     "meadow": "meadow with flowers",
     "meteors": "meteors in the sky",
     "oasis": "desert oasis",
+    "roofs": "village roofs",
     "ocean": "sea waves",
     "sea": "sea waves",
     "stalls": "street market stalls",
@@ -178,5 +179,11 @@ CLEAR_NIGHT = "at night under a clear sky"
 NO_SLIPS = _set("carter carton county meters")
 # A word of `TELLING` that no picture is missed for: cities have them.
 UNMISSED = _set("lights")
+# Renders have it as often as fair weather; of those who do not ask for it few want it.
+UNASKED = "snow, winter"
+# Words that ask for it, beginnings of others, and subjects of which no picture has any.
+IN_SNOW = _set("ski skier skiers skiing")
+OF_SNOW = ("snow", "winter")
+NEVER_IN_SNOW = {"concert", "shooting stars"}
 # Words of hours that alone name none: lights are bright at night, and sand is golden at noon.
 UNTIMELY = _set("bright golden")

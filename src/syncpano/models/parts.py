@@ -5,9 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import features
@@ -19,6 +18,10 @@ from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
 from syncpano.models.folder import damaged_hint, read_json, weight_files
 from syncpano.models.source import ModelSource
 from syncpano.models.tiny_decoder import TAESD, tiny_decoder_folder
+
+if TYPE_CHECKING:
+    from syncpano.models.pocket_autoencoder import PocketAutoencoder
+    from syncpano.models.pocket_refiner import PocketRefiner
 
 
 def load_part(
@@ -89,25 +92,18 @@ def load_autoencoder(
     return part.to(memory_format=torch.channels_last)
 
 
-@dataclass(frozen=True)
-class Refiner:
-    """What draws the details after sampling, and the autoencoder that it reads latents by."""
-
-    network: nn.Module
-    autoencoder: nn.Module
-
-
-def load_refiner(source: ModelSource, device: torch.device) -> Refiner:
-    """In float32, so that it finds the same renders whatever the format of the other parts."""
+def load_refiner(
+    source: ModelSource, device: torch.device
+) -> tuple[PocketRefiner, PocketAutoencoder]:
+    """What draws the details after sampling, and what it reads latents by; in float32."""
     assert source.folder is not None
     from syncpano.models.pocket_refiner import PocketRefiner
 
     folder = source.folder
-    network = load_part(PocketRefiner, folder / "refiner", source.id, device, torch.float32)
-    return Refiner(
-        network.float(),  # beside whole numbers diffusers leaves the others as they were stored
-        load_autoencoder(folder / "vae", source.id, device, torch.float32),
-    )
+    network: Any = load_part(PocketRefiner, folder / "refiner", source.id, device, torch.float32)
+    autoencoder: Any = load_autoencoder(folder / "vae", source.id, device, torch.float32)
+    # Beside whole numbers diffusers leaves the others as they were stored.
+    return network.float(), autoencoder
 
 
 def require_avif() -> None:

@@ -120,6 +120,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         text: Tensor,
         vae: PocketAutoencoder,
         *,
+        subject: int | None = None,
         avoided: Mapping[str, Collection[int]] = MappingProxyType({}),
         loop: bool = False,
     ) -> Tensor:
@@ -129,12 +130,13 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             latent: 1 C H W, z_0 as the UNet left it; H at least h.
             text: L d, the prompt's states.
             vae: the model's autoencoder, in float32.
+            subject: number of the one that the prompt names; None where it is to be read for it.
             avoided: attribute -> numbers of classes that are laid only for want of others.
             loop: columns wrap.
         """
         config: Any = self.config
         height, width = latent.shape[-2:]
-        meant = self._evidence(text, avoided)
+        meant = self._evidence(text, avoided, subject)
         sampled = vae.cell_colours(latent, loop=loop)
         # What is remembered is one window high: a taller panorama is drawn in bands.
         tops = band_tops(height, config.height)
@@ -171,12 +173,18 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return numbers, probabilities
 
     def _evidence(
-        self, text: Tensor, avoided: Mapping[str, Collection[int]] = MappingProxyType({})
+        self,
+        text: Tensor,
+        avoided: Mapping[str, Collection[int]] = MappingProxyType({}),
+        subject: int | None = None,
     ) -> Tensor:
         """R: what every render has of the prompt's meaning, in nats, up to a constant."""
         config: Any = self.config
         state = text.float().mean(0)
         chances = {name: reader(state).log_softmax(-1) for name, reader in self.readers.items()}
+        if subject is not None:
+            sure = torch.tensor(subject, device=state.device)
+            chances["subject"] = F.one_hot(sure, len(chances["subject"])).float().log()
         classes = dict(zip(self.readers, self.classes.long().unbind(1), strict=True))
         return evidence(chances, classes, config.trust, config.named, avoided)
 

@@ -122,14 +122,30 @@ def pull(model: str, revision: str | None = None, *, progress: bool = True) -> M
     Raises:
         SyncPanoError: as `resolve_source`; also a model that is not on the Hub.
     """
-    if _is_local(model):
-        raise SyncPanoError(
-            f"{model} is on this machine already", hint="`models pull` fetches from the Hub"
-        )
     there = ", ".join(alias.name for alias in ALIASES.values() if alias.repo)
-    repo = _repo(model, ALIASES.get(model), f"{there} or a Hub id `owner/name`")
+    usable = f"{there} or a Hub id `owner/name`"
+    if _is_local(model):
+        what = "comes with syncpano" if model in ALIASES else "is a path"
+        raise SyncPanoError(
+            f"{model} {what}: `models pull` fetches from the Hub", hint=f"use {usable}"
+        )
+    repo = _repo(model, ALIASES.get(model), usable)
     _download(model, repo, revision, progress=progress)
     return resolve_source(model, revision, download=False)
+
+
+def expanded(folder: str) -> Path:
+    """A folder as it was given, `~` for the home folder.
+
+    Raises:
+        SyncPanoError: it is in the home folder of nobody.
+    """
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:  # `~name` of nobody
+        raise SyncPanoError(
+            f"{folder[:80]}: there is no such home folder", hint="write the folder's whole path"
+        ) from error
 
 
 def list_models() -> list[ModelEntry]:
@@ -162,7 +178,7 @@ def _pocket_folder() -> Path | None:
 
 def _local_source(model: str) -> ModelSource:
     if model != "pocket":
-        return _source(model, _expanded(model), None, "unknown")
+        return _source(model, expanded(model), None, "unknown")
     folder = _pocket_folder()
     if folder is None:
         raise SyncPanoError(
@@ -170,15 +186,6 @@ def _local_source(model: str) -> ModelSource:
             hint="reinstall syncpano, or use `--model sd2` or a local folder",
         )
     return _source(model, folder, None, ALIASES["pocket"].licence)
-
-
-def _expanded(model: str) -> Path:
-    try:
-        return Path(model).expanduser()
-    except RuntimeError as error:  # `~name` of nobody
-        raise SyncPanoError(
-            f"{model[:80]}: there is no such home folder", hint="write the folder's whole path"
-        ) from error
 
 
 def _source(model: str, folder: Path, revision: str | None, licence: str) -> ModelSource:

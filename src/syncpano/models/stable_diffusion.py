@@ -19,8 +19,9 @@ from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.card import Card
 from syncpano.models.decoding import decode_tiled
 from syncpano.models.folder import content_hash
-from syncpano.models.parts import Refiner, load_refiner, load_tiny_decoder
+from syncpano.models.parts import load_refiner, load_tiny_decoder
 from syncpano.models.precision import free_bytes, run_in, total_bytes
+from syncpano.models.refiner import Refiner
 from syncpano.models.schedulers import make_scheduler
 from syncpano.models.source import ModelSource
 
@@ -117,63 +118,12 @@ class LatentDiffusion:
 
     @cached_property
     def refiner(self) -> Refiner:
-        """What `refine` draws with, of a source that has one; loaded when it is first asked for.
+        """What draws the details, of a source that has one; loaded when it is first asked for.
 
         Raises:
             SyncPanoError: it cannot be loaded.
         """
-        return load_refiner(self.source, self.device)
-
-    @torch.no_grad()
-    def refine(
-        self, latent: Tensor, prompt: str, negative_prompt: str = "", *, loop: bool = False
-    ) -> Tensor:
-        """1 C H W -> 1 3 f*H f*W in [-1, 1]: what the refiner draws of a sampled z_0."""
-        network: Any = self.refiner.network
-        text, negative = self.card.texts(prompt, negative_prompt)
-        drawn: Tensor = network.refine(
-            latent.to(self.device),
-            self._embed([text])[0],
-            self.refiner.autoencoder,
-            avoided=self.card.vocabulary.avoided(text, negative),
-            loop=loop,
-        )
-        return drawn
-
-    @torch.no_grad()
-    def subject_of(self, prompt: str) -> tuple[str, float]:
-        """What the refiner takes a prompt to show, and with which probability.
-
-        Of a source that has one; the name is empty where its card lists no subjects.
-        """
-        network: Any = self.refiner.network
-        (number,), (probability,) = network.likeliest_subjects(
-            self._embed([self.card.read(prompt).text])
-        )
-        return self.subjects.get(int(number), ""), float(probability)
-
-    def pictures_of(self, subject: str) -> list[dict[str, int]]:
-        """Attribute -> class, of every picture that the refiner has of one of its subjects."""
-        network: Any = self.refiner.network
-        number = next(number for number, name in self.subjects.items() if name == subject)
-        pictures: list[dict[str, int]] = network.pictures_of(number)
-        return pictures
-
-    @cached_property
-    @torch.no_grad()
-    def subjects(self) -> dict[int, str]:
-        """The refiner's number of a subject -> its name: what it takes its longest caption for.
-
-        Raises:
-            SyncPanoError: the refiner cannot be loaded.
-        """
-        network: Any = self.refiner.network
-        named = self.card.vocabulary.subjects
-        if not named:
-            return {}
-        captions = [max(sorted(names), key=len) for names in named.values()]
-        numbers, _ = network.likeliest_subjects(self._embed(captions))
-        return dict(zip(numbers.tolist(), named, strict=True))
+        return Refiner(*load_refiner(self.source, self.device), self.card, self._embed)
 
     @torch.no_grad()
     def decode_panorama(self, latent: Tensor, loop: bool = False) -> Tensor:

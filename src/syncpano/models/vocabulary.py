@@ -11,8 +11,12 @@ from syncpano.models.near_words import (
     ALONE,
     AROUND,
     FILLERS,
+    IN_SNOW,
     LINKS,
+    NEVER_IN_SNOW,
+    OF_SNOW,
     TELLING,
+    UNASKED,
     UNTIMELY,
     VAGUE,
     VAGUE_NOUNS,
@@ -78,6 +82,31 @@ class Vocabulary:
         unwanted = self.classes_in(negative)
         return {name: numbers - wanted.get(name, set()) for name, numbers in unwanted.items()}
 
+    def unasked(self, text: str, others: Sequence[str] = ()) -> str:
+        """The negative prompt of a prompt that has none: snow, unless the prompt asks for it.
+
+        It does by a word for snow or winter, by skiers, and by a subject that belongs in snow: a
+        village is one in winter.
+
+        Args:
+            others: words of the prompt that its text leaves out.
+        """
+        words = {*_WORD.findall(text.lower()), *others}
+        subject = self.subject_named(text)
+        asked = (
+            self._asks(text)
+            or self._asks(*self.subjects.get(subject, ()))
+            or any(word in IN_SNOW or word.startswith(OF_SNOW) for word in words)
+        )
+        needless = subject in NEVER_IN_SNOW or not self.classes_in(UNASKED)
+        return "" if asked or needless else UNASKED
+
+    def _asks(self, *texts: str) -> bool:
+        """Whether texts name any of what is unasked for."""
+        named = self.classes_in(" ".join(texts))
+        unasked = self.classes_in(UNASKED)
+        return any(not unasked[name].isdisjoint(named.get(name, ())) for name in unasked)
+
     def subject_of(self, words: Sequence[str]) -> tuple[str, int]:
         """The first subject that a prompt names, and behind which of its words; "" where none."""
         most = max((len(name.split()) for name in self.names), default=0)
@@ -89,6 +118,11 @@ class Vocabulary:
             if word in ALONE.keys() - AROUND and word in self.words:
                 return word, start + 1
         return "", len(words)
+
+    def subject_named(self, text: str) -> str:
+        """The subject that the first name in a text is of; "" where it has none."""
+        name, _ = self.subject_of(_WORD.findall(text.lower()))
+        return next((subject for subject, names in self.subjects.items() if name in names), "")
 
     def has_name(self, words: Sequence[str]) -> bool:
         """Whether a prompt has any subject's name in it."""

@@ -44,8 +44,6 @@ def _pictures_of(folder: Path) -> Mapping[str, tuple[Path, str]]:
         raise SyncPanoError(f"{folder} is no folder", hint="give a folder of panoramas")
     found: dict[str, tuple[Path, str]] = {}
     for path in pictures_below(folder):
-        if path.is_dir():  # whatever it is called: what is in it is here too
-            continue
         log = runlog.of_picture(path)
         name = f"{log['prompt']}\n{log['config']['seed']}" if log else path.name
         if name in found:
@@ -54,5 +52,10 @@ def _pictures_of(folder: Path) -> Mapping[str, tuple[Path, str]]:
                 f"{found[name][0]} and {path} have the same {what}",
                 hint="give a folder with the panoramas of one run",
             )
-        found[name] = (path, log["prompt"] if log else path.stem)
+        found[name] = (path, log["prompt"] if log else _readable(path.stem))
     return found
+
+
+def _readable(name: str) -> str:
+    """A file's name as text that can be written, whatever its bytes are."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
