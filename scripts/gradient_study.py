@@ -26,7 +26,6 @@ import repeat
 from syncpano import files
 from syncpano.batching import Batcher
 from syncpano.binding import bound
-from syncpano.checks import loss_of
 from syncpano.config import GradientDecoder, PanoramaConfig
 from syncpano.experiments.plots import as_png
 from syncpano.experiments.reading import paper_prompts
@@ -38,6 +37,7 @@ from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.montage import average, crop
 from syncpano.pipeline import Studio, initial_noise
 from syncpano.plan import plan
+from syncpano.resolving import loss_of
 from syncpano.sampler import Batches, Synchronization, synchronize
 from syncpano.windows import Grid, plan_grid
 

@@ -220,7 +220,7 @@ def test_dry_run_shows_what_won_and_writes_nothing(
     assert lines["width"] == ["96", "flag"]
     assert lines["seed"] == ["4", "environment"]
     assert lines["initial-steps"] == ["3", "config", "first3"]
-    assert lines["guidance-scale"] == ["auto", "default"]
+    assert lines["guidance-scale"] == ["7.5", "default"]
     assert lines["windows"][0] == "3"
     assert "GiB" in done.out
     assert list(Path().iterdir()) == []

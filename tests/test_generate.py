@@ -126,6 +126,19 @@ def test_another_device_starts_without_the_number_format_found_for_the_first(
     assert origins == ["from first.png (auto)", "default"]
 
 
+def test_a_dry_run_says_what_the_model_decides(cli: Cli) -> None:
+    text = cli("generate", "A castle", "--stride", "auto", "--dry-run").out
+    rows = {line.split()[0]: line for line in text.splitlines() if line}
+    assert "snow, winter, night" in rows["negative-prompt"]
+    assert rows["guidance-scale"].split()[1:] == ["1.25", "default"]
+    assert rows["stride"].split()[1:] == ["128", "flag", "(auto)"]
+    assert rows["loss"].split()[1:] == ["pocket", "default"]
+    alone = cli("generate", "A castle", "--w", 0, "--stride", 512, "--dry-run").out
+    assert ["loss", "auto", "default"] in [line.split() for line in alone.splitlines()]
+    there = cli("generate", "A castle", "--model", "sd2", "--dry-run", "--json").out
+    assert json.loads(there)["config"]["negative_prompt"] == ""
+
+
 def test_a_dry_run_says_what_would_be_downloaded(
     cli: Cli, squeeze_trunk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,8 +270,8 @@ def test_a_prompt_that_is_read_otherwise_than_in_the_run_it_starts_from_warns(cl
     size = ("--width", 1024, "--config", "tiny", "--no-refine")
     cli("generate", "Castles by the sea", *size, "-o", "first.png")
     log = runlog.read(Path("first.json"))
-    assert log["fingerprints"]["texts"] == "castle | snow, winter"
-    log["fingerprints"]["texts"] = "castle by the sea | snow, winter"
+    assert log["fingerprints"]["texts"] == "castle | snow, winter, night"
+    log["fingerprints"]["texts"] = "castle by the sea | snow, winter, night"
     runlog.write(Path("first.json"), log)
     again = ("--from", "first.json", "-o", "again.png", "--overwrite")
     warning = "the words that prompts are read as are not those of the run it starts from"
@@ -271,14 +284,14 @@ def test_another_prompt_starts_without_the_negative_prompt_found_for_the_first(c
     cli("generate", "A castle", *small, "-o", "first.png")
     log = runlog.read(Path("first.png"))
     assert (log["config"]["negative_prompt"], log["source"]["negative_prompt"]) == (
-        "snow, winter",
+        "snow, winter, night",
         "default",
     )
     cli("generate", "A castle in winter", "--from", "first.png", "-o", "second.png")
-    assert runlog.read(Path("second.png"))["config"]["negative_prompt"] == ""
+    assert runlog.read(Path("second.png"))["config"]["negative_prompt"] == "night"
     cli("generate", "--from", "first.png", "--seed", 1, "-o", "third.png")
     third = runlog.read(Path("third.png"))
-    assert third["config"]["negative_prompt"] == "snow, winter"
+    assert third["config"]["negative_prompt"] == "snow, winter, night"
     assert third["source"]["negative_prompt"] == "from first.png (auto)"
 
 

@@ -15,7 +15,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from syncpano.binding import bound
-from syncpano.checks import loss_of
 from syncpano.choices import Gradient
 from syncpano.config import LossName, PanoramaConfig
 from syncpano.errors import RUN_FAILED, SyncPanoError
@@ -32,6 +31,7 @@ from syncpano.models.source import POCKET_FOLDER, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.pipeline import initial_noise
 from syncpano.plan import plan
+from syncpano.resolving import loss_of
 from syncpano.sampler import Batches, Synchronization, synchronize
 from tests.tiny import tiny_style
 

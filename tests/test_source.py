@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from syncpano.config import PanoramaConfig
 from syncpano.errors import BAD_INPUT, RUN_FAILED, SyncPanoError
 from syncpano.fingerprints import model_fingerprint
 from syncpano.models import hub
 from syncpano.models.aliases import ALIASES
 from syncpano.models.folder import content_hash
 from syncpano.models.source import POCKET_FOLDER, list_models, pull, resolve_source
-from syncpano.models.tiny_decoder import resolve_gradient_decoder, tiny_decoder_folder
+from syncpano.models.tiny_decoder import tiny_decoder_folder
+from syncpano.resolving import gradient_decoder_of
 
 SECONDS = 10.0
 
@@ -314,7 +316,7 @@ def test_the_gradient_takes_the_full_decoder_of_a_pocket_model_without_a_small_o
     tmp_path: Path,
 ) -> None:
     folder = shutil.copytree(POCKET_FOLDER, tmp_path / "pocket")
-    own, copied = resolve_source("pocket", download=False), str(folder)
-    assert resolve_gradient_decoder("auto", own) == "tiny"
+    config, copied = PanoramaConfig("A waterfall"), str(folder)
+    assert gradient_decoder_of(config, resolve_source("pocket", download=False)) == "tiny"
     shutil.rmtree(folder / "vae_tiny")
-    assert resolve_gradient_decoder("auto", resolve_source(copied, download=False)) == "full"
+    assert gradient_decoder_of(config, resolve_source(copied, download=False)) == "full"

@@ -32,6 +32,7 @@ from syncpano.models.pocket_autoencoder import PocketAutoencoder
 STYLED = ("waterfall", "mountains", "grassland", "castle", "city_skyline")
 _PCA_RENDERS = 12  # a subject, as in the recipe
 _COMPONENTS = (64, 128, 192, 224)
+UNASKED = ("snow", "winter", "night")
 _FIDELITY_RENDERS = 12  # a subject; two windows of each, and as many samples
 
 
@@ -96,33 +97,45 @@ def attributes(bench: Bench) -> dict[str, Any]:
 
 
 def unasked(bench: Bench) -> dict[str, Any]:
-    """Share of windows with snow, or in winter, under the paper's prompts that ask for neither.
+    """Share of windows with snow or in winter, and at night, where a prompt asks for neither.
 
-    Without a negative prompt and with the model's own; and of held-out renders without snow, where
-    the judge finds some all the same.
+    Of panoramas, two under each of the paper's prompts that do not: without a negative prompt, and
+    with the model's own. Beside it, of held-out renders without them: where the judge finds some
+    all the same.
     """
     card = read_card(bench.folder)
-    prompts = [prompt for prompt in PAPER_PROMPTS if card.negative_prompt(prompt, AUTO)]
-
-    def painted(negative: str) -> float:
-        windows = [
+    own = {prompt: card.negative_prompt(prompt, AUTO) for prompt in PAPER_PROMPTS}
+    prompts = [prompt for prompt, phrases in own.items() if {*UNASKED} <= {*phrases.split(", ")}]
+    windows = {
+        name: [
             window
-            for seed, prompt in enumerate(prompts)
-            for window in bench.windows(prompt, 8, seed, negative_prompt=negative)
+            for prompt in prompts
+            for seed in range(2)
+            for window in crops(
+                bench.paint(prompt, width=2048, seed=seed, negative_prompt=negative)
+            )
         ]
-        return _snowy(bench, windows)
-
-    drawn = [
+        for name, negative in (("none", ""), ("own", AUTO))
+    }
+    windows["renders"] = [
         render.load()[:, :SIDE]
         for render in bench.held_out(12)
-        if render.attributes.weather != "snow" and render.attributes.season != "winter"
+        if not any(
+            getattr(render.attributes, head) in UNASKED for head in ("weather", "season", "time")
+        )
     ]
-    return {"none": painted(""), "own": painted(AUTO), "renders_without": _snowy(bench, drawn)}
+    return {name: _unasked_in(bench, images) for name, images in windows.items()}
 
 
-def _snowy(bench: Bench, windows: Sequence[np.ndarray]) -> float:
-    votes = zip(bench.votes(windows, "weather"), bench.votes(windows, "season"), strict=True)
-    return mean(weather == "snow" or season == "winter" for weather, season in votes)
+def _unasked_in(bench: Bench, windows: Sequence[np.ndarray]) -> dict[str, float]:
+    weathers, seasons, times = (
+        bench.votes(windows, head) for head in ("weather", "season", "time")
+    )
+    snowy = zip(weathers, seasons, strict=True)
+    return {
+        "snow": mean(weather == "snow" or season == "winter" for weather, season in snowy),
+        "night": mean(time == "night" for time in times),
+    }
 
 
 def coherence(bench: Bench) -> dict[str, Any]:

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from syncpano.config import PanoramaConfig
 from syncpano.models.bound_diffusion import BoundDiffusion
 from syncpano.models.stable_diffusion import LatentDiffusion
-from syncpano.models.tiny_decoder import resolve_gradient_decoder
 from syncpano.plan import Plan
+from syncpano.resolving import gradient_decoder_of, sampling_of
 from syncpano.schedule import step_places
-
-_OF_THE_CARD = ("guidance_scale", "guided_share", "temperature")
-
-
-def sampling_of(config: PanoramaConfig, model: LatentDiffusion) -> dict[str, float]:
-    """The settings of sampling that a model has values of its own for, `auto` resolved."""
-    given = {name: getattr(config, name) for name in _OF_THE_CARD}
-    return {
-        name: getattr(model.card, name) if value is None else value for name, value in given.items()
-    }
 
 
 def bound(planned: Plan, model: LatentDiffusion) -> BoundDiffusion:
@@ -25,7 +14,7 @@ def bound(planned: Plan, model: LatentDiffusion) -> BoundDiffusion:
     config, places, decoder = planned.config, None, "full"
     if planned.weights:
         places = step_places(config.steps, config.initial_steps, config.initial_span)
-        decoder = resolve_gradient_decoder(config.gradient_decoder, model.source)
+        decoder = gradient_decoder_of(config, model.source)
     return model.bind(
         config.prompt,
         config.negative_prompt,
@@ -33,5 +22,5 @@ def bound(planned: Plan, model: LatentDiffusion) -> BoundDiffusion:
         scheduler=config.scheduler,
         gradient_decoder=decoder,
         places=places,
-        **sampling_of(config, model),
+        **sampling_of(config, model.card),
     )

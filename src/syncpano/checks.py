@@ -12,6 +12,7 @@ from syncpano.config import PanoramaConfig, settings
 from syncpano.errors import SyncPanoError
 from syncpano.layers import with_plain_types
 from syncpano.models.source import ModelSource
+from syncpano.resolving import loss_of, stride_of
 from syncpano.schedule import sync_steps
 from syncpano.windows import closes_ring
 
@@ -68,23 +69,6 @@ def check_values(config: PanoramaConfig, written: Written = AS_FLAGS) -> None:
             f"{config.width} x {config.height} is more than {MAX_PIXELS} pixels",
             hint="paint a smaller panorama",
         )
-
-
-def loss_of(config: PanoramaConfig, source: ModelSource) -> str:
-    """The loss's name: as asked, or pocket's own for pocket and LPIPS with VGG-16 for others."""
-    if config.loss != "auto":
-        return config.loss
-    return "pocket" if source.family == "pocket" else "lpips-vgg"
-
-
-def stride_of(config: PanoramaConfig, source: ModelSource) -> int:
-    """Pixels from window to window: as asked, or a quarter of the window, or side by side."""
-    window = source.window * source.vae_factor
-    if config.method == "independent" or config.windows == "shifted":
-        return window
-    if config.stride is not None:
-        return config.stride
-    return max(1, source.window // 4) * source.vae_factor
 
 
 def _check_text(prompt: str) -> None:

@@ -6,16 +6,12 @@ import logging
 from dataclasses import asdict, replace
 from typing import Any
 
-from syncpano import machine, runlog
+from syncpano import machine, resolving, runlog
 from syncpano.advice import about_attributes, about_subject, about_words, listed
-from syncpano.binding import sampling_of
-from syncpano.checks import loss_of, stride_of
-from syncpano.config import PanoramaConfig, settings
+from syncpano.config import PanoramaConfig
 from syncpano.drawing import refines
 from syncpano.fingerprints import fingerprints
-from syncpano.layers import DEFAULT, FOUND
 from syncpano.models.stable_diffusion import LatentDiffusion
-from syncpano.models.tiny_decoder import resolve_gradient_decoder
 from syncpano.plan import Plan
 from syncpano.sampler import StepReport
 
@@ -26,29 +22,18 @@ def resolved(
     config: PanoramaConfig, model: LatentDiffusion, *, synchronises: bool
 ) -> PanoramaConfig:
     """The config with what `auto` came to; painting it again gives the same pixels."""
-    source = model.source
-    found: dict[str, Any] = {
-        "revision": source.revision,
-        # What was asked for stays, also where it has no effect: `--resume` compares it.
-        "stride": stride_of(config, source) if config.stride is None else config.stride,
-        "negative_prompt": model.card.negative_prompt(config.prompt, config.negative_prompt),
-        **sampling_of(config, model),
+    config = resolving.by_model(config, model.source, model.card, synchronises=synchronises)
+    machines: dict[str, Any] = {
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
     }
-    if synchronises:
-        found["loss"] = loss_of(config, source)
-        found["gradient_decoder"] = resolve_gradient_decoder(config.gradient_decoder, source)
-    return replace(config, **found)
+    return replace(config, **machines)
 
 
 def fill(log: runlog.Log, config: PanoramaConfig, planned: Plan, model: LatentDiffusion) -> None:
     """Write into a run log all that is known before the first step."""
     source, grid = model.source, planned.grid(0)
-    for name, item in settings().items():
-        origin = log["source"][name]
-        if item.found and log["config"][name] == item.default and origin != DEFAULT:
-            log["source"][name] = f"{origin.removesuffix(FOUND)}{FOUND}"
+    log["source"] = resolving.origins_found(log["source"], log["config"])
     log["config"] = asdict(config)
     log["model"] = {
         "id": source.id,

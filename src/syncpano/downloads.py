@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from syncpano.checks import loss_of
 from syncpano.losses.trunk_files import TRUNK_OF, TRUNKS, cached_path
 from syncpano.models.source import ModelSource
-from syncpano.models.tiny_decoder import TAESD, resolve_gradient_decoder, tiny_decoder_folder
+from syncpano.models.tiny_decoder import TAESD, tiny_decoder_folder
 from syncpano.plan import Plan
+from syncpano.resolving import gradient_decoder_of, loss_of
 
 
 def missing(planned: Plan, source: ModelSource) -> list[str]:
@@ -17,7 +17,7 @@ def missing(planned: Plan, source: ModelSource) -> list[str]:
     """
     config = planned.config
     found = [] if source.folder is not None else [source.id]
-    decoder = resolve_gradient_decoder(config.gradient_decoder, source)
+    decoder = gradient_decoder_of(config, source)
     if not planned.weights:  # no gradient, no decoder for it, no loss
         return found
     if decoder == "tiny" and tiny_decoder_folder(source, download=False) is None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from syncpano import files
-from syncpano.checks import loss_of
 from syncpano.choices import AUTO
 from syncpano.config import PanoramaConfig, settings
 from syncpano.layers import was_auto
@@ -15,8 +14,9 @@ from syncpano.losses.trunk_files import TRUNK_OF, cached_path
 from syncpano.models.card import read_card
 from syncpano.models.folder import JUDGE, PARTS, content_hash, weight_files
 from syncpano.models.source import ModelSource
-from syncpano.models.tiny_decoder import resolve_gradient_decoder, tiny_decoder_folder
+from syncpano.models.tiny_decoder import tiny_decoder_folder
 from syncpano.plan import Plan
+from syncpano.resolving import gradient_decoder_of, loss_of
 
 _NAMES = {
     "model": "the model's files",
@@ -45,7 +45,7 @@ def fingerprints(planned: Plan, source: ModelSource) -> dict[str, str | None]:
     if net := TRUNK_OF.get(loss_of(config, source)):
         trunk = Path(config.loss_weights) if config.loss_weights else cached_path(net)
         found["loss"] = files.digest_of(trunk) if trunk.is_file() else None
-    if resolve_gradient_decoder(config.gradient_decoder, source) == "tiny":
+    if gradient_decoder_of(config, source) == "tiny":
         folder = tiny_decoder_folder(source, download=False)
         if folder is not None and folder.parent != source.folder:
             digests = [files.digest_of(file) for file in weight_files(folder)[1]]

@@ -17,7 +17,6 @@ from syncpano import describe, machine, runlog
 from syncpano.baselines import NoisingDenoiser, bld
 from syncpano.batching import Batcher, compiling, fitting
 from syncpano.binding import bound
-from syncpano.checks import loss_of
 from syncpano.config import PanoramaConfig, Value
 from syncpano.drawing import decode, draw, finite, refines, to_image
 from syncpano.errors import SyncPanoError
@@ -29,9 +28,10 @@ from syncpano.models.parts import require_avif
 from syncpano.models.precision import resolve_device
 from syncpano.models.source import ModelSource, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
-from syncpano.models.tiny_decoder import resolve_gradient_decoder, tiny_decoder_folder
+from syncpano.models.tiny_decoder import tiny_decoder_folder
 from syncpano.panorama import Panorama
 from syncpano.plan import Plan, plan
+from syncpano.resolving import gradient_decoder_of, loss_of
 from syncpano.sampler import Batches, StepReport, Synchronization, sample
 
 _LIGHTER = "try `--dtype bfloat16` or another `--device`"
@@ -172,8 +172,7 @@ class Studio:
         config = planned.config
         key = (source.id, source.revision, config.device, config.dtype, config.compile)
         if key not in self._models:
-            decoder = resolve_gradient_decoder(config.gradient_decoder, source)
-            if planned.weights and decoder == "tiny":
+            if planned.weights and gradient_decoder_of(config, source) == "tiny":
                 tiny_decoder_folder(source, download=True)  # fails before the weights load
             self._models.clear()  # two models at once seldom fit, and a batch uses one at a time
             self._batches.clear()

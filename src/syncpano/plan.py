@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from syncpano.checks import AS_FLAGS, Written, as_written, stride_of, validate
+from syncpano.checks import AS_FLAGS, Written, as_written, validate
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
 from syncpano.extension import extension_windows
 from syncpano.models.source import ModelSource
+from syncpano.resolving import stride_of
 from syncpano.schedule import sync_steps, sync_weights
 from syncpano.windows import Grid, plan_grid, shifted_grid
 

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from syncpano import layers
+from syncpano import layers, resolving
 from syncpano.advice import about_words
 from syncpano.batch import Job
 from syncpano.commands.options import shown
 from syncpano.commands.request import Request, labels, remaining
 from syncpano.console import Voice, print_result
 from syncpano.downloads import missing
-from syncpano.models.card import read_card
+from syncpano.models.card import card_of
 from syncpano.models.memory import default_batches, estimate_memory, total_host_bytes
 from syncpano.models.source import ModelSource, resolve_source
-from syncpano.models.tiny_decoder import resolve_gradient_decoder
 from syncpano.plan import Plan, count_calls, plan
+from syncpano.resolving import gradient_decoder_of
 
 # Interpreter, torch and diffusers with nothing loaded, and what a gradient takes beside the
 # activations that it keeps: from benchmarks/presets.md and benchmarks/full-size.md.
@@ -45,7 +45,7 @@ def warn_of_words(jobs: Sequence[Job], source: ModelSource, voice: Voice) -> Non
     """What a run says of every picture before it paints it."""
     if not jobs or source.folder is None:
         return
-    card, config = read_card(source.folder), jobs[0].config
+    card, config = card_of(source), jobs[0].config
     negative = card.negative_prompt(config.prompt, config.negative_prompt)
     for prompt, label in labels(jobs).items():
         for sentence in about_words(source.id, card.read(prompt)):
@@ -69,11 +69,12 @@ def job_facts(
     job: Job, resolved: layers.Resolved, planned: Plan, source: ModelSource
 ) -> dict[str, Any]:
     """The dry run as one JSON object."""
-    grid, calls = planned.grid(0), count_calls(planned)
+    grid, calls, given = planned.grid(0), count_calls(planned), job.config
+    settled = resolving.by_model(given, source, card_of(source), synchronises=bool(planned.weights))
     return {
         "output": str(job.path),
-        "config": asdict(job.config),
-        "source": dict(resolved.origins),
+        "config": asdict(settled),
+        "source": resolving.origins_found(resolved.origins, asdict(given)),
         "model": {
             "id": source.id,
             "family": source.family,
@@ -104,7 +105,7 @@ def estimate_bytes(planned: Plan, source: ModelSource) -> int:
     denoise = min(config.window_batch or denoise, windows)
     sync = min(config.window_batch or sync, windows) if planned.weights else 0
     of_unet = KEPT_OF_UNET[config.gradient] if config.compare == "foreseen" else 0
-    is_tiny = resolve_gradient_decoder(config.gradient_decoder, source) == "tiny"
+    is_tiny = gradient_decoder_of(config, source) == "tiny"
     of_decoder = KEPT_OF_TINY_DECODER if is_tiny else 1
     kept = of_unet * sync * estimate.sync_window
     kept += of_decoder * min(decode, sync) * estimate.decode_window

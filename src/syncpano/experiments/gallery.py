@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncpano import png, runlog
-from syncpano.checks import loss_of
 from syncpano.config import PanoramaConfig, Value
 from syncpano.errors import SyncPanoError
 from syncpano.experiments.identity import identity
 from syncpano.experiments.spec import FIRST_REFERENCE_SEED, Experiment, Layout, Row, config_of
 from syncpano.fingerprints import model_fingerprint
 from syncpano.losses.trunk_files import TRUNK_OF, TRUNKS
-from syncpano.models.card import Card, read_card
+from syncpano.models.card import Card, card_of
 from syncpano.models.source import ModelSource
 from syncpano.plan import Plan, count_calls, plan
+from syncpano.resolving import loss_of
 
 if TYPE_CHECKING:
     from syncpano.pipeline import Studio
@@ -146,7 +146,7 @@ class Curator:
     @cached_property
     def _card(self) -> Card:
         """Of a model that is not downloaded the default, as Stable Diffusion's is."""
-        return read_card(self.source.folder) if self.source.folder else Card()
+        return card_of(self.source)
 
     def _with_weights(self, config: PanoramaConfig) -> PanoramaConfig:
         if self.loss_weights is None or config.loss_weights is not None:

@@ -12,6 +12,7 @@ from syncpano.choices import AUTO
 from syncpano.errors import SyncPanoError
 from syncpano.models import wording
 from syncpano.models.folder import read_json
+from syncpano.models.source import ModelSource
 from syncpano.models.vocabulary import Vocabulary
 
 
@@ -57,6 +58,11 @@ class Card:
         negative_prompt = self.negative_prompt(prompt, negative_prompt)
         reading, negative = self.read(prompt), self.read(negative_prompt, negative=True)
         return reading.text, ", ".join(filter(None, [negative.text, *reading.avoided]))
+
+
+def card_of(source: ModelSource) -> Card:
+    """A model's card; the defaults as long as its folder is not on this machine."""
+    return read_card(source.folder) if source.folder else Card()
 
 
 def read_card(folder: Path) -> Card:

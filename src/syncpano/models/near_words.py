@@ -68,7 +68,7 @@ NEAR = {
     "sunny": "sunlit",
     "sunset": "sundown",
     "dusk": "gloaming",
-    "night": "nighttime",
+    "night": "fireworks neon nighttime nocturnal",
     "clear": "cloudless",
     "clouds": "drizzle lightning monsoon rain storm thunder thunderstorm",
     "cloudy": "gloomy gray grey raining rainy stormy",
@@ -94,6 +94,7 @@ BESIDE = {
 # What captions never say, in their own words: they know houses that are covered in snow, and lights
 # in the sky.
 PHRASES = {f"covered {by} snow": "in snowfall" for by in ("in", "with", "by")} | {
+    **{f"{snowy} peak": "snowy mountain peak" for snowy in ("snowcapped", "snow-capped")},
     "snow-covered": "snowy",
     "snow-capped": "snowy",
     "light house": "lighthouse",
@@ -179,11 +180,17 @@ CLEAR_NIGHT = "at night under a clear sky"
 NO_SLIPS = _set("carter carton county meters")
 # A word of `TELLING` that no picture is missed for: cities have them.
 UNMISSED = _set("lights")
-# Renders have it as often as fair weather; of those who do not ask for it few want it.
-UNASKED = "snow, winter"
-# Words that ask for it, beginnings of others, and subjects of which no picture has any.
-IN_SNOW = _set("ski skier skiers skiing")
-OF_SNOW = ("snow", "winter")
-NEVER_IN_SNOW = {"concert", "shooting stars"}
+# What renders have as often as any other weather or hour, and few want who do not ask for it ->
+# beginnings of words that do, and subjects of which all pictures have it, or none.
+UNASKED = {
+    "snow, winter": (
+        ("ski", "snow", "winter"),
+        ("concert", "shooting stars", "skiers", "winter village"),
+    ),
+    "night": (
+        ("aurora", "galax", "lake", "meteor", "moon", "night", "star"),
+        ("concert", "northern lights", "shooting stars", "starry lake"),
+    ),
+}
 # Words of hours that alone name none: lights are bright at night, and sand is golden at noon.
 UNTIMELY = _set("bright golden")

@@ -15,15 +15,8 @@ from syncpano.models.source import ModelSource
 TAESD = "madebyollin/taesd"  # MIT
 
 
-def resolve_gradient_decoder(name: str, source: ModelSource) -> str:
-    """`auto` is full, the paper's; tiny for pocket, whose own loss sees no more than it draws."""
-    if name != "auto":
-        return name
-    return "tiny" if source.family == "pocket" and _own_folder(source) else "full"
-
-
-def _own_folder(source: ModelSource) -> Path | None:
-    """The small decoder that the model itself brings along."""
+def own_tiny_decoder(source: ModelSource) -> Path | None:
+    """The folder of the small decoder that the model itself brings along, if it does."""
     if source.folder is None or not (source.folder / "vae_tiny" / "config.json").is_file():
         return None
     return source.folder / "vae_tiny"
@@ -35,7 +28,7 @@ def tiny_decoder_folder(source: ModelSource, *, download: bool) -> Path | None:
     Raises:
         SyncPanoError: there is none for this model, it is damaged, or the Hub cannot be reached.
     """
-    own = _own_folder(source)
+    own = own_tiny_decoder(source)
     if own is not None:
         require_weights(own, source.id)
         return own

@@ -11,10 +11,7 @@ from syncpano.models.near_words import (
     ALONE,
     AROUND,
     FILLERS,
-    IN_SNOW,
     LINKS,
-    NEVER_IN_SNOW,
-    OF_SNOW,
     TELLING,
     UNASKED,
     UNTIMELY,
@@ -83,29 +80,25 @@ class Vocabulary:
         return {name: numbers - wanted.get(name, set()) for name, numbers in unwanted.items()}
 
     def unasked(self, text: str, others: Sequence[str] = ()) -> str:
-        """The negative prompt of a prompt that has none: snow, unless the prompt asks for it.
+        """The negative prompt of a prompt that has none: snow and night, unless it asks for them.
 
-        It does by a word for snow or winter, by skiers, and by a subject that belongs in snow: a
-        village is one in winter.
+        It does by a word for them, or by a subject that they belong to, as a village to winter; and
+        who names an hour leaves none open.
 
         Args:
             others: words of the prompt that its text leaves out.
         """
-        words = {*_WORD.findall(text.lower()), *others}
-        subject = self.subject_named(text)
-        asked = (
-            self._asks(text)
-            or self._asks(*self.subjects.get(subject, ()))
-            or any(word in IN_SNOW or word.startswith(OF_SNOW) for word in words)
-        )
-        needless = subject in NEVER_IN_SNOW or not self.classes_in(UNASKED)
-        return "" if asked or needless else UNASKED
-
-    def _asks(self, *texts: str) -> bool:
-        """Whether texts name any of what is unasked for."""
-        named = self.classes_in(" ".join(texts))
-        unasked = self.classes_in(UNASKED)
-        return any(not unasked[name].isdisjoint(named.get(name, ())) for name in unasked)
+        words, subject = [*_WORD.findall(text.lower()), *others], self.subject_named(text)
+        named = self.classes_in(text)
+        found = []
+        for phrase, (beginnings, subjects) in UNASKED.items():
+            classes = self.classes_in(phrase)
+            asked = classes.keys() <= named.keys()
+            asked |= any(not classes[name].isdisjoint(named.get(name, ())) for name in classes)
+            asked |= any(word.startswith(beginnings) for word in words)
+            if classes and not asked and subject not in subjects:
+                found.append(phrase)
+        return ", ".join(found)
 
     def subject_of(self, words: Sequence[str]) -> tuple[str, int]:
         """The first subject that a prompt names, and behind which of its words; "" where none."""
