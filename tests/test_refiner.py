@@ -760,6 +760,8 @@ def test_what_the_prompt_itself_names_is_not_avoided(pocket: Pocket) -> None:
         ("A desert in winter", "has no picture of this: desert, winter"),
         ("A rock concert at noon", "has no picture of this: concert, noon"),
         ("Snowy mountains, cartoon", "has no picture of all of this: mountains, snow, cartoon"),
+        ("A city in the snow", "has no picture of this: city skyline, snow"),
+        ("A rock concert in winter", "has no picture of this: concert, winter"),
         ("A castle at dawn in winter", None),
         ("A concert with bright lights", None),
         ("A castle", None),

@@ -13,7 +13,7 @@ import torch
 from syncpano.advice import about_words
 from syncpano.experiments.reading import paper_prompts
 from syncpano.metrics.pocket_features import PocketFeatures
-from syncpano.models import near_words, wording
+from syncpano.models import clock, near_words, wording
 from syncpano.models.card import read_card
 from syncpano.models.folder import JUDGE
 from syncpano.models.load import load_model
@@ -274,6 +274,7 @@ SNOW, NIGHT = "snow, winter", "night"
         ("a town by the sea in summer", [SNOW, NIGHT]),
         ("the peak of a volcano", [SNOW, NIGHT]),
         ("foggy mountains", [SNOW, NIGHT]),
+        ("a castle under golden skies, a fresh start", [SNOW, NIGHT]),
         # An hour is named, or stars are.
         ("people in a city at night", [SNOW]),
         ("a castle at dusk", [SNOW]),
@@ -281,7 +282,9 @@ SNOW, NIGHT = "snow, winter", "night"
         ("a castle by moonlight", [SNOW]),
         ("fireworks over Tokyo", [SNOW]),
         ("northern lights", [SNOW]),
-        ("a lake", [SNOW]),  # pocket knows none by day
+        ("a lake at night", [SNOW]),
+        ("a harbour at 10 pm", [SNOW]),
+        ("a city in the evening", [SNOW]),
         # Snow, winter, skiers, or what is called after them.
         ("a castle in winter", [NIGHT]),
         ("Snow-capped mountains", [NIGHT]),
@@ -302,7 +305,7 @@ SNOW, NIGHT = "snow, winter", "night"
         ("cottages by the sea", [NIGHT]),
         ("a church", [NIGHT]),
         # Both, or none in any picture.
-        ("a frozen lake", []),
+        ("a frozen lake at night", []),
         ("a church at night", []),
         ("a rock concert", []),
         ("shooting stars", []),
@@ -334,7 +337,17 @@ def test_words_of_who_asks_are_no_words_of_the_picture() -> None:
     [
         ("The sun sets behind a castle", "sunset a castle"),
         ("As the sun rises, a castle", "As sunrise, a castle"),
-        ("Harbour lights at night", "harbour at night"),
+        ("Harbour lights at night", "Harbour at night"),
+        ("City lights", "City at night"),
+        ("city lights at dusk", "city at dusk"),
+        ("a castle at three in the morning", "a castle at night"),
+        ("late evening by a castle", "nightfall by a castle"),
+        ("moonrise over the mountains", "night over the mountains"),
+        ("A mountain lake in summer", "A falls and a pool in summer"),
+        ("Lake", "falls and a pool"),
+        ("a lake under the stars", "a lake under the stars"),
+        ("a dark lake", "a dark lake"),
+        ("a castle by a lake", "a castle"),
         ("Cherry blossoms, mountains", "spring blossoms, mountains"),
         ("Light houses at dawn", "lighthouses at dawn"),
         ("A first lighthouse", "A lighthouse"),
@@ -342,6 +355,35 @@ def test_words_of_who_asks_are_no_words_of_the_picture() -> None:
 )
 def test_what_captions_say_otherwise_is_put_in_their_words(prompt: str, text: str) -> None:
     assert read_card(POCKET_FOLDER).read(prompt).text == text
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("at 10 pm", "at night"),
+        ("10:30 p.m.", "at night"),
+        ("at 12 am", "at night"),
+        ("4:59", "at night"),
+        ("at 6am", "at sunrise"),
+        ("12 pm", "in daylight"),
+        ("16:00", "in daylight"),
+        ("at 5 PM", "at sunset"),
+        ("20:15", "at dusk"),
+        ("21:00", "at night"),
+        ("13 pm", None),
+        ("0 am", None),
+        ("25:00", None),
+        ("16:9", None),
+        ("1920:1080", None),
+        ("4 amazing towers", None),
+    ],
+)
+def test_times_of_a_clock_are_hours_of_the_day(said: str, words: str | None) -> None:
+    known = frozenset(["at", "in", "night", "sunrise", "daylight", "sunset", "dusk"])
+    text, taken = clock.in_words(f"a harbour {said} in summer", known)
+    assert text == f"a harbour {words or said} in summer"
+    assert list(taken) == ([said.removeprefix("at ").lower()] if words else [])
+    assert clock.in_words(said, frozenset({"at"})) == (said, {})
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from syncpano.config import PanoramaConfig
+from syncpano.models.near_words import UNSEEN
 from syncpano.models.source import ModelSource
 from syncpano.models.vocabulary import Vocabulary
 from syncpano.models.wording import Reading
@@ -113,10 +114,11 @@ def about_attributes(
         classes = {name: list(vocabulary.attributes[name]) for name in attributes}
         return listed([classes[name][number] for name in attributes for number in wanted[name]])
 
+    unseen = vocabulary.classes_in(UNSEEN.get(subject, ""))
     missing = [
         name
         for name, numbers in wanted.items()
-        if not any(picture.get(name) in numbers for picture in pictures)
+        if not any(picture.get(name) in numbers - unseen.get(name, set()) for picture in pictures)
     ]
     if missing:
         return [f"{model} has no picture of this: {subject}, {names(missing)}"]

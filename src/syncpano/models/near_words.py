@@ -7,6 +7,10 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+def _subjects(names: str) -> frozenset[str]:
+    return frozenset(names.split(", "))
+
+
 # Words of pocket's captions -> words that mean nearly the same, or an example of it.
 NEAR = {
     "castle": "cathedral chateau citadel fort palace",
@@ -41,6 +45,7 @@ NEAR = {
     "cottages": "cabin chalet hut",
     "galaxy": "cosmos nebula",
     "stars": "constellation",
+    "starry": "starlit",
     "meteors": "asteroid comet perseids",
     "railway": "rail",
     "train": "locomotive",
@@ -58,7 +63,7 @@ NEAR = {
     "grassland": "pasture prairie steppe",
     "meadow": "field",
     "skiers": "snowboarder",
-    "skiing": "snowboarding",
+    "skiing": "sledding sledging snowboarding",
     "vines": "creeper",
     "brick wall": "brickwork masonry",
     "cartoon": "comic",
@@ -68,13 +73,13 @@ NEAR = {
     "sunny": "sunlit",
     "sunset": "sundown",
     "dusk": "gloaming",
-    "night": "fireworks neon nighttime nocturnal",
+    "night": "fireworks moonrise neon nighttime nocturnal stargazing",
     "clear": "cloudless",
     "clouds": "drizzle lightning monsoon rain storm thunder thunderstorm",
     "cloudy": "gloomy gray grey raining rainy stormy",
     "haze": "smog",
     "snowfall": "blizzard snowing snowstorm",
-    "snow": "antarctica frost ice iceberg snowdrift snowfield snowflake snowman",
+    "snow": "antarctica frost ice iceberg slush snowdrift snowfield snowflake snowman",
     "snowy": "icy snowcapped snowclad snowed",
     "wintry": "antarctic arctic frosted frosty frozen wintery",
     "winter": "christmas december february january xmas",
@@ -108,7 +113,9 @@ PHRASES = {f"covered {by} snow": "in snowfall" for by in ("in", "with", "by")} |
     "first light": "dawn",
     "cherry blossoms": "spring blossoms",
     "cherry blossom": "spring blossoms",
-    **{f"{place} lights": place for place in ("city", "harbour", "harbor", "port", "village")},
+    **{f"{hour} in the morning": "night" for hour in ("one", "two", "three", "four")},
+    **{f"{hour} in the morning": "sunrise" for hour in ("five", "six", "seven")},
+    "late evening": "nightfall",
     "traffic lights": "city",
     "skyscraper lights": "skyscrapers",
     "jungle": "summer jungle",  # captions know jungles in winter
@@ -173,24 +180,31 @@ LINKS = _set(
     "middle near next on onto or over overlooking plus side surrounded surrounding through to "
     "toward towards under underneath where while with within"
 )
+# Lights behind one of these are its own, and where no hour is named, seen at night.
+LIT = _set("city harbor harbour port skyline village")
 # Around a subject they mean a clear night.
 NIGHTLY = _set("aurora borealis galaxy lights meteors milky northern starry stars")
-CLEAR_NIGHT = "at night under a clear sky"
+AT_NIGHT = "at night"
+CLEAR_NIGHT = f"{AT_NIGHT} under a clear sky"
 # These look like slips of a crater, a cartoon, a country and meteors.
 NO_SLIPS = _set("carter carton county meters")
 # A word of `TELLING` that no picture is missed for: cities have them.
 UNMISSED = _set("lights")
 # What renders have as often as any other weather or hour, and few want who do not ask for it ->
-# beginnings of words that do, and subjects of which all pictures have it, or none.
+# words that do, and subjects of which all pictures have it, or none.
 UNASKED = {
     "snow, winter": (
-        ("ski", "snow", "winter"),
-        ("concert", "shooting stars", "skiers", "winter village"),
+        r"ski|skiers?|skiing|snow\w*|winter\w*",
+        _subjects("concert, shooting stars, skiers, winter village"),
     ),
     "night": (
-        ("aurora", "galax", "lake", "meteor", "moon", "night", "star"),
-        ("concert", "northern lights", "shooting stars", "starry lake"),
+        r"aurora|evening|galax\w+|hour|lights|meteors?|moon\w*|night\w*|star(s|ry|l\w+)?",
+        _subjects("concert, northern lights, shooting stars, starry lake"),
     ),
 }
+# Lakes of their own are seen at night; by day they lie below waterfalls.
+BY_DAY = {"lake": "falls and a pool"}
+# What pictures of a subject do not show, whatever they were drawn for.
+UNSEEN = {"city skyline": "snow", "concert": "winter", "shooting stars": "winter"}
 # Words of hours that alone name none: lights are bright at night, and sand is golden at noon.
 UNTIMELY = _set("bright golden")

@@ -73,6 +73,11 @@ class Vocabulary:
                     found.setdefault(attribute, set()).add(number)
         return found
 
+    def classes_named(self, attribute: str, text: str) -> set[str]:
+        """The classes of an attribute that one word of a text is enough to name."""
+        classes = list(self.attributes.get(attribute, ()))
+        return {classes[number] for number in self.classes_in(text).get(attribute, ())}
+
     def avoided(self, text: str, negative: str) -> dict[str, set[int]]:
         """Attribute -> the numbers of classes that a negative prompt names and the prompt not."""
         wanted = self.classes_in(text)
@@ -91,11 +96,11 @@ class Vocabulary:
         words, subject = [*_WORD.findall(text.lower()), *others], self.subject_named(text)
         named = self.classes_in(text)
         found = []
-        for phrase, (beginnings, subjects) in UNASKED.items():
+        for phrase, (asking, subjects) in UNASKED.items():
             classes = self.classes_in(phrase)
             asked = classes.keys() <= named.keys()
             asked |= any(not classes[name].isdisjoint(named.get(name, ())) for name in classes)
-            asked |= any(word.startswith(beginnings) for word in words)
+            asked |= any(re.fullmatch(asking, word) for word in words)
             if classes and not asked and subject not in subjects:
                 found.append(phrase)
         return ", ".join(found)

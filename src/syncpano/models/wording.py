@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
+from syncpano.models import clock
 from syncpano.models.near_words import (
     ALONE,
     ASKING,
+    AT_NIGHT,
+    BY_DAY,
     CLEAR_NIGHT,
     FILLERS,
     LINKS,
+    LIT,
     NEGATIONS,
     NIGHTLY,
     PHRASES,
@@ -19,11 +24,10 @@ from syncpano.models.near_words import (
     VAGUE,
     VAGUE_NOUNS,
 )
+from syncpano.models.tokens import Token, apart, instead_of, tokens_of
 from syncpano.models.vocabulary import Vocabulary
 from syncpano.models.word_forms import known_for
 
-_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_PAUSE = re.compile(r"[,;:./|&+]|\s[-\u2013\u2014]\s")
 _APOSTROPHES = str.maketrans("\u2019\u02bc", "''")
 _SAYING_LITTLE = LINKS | NEGATIONS | ASKING
 
@@ -52,30 +56,13 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class _Token:
-    """A word in the place of one that was `said`, in lower case, and what stands `before` it."""
-
-    text: str
-    said: str
-    before: str = " "
-
-    @property
-    def word(self) -> str:
-        return self.text.lower()
-
-    @property
-    def pauses(self) -> bool:
-        return bool(_PAUSE.search(self.before))
-
-
-@dataclass(frozen=True)
 class _Scene:
     """What is to be painted, what surrounds it in the prompt, and what there is none of."""
 
-    tokens: list[_Token]
+    tokens: list[Token]
     subject: str = ""
-    left: Sequence[_Token] = ()
-    avoided: Sequence[_Token] = ()
+    left: Sequence[Token] = ()
+    avoided: Sequence[Token] = ()
     taken: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -85,15 +72,17 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
     What is unknown is left out where known words say what to paint. A picture has one subject: of
     several the first stays. A negative prompt may name any number.
     """
-    prompt, phrases = _in_known_phrases(prompt.translate(_APOSTROPHES), vocabulary.words)
-    tokens, end = _tokens(prompt)
+    prompt, times = clock.in_words(prompt.translate(_APOSTROPHES), vocabulary.words)
+    prompt, phrases = _in_known_phrases(prompt, vocabulary.words)
+    tokens, end = tokens_of(prompt)
     tokens, stand_ins = _in_known_words(tokens, vocabulary.words)
     strange = {token.said for token in tokens if token.word not in vocabulary.words}
     unknown = [token.said for token in tokens if token.said in strange - _SAYING_LITTLE]
     scene = _Scene(tokens) if negative else _one_scene(tokens, vocabulary)
     tokens = scene.tokens
     if negative or any(token.word in vocabulary.words_of_subjects for token in tokens):
-        tokens, _ = _apart(tokens, [token.said in strange for token in tokens])
+        tokens, _ = apart(tokens, [token.said in strange for token in tokens])
+    tokens, by_day = _by_day(tokens, vocabulary)
     tokens, more = _with_more(tokens, vocabulary)
     said = {token.said for token in tokens}
     stand_ins = {word: meant for word, meant in stand_ins.items() if word in said}
@@ -102,7 +91,7 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
     avoided = [word for word in avoided if word not in FILLERS | LINKS | NEGATIONS]
     return Reading(
         text="".join(token.before + token.text for token in tokens).lstrip(" ,;") + end,
-        taken={**phrases, **stand_ins, **scene.taken, **more},
+        taken={**times, **phrases, **stand_ins, **scene.taken, **by_day, **more},
         # One letter of an alphabet says nothing; one of a script that writes words in one does.
         unknown=[word for word in dict.fromkeys(unknown) if len(word) > 1 or not word.isascii()],
         subject=scene.subject if left else "",
@@ -116,28 +105,25 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
     )
 
 
-def _one_scene(tokens: list[_Token], vocabulary: Vocabulary) -> _Scene:
-    """Of all that a prompt names what one picture shows; stars around its subject are a night."""
-    tokens, avoided = _apart(tokens, _negated(tokens))
+def _one_scene(tokens: list[Token], vocabulary: Vocabulary) -> _Scene:
+    """Of all that a prompt names what one picture shows.
+
+    Stars around its subject are a clear night, and the lights of a city are a night.
+    """
+    tokens, avoided = apart(tokens, _negated(tokens))
     tokens = _subject_first(tokens, vocabulary)
+    lit = [second.word == "lights" and first.word in LIT for first, second in pairwise(tokens)]
+    tokens, lights = apart(tokens, [False, *lit][: len(tokens)])
     subject, around = _surroundings(tokens, vocabulary)
-    tokens, left = _apart(tokens, around)
-    night = [token for token in left if token.word in NIGHTLY]
-    if not night or any(token.word in vocabulary.words_of("time") for token in tokens):
+    tokens, left = apart(tokens, around)
+    stars = [token for token in left if token.word in NIGHTLY]
+    if not stars + lights or any(token.word in vocabulary.words_of("time") for token in tokens):
         return _Scene(tokens, subject, left, avoided)
-    at_night = [_Token(word, night[0].said) for word in CLEAR_NIGHT.split()]
-    left = [token for token in left if token not in night]
-    stars = " ".join(dict.fromkeys(token.said for token in night))
-    return _Scene([*tokens, *at_night], subject, left, avoided, {stars: CLEAR_NIGHT})
-
-
-def _tokens(text: str) -> tuple[list[_Token], str]:
-    """Its words, and what stands behind the last one."""
-    tokens, last = [], 0
-    for match in _WORD.finditer(text):
-        tokens.append(_Token(match[0], match[0].lower(), text[last : match.start()]))
-        last = match.end()
-    return tokens, text[last:]
+    night = CLEAR_NIGHT if stars else AT_NIGHT
+    at_night = [Token(word, (stars + lights)[0].said) for word in night.split()]
+    left = [token for token in left if token not in stars]
+    seen = " ".join(dict.fromkeys(token.said for token in stars or lights))
+    return _Scene([*tokens, *at_night], subject, left, avoided, {seen: night})
 
 
 def _in_known_phrases(text: str, known: Set[str]) -> tuple[str, dict[str, str]]:
@@ -152,36 +138,16 @@ def _in_known_phrases(text: str, known: Set[str]) -> tuple[str, dict[str, str]]:
     return text, taken
 
 
-def _in_known_words(
-    tokens: Sequence[_Token], known: Set[str]
-) -> tuple[list[_Token], dict[str, str]]:
+def _in_known_words(tokens: Sequence[Token], known: Set[str]) -> tuple[list[Token], dict[str, str]]:
     """The tokens, and which words were put in the place of which."""
     words = [token.word for token in tokens]
     meanings = {word: known_for(word, known, words) for word in words if word not in known}
     taken = {word: meant for word, meant in meanings.items() if meant is not None}
-    read = (_instead(token, taken.get(token.word, token.text)) for token in tokens)
+    read = (instead_of(token, taken.get(token.word, token.text)) for token in tokens)
     return [token for tokens in read for token in tokens], taken
 
 
-def _instead(token: _Token, text: str) -> list[_Token]:
-    """Words in the place of one."""
-    first, *others = text.split()
-    return [replace(token, text=first), *(_Token(word, token.said) for word in others)]
-
-
-def _apart(tokens: Sequence[_Token], gone: Sequence[bool]) -> tuple[list[_Token], list[_Token]]:
-    """What stays, and what goes, with the prepositions and articles that nothing is left of."""
-    going = list(gone)
-    ends, dangles = True, False  # a phrase behind a token; what is behind it is gone to its end
-    for place, token in reversed(list(enumerate(tokens))):
-        going[place] |= dangles and token.word in LINKS | FILLERS
-        dangles = going[place] and (ends or dangles)
-        ends = token.pauses or token.word in LINKS
-    kept = [token for token, goes in zip(tokens, going, strict=True) if not goes]
-    return kept, [token for token, goes in zip(tokens, gone, strict=True) if goes]
-
-
-def _negated(tokens: Sequence[_Token]) -> list[bool]:
+def _negated(tokens: Sequence[Token]) -> list[bool]:
     """Which of them say that there is none of something: "with no snow or fog"."""
     gone = []
     inside = bare = False
@@ -195,7 +161,7 @@ def _negated(tokens: Sequence[_Token]) -> list[bool]:
     return gone
 
 
-def _subject_first(tokens: list[_Token], vocabulary: Vocabulary) -> list[_Token]:
+def _subject_first(tokens: list[Token], vocabulary: Vocabulary) -> list[Token]:
     """What is said before the subject behind it: "under stars, a castle"."""
     pause = next((n for n, token in enumerate(tokens) if n and token.pauses), 0)
     around = tokens[:pause]
@@ -208,7 +174,7 @@ def _subject_first(tokens: list[_Token], vocabulary: Vocabulary) -> list[_Token]
     return [replace(first, before=""), *others, replace(around[0], before=", "), *around[1:]]
 
 
-def _surroundings(tokens: Sequence[_Token], vocabulary: Vocabulary) -> tuple[str, list[bool]]:
+def _surroundings(tokens: Sequence[Token], vocabulary: Vocabulary) -> tuple[str, list[bool]]:
     """The subject, and which tokens belong to others only.
 
     They follow a preposition or a comma, and captions of the subject do without them.
@@ -224,7 +190,25 @@ def _surroundings(tokens: Sequence[_Token], vocabulary: Vocabulary) -> tuple[str
     return subject, gone
 
 
-def _with_more(tokens: list[_Token], vocabulary: Vocabulary) -> tuple[list[_Token], dict[str, str]]:
+def _by_day(tokens: list[Token], vocabulary: Vocabulary) -> tuple[list[Token], dict[str, str]]:
+    """The first word of `BY_DAY` with others, where no subject is named and it is not night."""
+    words = [token.word for token in tokens]
+    hours = vocabulary.classes_named("time", " ".join(words))
+    place = next((n for n, word in enumerate(words) if word in BY_DAY), None)
+    if place is None or vocabulary.subject_of(words)[0]:
+        return tokens, {}
+    meant = BY_DAY[words[place]]
+    is_night = "night" in hours or not NIGHTLY.isdisjoint(words)
+    if is_night or not set(meant.split()) <= vocabulary.words:
+        return tokens, {}
+    before = tokens[:place]
+    if before and before[-1].word == "mountain":
+        before.pop()
+    instead = instead_of(replace(tokens[place], before=" "), meant)
+    return [*before, *instead, *tokens[place + 1 :]], {tokens[place].said: meant}
+
+
+def _with_more(tokens: list[Token], vocabulary: Vocabulary) -> tuple[list[Token], dict[str, str]]:
     """The first word of `ALONE` with others, where nothing else says what to paint."""
     words = [token.word for token in tokens]
     others = vocabulary.things - ALONE.keys()
@@ -233,7 +217,7 @@ def _with_more(tokens: list[_Token], vocabulary: Vocabulary) -> tuple[list[_Toke
     for place, token in enumerate(tokens):
         if token.word in ALONE.keys() & vocabulary.words:
             more = ALONE[token.word]
-            return [*tokens[:place], *_instead(token, more), *tokens[place + 1 :]], {
+            return [*tokens[:place], *instead_of(token, more), *tokens[place + 1 :]], {
                 token.said: more
             }
     return tokens, {}
