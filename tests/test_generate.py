@@ -270,8 +270,8 @@ def test_a_prompt_that_is_read_otherwise_than_in_the_run_it_starts_from_warns(cl
     size = ("--width", 1024, "--config", "tiny", "--no-refine")
     cli("generate", "Castles by the sea", *size, "-o", "first.png")
     log = runlog.read(Path("first.json"))
-    assert log["fingerprints"]["texts"] == "castle | snow, winter, night"
-    log["fingerprints"]["texts"] = "castle by the sea | snow, winter, night"
+    assert log["fingerprints"]["texts"] == "castle by day | snow, winter, night"
+    log["fingerprints"]["texts"] = "castle by the sea by day | snow, winter, night"
     runlog.write(Path("first.json"), log)
     again = ("--from", "first.json", "-o", "again.png", "--overwrite")
     warning = "the words that prompts are read as are not those of the run it starts from"

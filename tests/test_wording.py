@@ -321,6 +321,22 @@ def test_snow_and_night_that_nobody_asks_for_are_a_negative_prompt(
     assert card.negative_prompt(prompt, "") == ""
 
 
+@pocket
+@pytest.mark.parametrize(
+    ("prompt", "negative", "text"),
+    [
+        ("A waterfall", "auto", "A waterfall by day"),
+        ("A waterfall.", "night", "A waterfall by day"),
+        ("A waterfall, not at night", "", "A waterfall by day"),
+        ("A waterfall", "", "A waterfall"),
+        ("A waterfall", "fog", "A waterfall"),
+        ("A waterfall at dusk", "night", "A waterfall at dusk"),
+    ],
+)
+def test_who_wants_no_night_is_told_the_day(prompt: str, negative: str, text: str) -> None:
+    assert read_card(POCKET_FOLDER).texts(prompt, negative)[0] == text
+
+
 def test_a_model_without_listed_words_has_no_negative_prompt_of_its_own(tiny_model: Path) -> None:
     assert read_card(tiny_model).texts("A waterfall", "auto") == ("A waterfall", "")
     assert Vocabulary(frozenset({"castle"})).unasked("a castle") == ""

@@ -57,7 +57,8 @@ class Card:
         """What the model is told to paint, and what not to: both as it reads them."""
         negative_prompt = self.negative_prompt(prompt, negative_prompt)
         reading, negative = self.read(prompt), self.read(negative_prompt, negative=True)
-        return reading.text, ", ".join(filter(None, [negative.text, *reading.avoided]))
+        avoided = ", ".join(filter(None, [negative.text, *reading.avoided]))
+        return self.vocabulary.by_day(reading.text, avoided), avoided
 
 
 def card_of(source: ModelSource) -> Card:

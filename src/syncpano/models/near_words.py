@@ -203,7 +203,9 @@ UNASKED = {
     ),
 }
 # Lakes of their own are seen at night; by day they lie below waterfalls.
-BY_DAY = {"lake": "falls and a pool"}
+DAY_LAKES = {"lake": "falls and a pool"}
+# Where it is not to be night.
+BY_DAY = "by day"
 # What pictures of a subject do not show, whatever they were drawn for.
 UNSEEN = {"city skyline": "snow", "concert": "winter", "shooting stars": "winter"}
 # Words of hours that alone name none: lights are bright at night, and sand is golden at noon.

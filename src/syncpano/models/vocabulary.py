@@ -10,6 +10,7 @@ from functools import cached_property
 from syncpano.models.near_words import (
     ALONE,
     AROUND,
+    BY_DAY,
     FILLERS,
     LINKS,
     TELLING,
@@ -79,9 +80,14 @@ class Vocabulary:
         return {classes[number] for number in self.classes_in(text).get(attribute, ())}
 
     def avoided(self, text: str, negative: str) -> dict[str, set[int]]:
-        """Attribute -> the numbers of classes that a negative prompt names and the prompt not."""
+        """Attribute -> the numbers of classes that a negative prompt names and the prompt not.
+
+        But for hours: those are what was sampled, and in the colours of a night a picture of one
+        is better than one of a day.
+        """
         wanted = self.classes_in(text)
         unwanted = self.classes_in(negative)
+        unwanted.pop("time", None)
         return {name: numbers - wanted.get(name, set()) for name, numbers in unwanted.items()}
 
     def unasked(self, text: str, others: Sequence[str] = ()) -> str:
@@ -104,6 +110,16 @@ class Vocabulary:
             if classes and not asked and subject not in subjects:
                 found.append(phrase)
         return ", ".join(found)
+
+    def by_day(self, text: str, negative: str) -> str:
+        """A text that names no hour, and the day where its negative prompt names the night.
+
+        Little guidance leads away from little; what a text names is obeyed.
+        """
+        night = "night" in self.classes_named("time", negative)
+        if not night or self.classes_in(text).get("time") or not set(BY_DAY.split()) <= self.words:
+            return text
+        return f"{text.rstrip(' .,;:!?')} {BY_DAY}"
 
     def subject_of(self, words: Sequence[str]) -> tuple[str, int]:
         """The first subject that a prompt names, and behind which of its words; "" where none."""

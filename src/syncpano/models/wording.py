@@ -12,8 +12,8 @@ from syncpano.models.near_words import (
     ALONE,
     ASKING,
     AT_NIGHT,
-    BY_DAY,
     CLEAR_NIGHT,
+    DAY_LAKES,
     FILLERS,
     LINKS,
     LIT,
@@ -191,13 +191,13 @@ def _surroundings(tokens: Sequence[Token], vocabulary: Vocabulary) -> tuple[str,
 
 
 def _by_day(tokens: list[Token], vocabulary: Vocabulary) -> tuple[list[Token], dict[str, str]]:
-    """The first word of `BY_DAY` with others, where no subject is named and it is not night."""
+    """The first word of `DAY_LAKES` with others, where no subject is named and it is not night."""
     words = [token.word for token in tokens]
     hours = vocabulary.classes_named("time", " ".join(words))
-    place = next((n for n, word in enumerate(words) if word in BY_DAY), None)
+    place = next((n for n, word in enumerate(words) if word in DAY_LAKES), None)
     if place is None or vocabulary.subject_of(words)[0]:
         return tokens, {}
-    meant = BY_DAY[words[place]]
+    meant = DAY_LAKES[words[place]]
     is_night = "night" in hours or not NIGHTLY.isdisjoint(words)
     if is_night or not set(meant.split()) <= vocabulary.words:
         return tokens, {}
