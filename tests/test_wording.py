@@ -282,6 +282,7 @@ SNOW, NIGHT = "snow, winter", "night"
         ("a castle by moonlight", [SNOW]),
         ("fireworks over Tokyo", [SNOW]),
         ("northern lights", [SNOW]),
+        ("silhouette of a castle", [SNOW]),  # dark by day as well
         ("a lake at night", [SNOW]),
         ("a harbour at 10 pm", [SNOW]),
         ("a city in the evening", [SNOW]),

@@ -54,9 +54,10 @@ def evidence(
     if insisted.get("season", _WINTER) != _WINTER and "weather" not in insisted:
         meant -= named * _DOUBT * (classes["weather"] == _SNOW)
     unwanted = {(name, number) for name, numbers in avoided.items() for number in numbers}
-    if not unwanted.isdisjoint(_SNOWY):
-        unwanted |= _SNOWY
-    for name, number in unwanted:
-        # Less than another subject costs: that would be worse than what is avoided.
-        meant -= named * _DOUBT / 2 * (classes[name] == number)
+    shown = [classes[name] == number for name, number in unwanted - _SNOWY]
+    if not unwanted.isdisjoint(_SNOWY):  # once: in a winter as in a snowfall
+        shown.append(torch.stack([classes[name] == number for name, number in _SNOWY]).any(0))
+    for avoided_there in shown:
+        # Less than another subject or style costs: that would be worse than what is avoided.
+        meant -= named * _DOUBT / 2 * avoided_there
     return meant

@@ -198,7 +198,8 @@ UNASKED = {
         _subjects("concert, shooting stars, skiers, winter village"),
     ),
     "night": (
-        r"aurora|evening|galax\w+|hour|lights|meteors?|moon\w*|night\w*|star(s|ry|l\w+)?",
+        r"aurora|evening|galax\w+|hour|lights|meteors?|moon\w*|night\w*|silhouette\w*|"
+        r"star(s|ry|l\w+)?",
         _subjects("concert, northern lights, shooting stars, starry lake"),
     ),
 }
