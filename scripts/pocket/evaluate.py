@@ -17,6 +17,7 @@ from own_words import own_words
 from workbench import WEIGHTS, Bench
 
 from syncpano import files
+from syncpano.choices import AUTO
 from syncpano.models.folder import content_hash
 
 MEASURES = {**OF_PICTURES, "own_words": own_words}
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--w", nargs="+", type=float, default=WEIGHTS, help="of coherence")
+    parser.add_argument("--negative-prompt", default=AUTO, help="where a measure has none itself")
     parser.add_argument("--measures", nargs="+", choices=MEASURES, default=list(MEASURES))
     parser.add_argument("--out", type=Path, default=Path("out/pocket-evaluation.json"))
     arguments = parser.parse_args()
@@ -41,6 +43,7 @@ def main() -> None:
         arguments.steps,
         arguments.seeds,
         arguments.w,
+        arguments.negative_prompt,
     )
     results: dict[str, Any] = {}
     if arguments.out.exists():
@@ -48,6 +51,7 @@ def main() -> None:
     made_by = {
         "steps": arguments.steps,
         "seeds": arguments.seeds,
+        "negative_prompt": arguments.negative_prompt,
         "model": content_hash(bench.folder)[:12],
         "weights": bench.vgg.name,
     }

@@ -15,6 +15,7 @@ from data import HELD_OUT, TAUGHT, Render, render_all
 from judges import RegressionJudge, style_of
 from scenes import SUBJECTS
 
+from syncpano.choices import AUTO
 from syncpano.config import PanoramaConfig
 from syncpano.losses.lpips import LPIPS
 from syncpano.losses.style import StyleLoss
@@ -40,6 +41,7 @@ class Bench:
     steps: int
     seeds: int
     sync_weights: Sequence[float] = WEIGHTS
+    negative_prompt: str = AUTO
 
     @cached_property
     def studio(self) -> Studio:
@@ -96,6 +98,7 @@ class Bench:
 
     def paint(self, prompt: str, **settings: Any) -> np.ndarray:
         """A panorama, uint8 H W 3."""
+        settings = {"negative_prompt": self.negative_prompt} | settings
         config = PanoramaConfig(prompt=prompt, model=self.model, steps=self.steps, **settings)
         return np.asarray(self.studio.generate(config).image)
 
