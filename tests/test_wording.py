@@ -218,6 +218,11 @@ def test_a_negative_prompt_names_many_things() -> None:
     assert (reading.text, reading.left) == ("castle, city, sea", [])
 
 
+@pocket
+def test_a_lake_that_there_is_none_of_stays_one() -> None:
+    assert read_card(POCKET_FOLDER).read("lake", negative=True).text == "lake"
+
+
 def test_what_is_left_out_is_said() -> None:
     (sentence,) = about_words("pocket", wording.read("A castle by the sea", SCENES))
     assert sentence == "pocket paints one subject, here castle: sea may be missing"

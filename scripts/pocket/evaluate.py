@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--w", nargs="+", type=float, default=WEIGHTS, help="of coherence")
-    parser.add_argument("--negative-prompt", default=AUTO, help="where a measure has none itself")
+    parser.add_argument("--negative-prompt", default=AUTO, help="of all but fidelity and unasked")
     parser.add_argument("--measures", nargs="+", choices=MEASURES, default=list(MEASURES))
     parser.add_argument("--out", type=Path, default=Path("out/pocket-evaluation.json"))
     arguments = parser.parse_args()

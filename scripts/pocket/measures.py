@@ -32,7 +32,7 @@ from syncpano.models.pocket_autoencoder import PocketAutoencoder
 STYLED = ("waterfall", "mountains", "grassland", "castle", "city_skyline")
 _PCA_RENDERS = 12  # a subject, as in the recipe
 _COMPONENTS = (64, 128, 192, 224)
-UNASKED = ("snow", "winter", "night")
+_UNASKED = ("snow", "winter", "night")
 _FIDELITY_RENDERS = 12  # a subject; two windows of each, and as many samples
 
 
@@ -105,7 +105,7 @@ def unasked(bench: Bench) -> dict[str, Any]:
     """
     card = read_card(bench.folder)
     own = {prompt: card.negative_prompt(prompt, AUTO) for prompt in PAPER_PROMPTS}
-    prompts = [prompt for prompt, phrases in own.items() if {*UNASKED} <= {*phrases.split(", ")}]
+    prompts = [prompt for prompt, phrases in own.items() if {*_UNASKED} <= {*phrases.split(", ")}]
     windows = {
         name: [
             window
@@ -121,7 +121,7 @@ def unasked(bench: Bench) -> dict[str, Any]:
         render.load()[:, :SIDE]
         for render in bench.held_out(12)
         if not any(
-            getattr(render.attributes, head) in UNASKED for head in ("weather", "season", "time")
+            getattr(render.attributes, head) in _UNASKED for head in ("weather", "season", "time")
         )
     ]
     return {name: _unasked_in(bench, images) for name, images in windows.items()}
@@ -248,7 +248,7 @@ def fidelity(bench: Bench) -> dict[str, Any]:
             for seed, prompt in enumerate(
                 islice(cycle(evaluation_prompts(subject)), _FIDELITY_RENDERS // 2)
             )
-            # Renders have snow that nobody asks for.
+            # Renders have snow, and nights, that nobody asks for.
             for window in bench.windows(prompt, 4, 1000 + seed, negative_prompt="", **settings)
         )
         return _gaussian(bench.vgg, windows)

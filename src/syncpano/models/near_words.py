@@ -204,7 +204,7 @@ UNASKED = {
     ),
 }
 # Lakes of their own are seen at night; by day they lie below waterfalls.
-DAY_LAKES = {"lake": "falls and a pool"}
+LAKE_BY_DAY = "falls and a pool"
 # Where it is not to be night.
 BY_DAY = "by day"
 # What pictures of a subject do not show, whatever they were drawn for.

@@ -13,8 +13,8 @@ from syncpano.models.near_words import (
     ASKING,
     AT_NIGHT,
     CLEAR_NIGHT,
-    DAY_LAKES,
     FILLERS,
+    LAKE_BY_DAY,
     LINKS,
     LIT,
     NEGATIONS,
@@ -82,7 +82,7 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
     tokens = scene.tokens
     if negative or any(token.word in vocabulary.words_of_subjects for token in tokens):
         tokens, _ = apart(tokens, [token.said in strange for token in tokens])
-    tokens, by_day = _by_day(tokens, vocabulary)
+    tokens, lakes = (tokens, {}) if negative else _lake_by_day(tokens, vocabulary)
     tokens, more = _with_more(tokens, vocabulary)
     said = {token.said for token in tokens}
     stand_ins = {word: meant for word, meant in stand_ins.items() if word in said}
@@ -91,7 +91,7 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
     avoided = [word for word in avoided if word not in FILLERS | LINKS | NEGATIONS]
     return Reading(
         text="".join(token.before + token.text for token in tokens).lstrip(" ,;") + end,
-        taken={**times, **phrases, **stand_ins, **scene.taken, **by_day, **more},
+        taken={**times, **phrases, **stand_ins, **scene.taken, **lakes, **more},
         # One letter of an alphabet says nothing; one of a script that writes words in one does.
         unknown=[word for word in dict.fromkeys(unknown) if len(word) > 1 or not word.isascii()],
         subject=scene.subject if left else "",
@@ -190,22 +190,20 @@ def _surroundings(tokens: Sequence[Token], vocabulary: Vocabulary) -> tuple[str,
     return subject, gone
 
 
-def _by_day(tokens: list[Token], vocabulary: Vocabulary) -> tuple[list[Token], dict[str, str]]:
-    """The first word of `DAY_LAKES` with others, where no subject is named and it is not night."""
+def _lake_by_day(tokens: list[Token], vocabulary: Vocabulary) -> tuple[list[Token], dict[str, str]]:
+    """The tokens with other words for a lake that is all there is, and not at night."""
     words = [token.word for token in tokens]
-    hours = vocabulary.classes_named("time", " ".join(words))
-    place = next((n for n, word in enumerate(words) if word in DAY_LAKES), None)
-    if place is None or vocabulary.subject_of(words)[0]:
+    is_night = "night" in vocabulary.classes_named("time", " ".join(words))
+    is_night |= not NIGHTLY.isdisjoint(words)
+    is_known = set(LAKE_BY_DAY.split()) <= vocabulary.words
+    if "lake" not in words or is_night or not is_known or vocabulary.subject_of(words)[0]:
         return tokens, {}
-    meant = DAY_LAKES[words[place]]
-    is_night = "night" in hours or not NIGHTLY.isdisjoint(words)
-    if is_night or not set(meant.split()) <= vocabulary.words:
-        return tokens, {}
+    place = words.index("lake")
     before = tokens[:place]
     if before and before[-1].word == "mountain":
         before.pop()
-    instead = instead_of(replace(tokens[place], before=" "), meant)
-    return [*before, *instead, *tokens[place + 1 :]], {tokens[place].said: meant}
+    instead = instead_of(replace(tokens[place], before=" "), LAKE_BY_DAY)
+    return [*before, *instead, *tokens[place + 1 :]], {tokens[place].said: LAKE_BY_DAY}
 
 
 def _with_more(tokens: list[Token], vocabulary: Vocabulary) -> tuple[list[Token], dict[str, str]]:
