@@ -2,7 +2,7 @@
 
     python scripts/against_reference.py --rounds 5 --markdown benchmarks/reference.md
 
-The other side is tests/reference.py: METHOD.md's algorithm window by window with the cost structure
+The other side is tests/reference.py: the paper's algorithm window by window with the cost structure
 of the published code (the anchor three times a step, its features for every window, no batches).
 Both start from the same noise and weights; their results are compared too.
 """

@@ -1,6 +1,6 @@
 """What every lever of the exact gradient gives on a CPU, one at a time and in turns.
 
-    python scripts/bench_levers.py --markdown benchmarks/levers.md
+    python scripts/bench_levers.py
 
 A synchronised step's gradient (UNet under guidance, decoder, loss, forward and backward) on the
 embedded model and on a small Stable Diffusion of random weights. Every number is processor time of

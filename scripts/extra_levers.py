@@ -1,6 +1,8 @@
 """Levers beside the presets, tried on top of one: what they save and what they do to the picture.
 
-    python scripts/extra_levers.py --preset fast --markdown benchmarks/extra-levers.md
+    python scripts/extra_levers.py --preset fast
+
+Writes out/extra-levers.md; benchmarks/extra-levers.md has remarks beside its numbers.
 
 Tried: initial noise with a shared style term (GVCF), and reuse of the UNet's deep features in every
 second of the steps that do not synchronise (DeepCache). Each paints the same prompts from the same

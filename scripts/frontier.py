@@ -1,7 +1,8 @@
 """Coherence, fidelity and prompt fit against time: MultiDiffusion, exact, and the fast presets.
 
-    python scripts/frontier.py --loss-weights VGG16_FILE --markdown benchmarks/frontier.md
+    python scripts/frontier.py --loss-weights VGG16_FILE
 
+Writes out/frontier.md; benchmarks/frontier.md has remarks beside its numbers.
 Every setting paints the same prompts from the same noise, through `syncpano reproduce`: pictures
 that are there are kept, so an interrupted run goes on. Pictures of one setting come out of other
 hours than those of another, so `syncpano bench` times the settings, in turns. The presets are read
@@ -28,6 +29,7 @@ from syncpano.experiments.plots import as_png
 from syncpano.presets import find_config, read_yaml
 
 BASELINE, EXACT = "MultiDiffusion", "exact, f = 50"
+AS_IN_THE_PAPER = {"negative_prompt": ""}
 # Row -> preset (None: the defaults) and what it changes.
 ROWS: dict[str, tuple[str | None, dict[str, Any]]] = {
     BASELINE: ("multidiffusion", {}),
@@ -83,7 +85,7 @@ def experiment(
         "prompts": 6,
         "samples": samples,
         "references": references,
-        "base": {"width": 3072, "height": 512, "negative_prompt": ""},
+        "base": {"width": 3072, "height": 512, **AS_IN_THE_PAPER},
         "rows": made,
     }
 
@@ -102,15 +104,23 @@ def reproduce(out: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     common = common_settings(arguments.set)
     content = experiment(arguments.samples, arguments.references, rows, common)
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    command = [sys.executable, "-m", "syncpano", "reproduce", str(path), "--out", str(out)]
-    command.append("--overwrite")  # the results are read and written down here at once
-    command += ["--model", arguments.model]
+    # Overwrites: the results are read and written down here at once.
+    options = ["--out", str(out), "--overwrite", "--model", arguments.model]
     for flag in ("metrics", "loss_weights", "judge"):
         if value := getattr(arguments, flag):
-            command += [f"--{flag.replace('_', '-')}", str(value)]
-    subprocess.run(command, check=True)
+            options += [f"--{flag.replace('_', '-')}", str(value)]
+    run_syncpano("reproduce", str(path), *options)
     table: dict[str, Any] = json.loads((out / "frontier" / "table.json").read_text())
     return table
+
+
+def run_syncpano(*arguments: str) -> str:
+    """What the command prints; this script ends as it does where it fails."""
+    command = [sys.executable, "-m", "syncpano", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:  # it has said why
+        sys.exit(done.returncode)
+    return done.stdout
 
 
 @dataclass(frozen=True)
@@ -128,13 +138,11 @@ def time_in_turns(out: Path, arguments: argparse.Namespace) -> dict[str, Time]:
     paths: dict[str, Path] = {}
     for number, row in enumerate(dict.fromkeys([BASELINE, *rows_of(arguments)])):
         paths[row] = folder / f"{number}.yaml"
-        content = settings_of(row) | common_settings(arguments.set)
+        content = AS_IN_THE_PAPER | settings_of(row) | common_settings(arguments.set)
         paths[row].write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    command = [sys.executable, "-m", "syncpano", "bench", "--json"]
-    command += ["--presets", ",".join(map(str, paths.values()))]
-    command += ["--repeats", str(arguments.rounds), "--model", arguments.model]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    cases = json.loads(done.stdout)["cases"]
+    options = ["--presets", ",".join(map(str, paths.values()))]
+    options += ["--repeats", str(arguments.rounds), "--model", arguments.model]
+    cases = json.loads(run_syncpano("bench", "--json", *options))["cases"]
     return {
         row: Time(case["seconds"]["median"], case["ratio_to_first"]["median"])
         for row, case in zip(paths, cases, strict=True)
@@ -234,8 +242,10 @@ def main() -> None:
     for row in rows_of(arguments):
         if row not in ROWS:
             parser.error(f"{row!r} is no row: {'; '.join(ROWS)}")
-    if arguments.rows and BASELINE not in [name.strip() for name in arguments.rows.split(";")]:
+    if BASELINE not in rows_of(arguments):
         parser.error(f"--rows needs {BASELINE}, which all others are compared with")
+    if arguments.metrics != "none" and arguments.whole not in rows_of(arguments):
+        parser.error(f"--whole {arguments.whole!r} is not among the rows")
     table = reproduce(arguments.out, arguments)
     if arguments.metrics == "none":
         return

@@ -1,10 +1,11 @@
 """Two synchronised steps with Stable Diffusion 2's exact architecture: what a CPU makes of it.
 
-    python scripts/full_size.py [--loss-weights VGG16_FILE] [--toy] --report benchmarks/full-size.md
+    python scripts/full_size.py [--loss-weights VGG16_FILE] [--toy]
 
 Writes a checkpoint of random weights (5.2 GB in float32: UNet 866 M, VAE 84 M, text encoder 340 M),
 generates 512 x 1024 px through the installed command in a process of its own, and writes time and
-peak memory to the report. Neither depends on what the weights are.
+peak memory to out/full-size.md; benchmarks/full-size.md has remarks beside its numbers. Neither
+depends on what the weights are.
 """
 
 from __future__ import annotations
@@ -24,9 +25,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
-from safetensors.torch import save_file
 from torch import nn
-from torchvision.models import vgg16
 from transformers import CLIPTextConfig, CLIPTextModel
 
 import repeat
@@ -98,13 +97,6 @@ def write_checkpoint(folder: Path, shape: Shape, dtype: torch.dtype) -> dict[str
     }
     (folder / "model_index.json").write_text(json.dumps(index, indent=2))
     return counts
-
-
-def write_trunk(file: Path) -> Path:
-    """A VGG-16 trunk of random weights, for `--loss-weights`."""
-    trunk = vgg16().features.state_dict()
-    save_file({f"features.{key}": tensor for key, tensor in trunk.items()}, file)
-    return file
 
 
 def generate(folder: Path, trunk: Path, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -194,9 +186,11 @@ def main() -> None:
     model, random_trunk = arguments.folder / "model", arguments.folder / "vgg16.safetensors"
     if model.exists():  # it is removed at the end
         parser.error(f"{model} exists: remove it, or name another --folder")
+    if arguments.loss_weights and not arguments.loss_weights.is_file():
+        parser.error(f"{arguments.loss_weights} is no file")
     try:
         counts = write_checkpoint(model, shape, getattr(torch, arguments.disk_dtype))
-        trunk = arguments.loss_weights or write_trunk(random_trunk)
+        trunk = arguments.loss_weights or small_sd.trunk(random_trunk, "vgg")
         result = generate(model, trunk, arguments)
     finally:
         if not arguments.keep:

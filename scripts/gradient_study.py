@@ -1,6 +1,8 @@
 """How near the cheap gradients come to the exact one, timestep by timestep.
 
-    python scripts/gradient_study.py --model pocket --markdown benchmarks/gradients.md
+    python scripts/gradient_study.py --model pocket
+
+Writes out/gradients.md; benchmarks/gradients.md has remarks beside its numbers.
 
 Along a MultiDiffusion trajectory the update of the whole canvas is computed at some steps by every
 cheap way and by the exact one (whole Jacobian, full decoder, native loss, every window). Written

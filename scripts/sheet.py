@@ -45,11 +45,17 @@ def main() -> None:
     parser.add_argument("pictures", type=Path, nargs="+")
     parser.add_argument("--columns", type=int, default=1)
     parser.add_argument("--width", type=int, default=1200, help="pixels of a column")
+    parser.add_argument("--overwrite", action="store_true")
     arguments = parser.parse_args()
     if arguments.columns < 1:
         parser.error(f"--columns {arguments.columns}: a sheet has one at least")
     if arguments.out.suffix.lower() not in Image.registered_extensions():
         parser.error(f"{arguments.out} has no ending that says what picture it is")
+    if arguments.out.exists() and not arguments.overwrite:
+        parser.error(f"{arguments.out}, the sheet, exists: --overwrite replaces it")
+    for path in arguments.pictures:
+        if not path.is_file():
+            parser.error(f"{path} is no file")
     files.check_writable(arguments.out.parent)
     pictures = [scaled(path, arguments.width) for path in arguments.pictures]
     partial = arguments.out.with_stem(f"{arguments.out.stem}.partial")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,10 @@ for _name, _value in {
     os.environ[_name] = _value
 for _name in [name for name in os.environ if name.startswith("SYNCPANO_")]:
     del os.environ[_name]
+
+# Some tests send Ctrl-C, which would be ignored in the background of a script.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("syncpano", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("syncpano")

@@ -35,6 +35,18 @@ from tests.test_checks import GOOD, SD
         ({"guidance_scale": 1.0}, {"negative_prompt"}, ["`--negative-prompt` has no effect"]),
         ({"guided_share": 0.0}, {"guidance_scale"}, ["`--guidance-scale` has no effect"]),
         ({"width": 512}, {"sync_weight"}, ["`--sync-weight` has no effect with one window"]),
+        ({"width": 512}, {"stride"}, ["`--stride` has no effect with one window"]),
+        (
+            {"width": 512, "sync_weight": 0.0},
+            {"stride"},
+            ["`--stride` has no effect with one window"],
+        ),
+        ({"width": 512, "loop": True, "stride": 512}, {"stride"}, []),  # of 128 there are four
+        (
+            {"width": 512, "method": "bld"},
+            {"stride", "blend"},
+            ["`--stride` has no effect with one window", "`--blend` has no effect"],
+        ),
         (
             {"sync_decay": 0.0, "sync_freq": 10},
             {"sync_weight", "sync_decay"},

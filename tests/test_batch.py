@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -61,6 +61,17 @@ def test_prompts_end_where_editors_end_lines() -> None:
         assert lists.read_prompt_file(Path("prompts.txt")) == [inside, "A cave"]
 
 
+def test_more_pictures_than_a_run_paints_are_counted_before_they_are_made(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncpano.commands.request.replace", lambda *_, **__: pytest.fail("made"))
+    Path("prompts.txt").write_text("A lake\nA cave\n")
+    done = cli("generate", "--prompts", "prompts.txt", "--seeds", "0-50000", "--dry-run")
+    assert (done.code, done.out) == (2, "")
+    assert "100002 pictures are too many for one run" in done.err
+    assert "hint: paint them in several runs" in done.err
+
+
 @given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=20, unique=True))
 def test_different_prompts_never_share_a_file(prompts: list[str]) -> None:
     jobs = batch.name_jobs([PanoramaConfig(prompt=prompt) for prompt in prompts], Path("out"))
@@ -85,19 +96,32 @@ def test_every_prompt_is_painted_with_every_seed_by_one_model(
     assert len(loaded) == 1
 
 
+def piped(content: bytes, encoding: str = "utf-8") -> io.TextIOWrapper:
+    """Standard input with `content` in it, under a locale of some encoding."""
+    return io.TextIOWrapper(io.BytesIO(content), encoding)
+
+
 def test_prompts_are_read_from_standard_input(
     cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("A lake\nA cave\n"))
+    monkeypatch.setattr(sys, "stdin", piped(b"A lake\nA cave\n"))
     assert cli("generate", "-", *tiny_flags).out.split() == ["out/a-lake-0.png", "out/a-cave-0.png"]
 
 
 def test_a_prompt_file_may_be_standard_input(
     cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("A lake\n"))
+    monkeypatch.setattr(sys, "stdin", piped(b"A lake\n"))
     done = cli("generate", "--prompts", "-", *tiny_flags)
     assert (done.code, done.out) == (0, "out/a-lake-0.png\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_prompts_of_standard_input_are_utf8_whatever_the_locale(
+    monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", piped("\ufeffEin Schlo\u00df\r\n滝\n".encode(), encoding))
+    assert lists.read_prompt_file(lists.STDIN) == ["Ein Schlo\u00df", "滝"]
 
 
 def test_of_several_configs_the_later_wins(cli: Cli) -> None:
@@ -132,7 +156,7 @@ def test_a_link_that_leads_nowhere_is_not_replaced(cli: Cli, tiny_flags: list[st
 def test_standard_input_that_is_not_utf8_is_an_error(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\xff"), encoding="utf-8"))
+    monkeypatch.setattr(sys, "stdin", piped(b"a\xff"))
     done = cli("generate", "-", "--model", "sd2")
     assert done.code == 2
     assert "standard input cannot be read" in done.err
@@ -257,6 +281,21 @@ def test_previews_of_a_longer_run_do_not_stay_beside_those_of_the_run_that_repla
     assert cli(*request, "--overwrite").code == 0
     previews = {Path("steps", f"a-lake-0-step-00{step}.png") for step in (0, 1)}
     assert set(Path("steps").iterdir()) == {*previews, *others}
+
+
+def test_previews_of_a_longer_run_do_not_stay_beside_those_of_a_picture_that_resume_paints(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    request = ("generate", "A lake", *tiny_flags, "--save-steps", "steps")
+    assert cli(*request, "--seeds", "0,1", "--steps", 3).code == 0
+    for made in Path("out").glob("a-lake-0.*"):
+        made.unlink()
+    assert cli(*request, "--resume").code == 0
+    there = sorted(path.name for path in Path("steps").iterdir())
+    assert there == [
+        *(f"a-lake-0-step-00{step}.png" for step in (0, 1)),
+        *(f"a-lake-1-step-00{step}.png" for step in (0, 1, 2)),
+    ]
 
 
 def test_resume_refuses_a_picture_of_another_prompt(cli: Cli, tiny_flags: list[str]) -> None:
@@ -448,6 +487,16 @@ def test_a_branch_is_fetched_before_it_is_compared(
         ("someone/model", ("--overwrite", "--resume"), "give one of them"),
         ("sd2", ("--dtype", "float16"), "float16 does not work well on a CPU"),
         ("sd2", ("--device", "mps"), "device 'mps' is not available here"),
+        ("someone/model", ("--dtype", "float16"), "float16 does not work well on a CPU"),
+        ("someone/model", ("--device", "mps"), "device 'mps' is not available here"),
+        ("someone/model", ("--output", "there.png/a.png"), "there.png cannot be written"),
+        ("someone/model", ("--save-steps", "there.png"), "there.png cannot be written"),
+        ("someone/model", ("--resume", "--device", "mps"), "device 'mps' is not available here"),
+        (
+            "sd2",
+            ("--resume", "--revision", "fp16", "--device", "mps"),
+            "device 'mps' is not available here",
+        ),
     ],
 )
 def test_nothing_is_fetched_for_a_run_that_is_refused(
@@ -462,6 +511,14 @@ def test_nothing_is_fetched_for_a_run_that_is_refused(
     done = cli("generate", "A lake", "--model", model, "--device", "cpu", *flags)
     assert done.code == 2
     assert said in done.err
+
+
+@pytest.mark.parametrize("model", ["sd3", "./nothing"])
+def test_a_model_that_is_none_is_said_before_anything_is_made_for_it(cli: Cli, model: str) -> None:
+    done = cli("generate", "A lake", "--model", model, "--dtype", "float16", "--device", "cpu")
+    assert done.code == 2
+    assert model.removeprefix("./") in done.err
+    assert not list(Path().iterdir())
 
 
 @pytest.mark.parametrize("flags", [("--width", 500), ("--height", 0), ("--steps", 1001)])
@@ -625,6 +682,24 @@ def test_an_interrupted_replacement_keeps_the_old_picture_and_its_log(
     assert {path: path.read_bytes() for path in Path("out").iterdir()} == before
 
 
+def test_an_interrupted_replacement_keeps_a_json_file_that_is_no_log(
+    cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from syncpano import pipeline
+
+    def stop(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(pipeline, "initial_noise", stop)
+    Path("package.json").write_text('{"name": "mine"}')
+    command = ("generate", "A lake", *tiny_flags, "--overwrite", "-o")
+    assert cli(*command, "package.png").code == 130
+    assert Path("package.json").read_text() == '{"name": "mine"}'
+    for _ in range(2):  # the log of an earlier interruption is no such file
+        assert cli(*command, "lake.png").code == 130
+    assert runlog.read(Path("lake.json"))["status"] == "interrupted"
+
+
 def test_a_signal_while_saving_waits_until_the_files_are_whole() -> None:
     done = []
 
@@ -638,13 +713,30 @@ def test_a_signal_while_saving_waits_until_the_files_are_whole() -> None:
     assert done == ["saved"]
 
 
-def test_nohup_keeps_a_run_going_when_its_terminal_is_closed() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with raising_interrupted(), held_back():
-            signal.raise_signal(signal.SIGHUP)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+@pytest.fixture
+def ignored(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """A signal that the process was started to ignore."""
+    before = signal.signal(request.param, signal.SIG_IGN)
+    yield request.param
+    signal.signal(request.param, before)
+
+
+@pytest.mark.parametrize(
+    "ignored", [signal.SIGHUP, signal.SIGINT], ids=["nohup", "background"], indirect=True
+)
+def test_a_run_that_was_started_to_ignore_a_signal_goes_on(ignored: signal.Signals) -> None:
+    with raising_interrupted(), held_back():
+        signal.raise_signal(ignored)
+
+
+@pytest.mark.parametrize("ignored", [signal.SIGINT], ids=["background"], indirect=True)
+def test_a_command_that_was_started_to_ignore_ctrl_c_does_so_while_it_is_loading_too(
+    ignored: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr("syncpano.cli.main", lambda: seen.append(signal.getsignal(ignored)))
+    main()
+    assert seen == [signal.SIG_IGN]
 
 
 def test_ctrl_c_while_the_command_is_still_loading_prints_no_traceback() -> None:

@@ -237,6 +237,29 @@ def test_bad_input_ends_before_anything_is_downloaded(cli: Cli) -> None:
         assert said in done.err
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--markdown", "page.md"), "page.md exists already"),
+        (("--markdown", "page.md/page.md"), "page.md cannot be written"),
+        (("--dtype", "float16"), "float16 does not work well on a CPU"),
+        (("--device", "mps"), "device 'mps' is not available here"),
+    ],
+)
+def test_nothing_is_fetched_for_a_table_that_is_refused(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], said: str
+) -> None:
+    def fetched(*_: object, **__: object) -> None:
+        raise AssertionError("the Hub was asked")
+
+    monkeypatch.setattr("syncpano.models.hub.download", fetched)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    Path("page.md").touch()
+    done = cli("bench", "--model", "someone/model", "--device", "cpu", *flags)
+    assert done.code == 2
+    assert said in done.err
+
+
 def test_a_page_that_exists_is_kept(cli: Cli, tiny_flags: list[str]) -> None:
     Path("page.md").write_text("mine")
     done = cli("bench", "--presets", "tiny", "--markdown", "page.md", *tiny_flags)
@@ -285,6 +308,25 @@ def test_a_flag_without_effect_is_named(cli: Cli, tiny_flags: list[str], untimed
     done = cli("bench", "--presets", "multidiffusion,first3", "--gradient", "x0", *tiny_flags)
     assert "multidiffusion: `--gradient` has no effect" in done.err
     assert "first3: `--gradient`" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "unheeded"),
+    [
+        (("--overwrite",), ["--overwrite"]),
+        (("--overwrite", "--title", "Mine", "--json"), ["--overwrite", "--title"]),
+        (("--title", "Mine"), []),  # which the printed page has
+        (("--overwrite", "--title", "Mine", "--markdown", "page.md", "--json"), []),
+    ],
+    ids=" ".join,
+)
+def test_a_flag_of_a_page_that_is_not_written_is_named(
+    cli: Cli, tiny_flags: list[str], untimed: None, flags: tuple[str, ...], unheeded: list[str]
+) -> None:
+    done = cli("bench", "--presets", "first3", *tiny_flags, *flags)
+    warned = [line.split("`")[1] for line in done.err.splitlines() if "without `--mark" in line]
+    assert (done.code, warned) == (0, unheeded)
+    assert ("# Mine" in done.out) == (flags == ("--title", "Mine"))
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from syncpano import __version__
 from tests.conftest import Outcome
@@ -58,6 +60,7 @@ def test_help_is_a_result_and_no_error(cli: Cli, arguments: list[str]) -> None:
         (["generate", "a", "--seeds", "5-1"], "seeds '5-1'", "1,2,5-10"),
         (["generate", "a", "--seeds", "x"], "seeds 'x'", "1,2,5-10"),
         (["generate", "a", "--seeds", "0-100000"], "'0-100000' are more than 100000", "several"),
+        (["generate", "a", "--seeds", "0-99999,100000"], "100001 pictures are too", "several runs"),
         (["generate", "a", "--prompts", "p.txt"], "a PROMPT and a `--prompts`", "one of"),
         (["generate", "--prompts", "p.txt"], "p.txt cannot be read", "UTF-8"),
         (["generate", "a", "--config", "papr"], "'papr' is no named config", "`paper`"),
@@ -126,8 +129,8 @@ def test_bad_input_is_an_error_with_a_hint_and_exit_code_2(
         (b"\xff\xfe", "not valid YAML"),
         (b"width: 3072\nseed: [1\n", "in line 3"),
         (b"width: 3072\nwidth: 1024\n", "mine.yaml has 'width' twice"),
-        (b"w: 3\nsync_weight: 4\n", "mine.yaml has sync_weight twice, once as sync_weight"),
-        (b"sync-weight: 3\nw: 3\n", "mine.yaml has sync_weight twice, once as w"),
+        (b"w: 3\nsync_weight: 4\n", "mine.yaml has sync_weight twice, as w and as sync_weight"),
+        (b"sync-weight: 3\nw: 3\n", "mine.yaml has sync_weight twice, as sync-weight and as w"),
         (b"negative_prompt:\n", 'an empty one as `negative_prompt: ""`'),
     ],
     ids=[
@@ -277,6 +280,8 @@ def test_models_lists_the_aliases_and_what_is_cached(cli: Cli) -> None:
     assert list(listed) == ["pocket", "sd2", "sd1.5"]
     assert listed["sd2"]["folder"] is None
     assert "not downloaded" in cli("models").out
+    for arguments in (("list", "--json"), ("--json", "list")):
+        assert cli("models", *arguments) == cli("models", "--json")
 
 
 def test_pulling_an_unknown_model_is_an_error(cli: Cli) -> None:
@@ -330,11 +335,60 @@ def test_info_tells_what_made_a_picture(cli: Cli, tiny_flags: list[str]) -> None
     assert json.loads(cli("info", "out/a-waterfall-0.png", "--json").out)["status"] == "done"
 
 
-def test_debug_shows_the_traceback_that_others_do_not_see(cli: Cli) -> None:
-    from syncpano.errors import SyncPanoError
+@pytest.mark.parametrize("kind", ["json", "png"])
+def test_info_reads_what_a_shell_makes_of_a_command(
+    cli: Cli, tiny_flags: list[str], kind: str
+) -> None:
+    """`<(cat a.json)`, which can be read once only."""
+    cli("generate", "A waterfall", *tiny_flags, "-o", "a.png")
+    reader, writer = os.pipe()
+    with open(writer, "wb") as stream:  # noqa: PTH123
+        stream.write(Path(f"a.{kind}").read_bytes())
+    done = cli("info", f"/dev/fd/{reader}", "--json")
+    os.close(reader)
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out)["prompt"] == "A waterfall"
 
-    with pytest.raises(SyncPanoError):
-        cli("generate", "", "--debug")
+
+@pytest.fixture
+def in_ascii(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What a command line prints where the locale knows no other letters."""
+    from syncpano.cli import run
+
+    def call(*arguments: object) -> str:
+        content = io.BytesIO()
+        stream = io.TextIOWrapper(content, "ascii")
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", stream)
+            assert run([str(argument) for argument in arguments]) == 0
+        return content.getvalue().decode("ascii")
+
+    return call
+
+
+def test_json_is_json_whatever_letters_the_terminal_knows(
+    in_ascii: Callable[..., str], tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = "Ein Schlo\u00df \U0001f30b \u6edd"
+    monkeypatch.setenv("SYNCPANO_PROMPT", prompt)
+    command = ("generate", *tiny_flags, "-o", "\u00df.png")
+    assert json.loads(in_ascii(*command, "--dry-run", "--json"))["config"]["prompt"] == prompt
+    assert json.loads(in_ascii(*command, "--json"))["prompt"] == prompt
+    assert json.loads(in_ascii("info", "\u00df.png", "--json"))["prompt"] == prompt
+    assert json.loads(in_ascii("config", "show", "--json"))["config"]["prompt"] == prompt
+    of_colours = in_ascii("evaluate", "\u00df.png", "--metrics", "colour", "--json")
+    assert json.loads(of_colours)["images"][0]["path"] == "\u00df.png"
+    assert yaml.safe_load(in_ascii("config", "show"))["prompt"] == prompt
+    for beside in ("\u00df.json", "\u00df.png"):  # files are UTF-8
+        assert prompt.encode() in Path(beside).read_bytes()
+
+
+def test_debug_shows_the_traceback_that_others_do_not_see(cli: Cli) -> None:
+    done = cli("generate", "", "--debug")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Traceback (most recent call last):\n")
+    assert "the prompt is empty\nhint: say what to paint" in done.err
+    assert "Traceback" not in cli("generate", "").err
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from syncpano import layers, presets, runlog
 from syncpano.checks import check_values
+from syncpano.commands.request import resolve_settings
 from syncpano.config import PanoramaConfig, Setting, settings
 from syncpano.errors import SyncPanoError
 from syncpano.models.source import resolve_source
@@ -282,6 +283,40 @@ def test_a_value_of_a_run_that_is_out_of_range_is_named_where_it_stands() -> Non
         check_values(resolved.config(), resolved.written)
 
 
+@pytest.mark.parametrize("origin", ["flag", "default"], ids=["typed", "found"])
+@pytest.mark.parametrize(
+    ("variables", "revision"),
+    [
+        ({}, "fp16"),
+        ({"SYNCPANO_MODEL": "sd2"}, "fp16"),
+        ({"SYNCPANO_MODEL": "sd1.5"}, None),
+        ({"SYNCPANO_MODEL": "sd1.5", "SYNCPANO_REVISION": "v1"}, "v1"),
+    ],
+    ids=["none", "same", "other", "other with its own"],
+)
+def test_a_revision_of_a_run_goes_with_its_model(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], revision: str | None, origin: str
+) -> None:
+    values = {name: item.default for name, item in settings().items()}
+    values |= {"prompt": "A lake", "model": "sd2", "revision": "fp16"}
+    runlog.write(Path("a.json"), runlog.begin(values, {"model": "flag", "revision": origin}))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert resolve_settings({}, [], Path("a.json")).values["revision"] == revision
+
+
+def test_the_strongest_of_the_layers_says_which_model_a_run_starts_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = {name: item.default for name, item in settings().items()}
+    values |= {"prompt": "A lake", "model": "sd2", "revision": "fp16"}
+    runlog.write(Path("a.json"), runlog.begin(values, dict.fromkeys(values, "flag")))
+    Path("mine.yaml").write_text("model: sd1.5\n")
+    monkeypatch.setenv("SYNCPANO_MODEL", "sd2")
+    found = resolve_settings({}, ["mine.yaml"], Path("a.json")).values
+    assert (found["model"], found["revision"]) == ("sd2", "fp16")
+
+
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("# nothing\n")
     assert layers.config_layer("mine.yaml").values == {}
@@ -297,7 +332,7 @@ def test_w_is_the_weights_name_everywhere() -> None:
     assert layers.values_layer("python", {"w": 3}).values == {"sync_weight": 3.0}
     assert layers.environment_layer({"SYNCPANO_W": "3"}).values == {"sync_weight": 3.0}
     assert layers.unknown_variables({"SYNCPANO_W": "3"}) == {}
-    with pytest.raises(SyncPanoError, match="has sync_weight twice, once as w"):
+    with pytest.raises(SyncPanoError, match="has sync_weight twice, as sync_weight and as w"):
         layers.values_layer("mine.yaml", {"sync_weight": 3, "w": 4})
 
 

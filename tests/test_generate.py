@@ -139,6 +139,15 @@ def test_a_dry_run_says_what_the_model_decides(cli: Cli) -> None:
     assert json.loads(there)["config"]["negative_prompt"] == ""
 
 
+@pytest.mark.parametrize("revision", [None, "fp16"])
+def test_a_dry_run_of_a_model_that_is_not_there_says_which_revision_was_asked_for(
+    cli: Cli, revision: str | None
+) -> None:
+    asked = () if revision is None else ("--revision", revision)
+    done = cli("generate", "A castle", "--model", "sd2", *asked, "--dry-run", "--json")
+    assert json.loads(done.out)["config"]["revision"] == revision
+
+
 def test_a_dry_run_says_what_would_be_downloaded(
     cli: Cli, squeeze_trunk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,6 +337,21 @@ def test_a_replay_with_other_pixels_says_what_else_is_different(
     assert "pixels" not in cli(*again, "--seed", 3).err
 
 
+def test_a_replay_of_before_there_were_some_settings_is_compared_with_their_defaults(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    cli("generate", "A waterfall", *tiny_flags, "-o", "first.png")
+    log = runlog.read(Path("first.json"))
+    log["image"]["sha256"] = "0" * 64
+    for name in ("blend", "refine", "temperature", "guided_share"):  # the last two are found
+        del log["config"][name], log["source"][name]
+    runlog.write(Path("first.json"), log)
+    again = ("generate", "--from", "first.json", "-o", "again.png", "--overwrite")
+    assert "pixels are not those of the run it starts from" in cli(*again).err
+    for other in (("--blend", "uniform"), ("--temperature", 0.9)):
+        assert "pixels" not in cli(*again, *other).err
+
+
 def test_warnings_of_a_batch_name_their_prompt(cli: Cli, tiny_flags: list[str]) -> None:
     Path("prompts.txt").write_text(f"A lake\n{'water ' * 99}\n")
     batch = ("generate", "--prompts", "prompts.txt", *tiny_flags, "--seeds", "1,2")
@@ -336,6 +360,13 @@ def test_warnings_of_a_batch_name_their_prompt(cli: Cli, tiny_flags: list[str]) 
     assert said[0].startswith("warning: 'water water")
     alone = cli("generate", "water " * 99, *tiny_flags).err
     assert "warning: the prompt is too long" in alone
+
+
+def test_warnings_name_prompts_without_spaces_by_their_first_letters(cli: Cli) -> None:
+    Path("prompts.txt").write_text(f"{'滝' * 41}\n{'城' * 40}\nA\t xylophone\n", encoding="utf-8")
+    said = cli("generate", "--prompts", "prompts.txt", "--dry-run").err
+    for begins in ("滝" * 39 + "…", "城" * 40, "A xylophone"):
+        assert f"warning: '{begins}': pocket does not know" in said
 
 
 def test_warnings_of_a_dry_run_name_their_prompt_as_the_runs_do(

@@ -35,7 +35,7 @@ LAYERS = [
         *("models.__init__", "models.source", "models.layout", "models.aliases", "models.folder"),
         *("models.hub", "models.memory", "models.card", "models.wording"),
         *("models.near_words", "models.vocabulary", "models.word_forms"),
-        *("models.clock", "models.tokens", "models.tiny_decoder"),
+        *("models.clock", "models.tokens", "models.negations", "models.tiny_decoder"),
         *("losses.__init__", "losses.trunk_files"),
     },
     # 1: the algorithm and the clock; torch only

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from syncpano.errors import SyncPanoError
 from syncpano.metrics.pocket_features import PocketFeatures
 from syncpano.models import pocket_refiner
 from syncpano.models.albums import Album, as_file
-from syncpano.models.cells import smooth
+from syncpano.models.cells import missing_colours, smooth
 from syncpano.models.folder import read_json
 from syncpano.models.gradient_domain import ScreenedPoisson, differences_of, mean_differences
 from syncpano.models.load import load_model
@@ -589,6 +590,70 @@ def test_cells_become_pixels_bicubically() -> None:
     bordered = F.pad(cells[None], (2, 2, 2, 2), mode="replicate")
     pixels = F.interpolate(bordered, scale_factor=factor, mode="bicubic")[0]
     assert torch.allclose(smooth(cells, factor), pixels[:, 16:-16, 16:-16], atol=1e-5)
+
+
+SKY, GROUND = 0.2, -0.98  # dark ground below a sky, in [-1, 1]
+
+
+def _backlit_scene() -> Tensor:
+    """3 H W."""
+    own = torch.full((3, 16, 24), SKY)
+    own[:, 10:] = GROUND
+    return own
+
+
+@pytest.mark.parametrize("ring", [False, True])
+def test_against_the_light_the_sky_alone_takes_colours(ring: bool) -> None:
+    own = _backlit_scene()
+    sampled = own + torch.tensor([0.2, -0.1, 0.4])[:, None, None]
+    missing = missing_colours(own, sampled, (1.0, 4.0), ring=ring, backlit=True)
+    torch.testing.assert_close(missing[:, :10], (sampled - own)[:, :10], atol=0.01, rtol=0)
+    assert missing[:, 10:].abs().max() < 0.01
+    # In any other light the ground takes them as well.
+    everywhere = missing_colours(own, sampled, (1.0, 4.0), ring=ring)
+    torch.testing.assert_close(everywhere, sampled - own)
+
+
+def test_a_green_ground_does_not_green_the_sky_against_the_light() -> None:
+    own = _backlit_scene()
+    sampled = own.clone()
+    sampled[1, 10:] = 0.5
+    plain, backlit = (
+        missing_colours(own, sampled, (1.0, 4.0), ring=False, backlit=backlit)
+        for backlit in (False, True)
+    )
+    assert plain[1, 9].min() > 0.3
+    assert backlit.abs().max() < 0.01
+
+
+@pytest.mark.parametrize("brightness", [-1.0, -0.99])
+def test_a_picture_without_light_takes_no_colours_and_stays_finite(brightness: float) -> None:
+    own = torch.full((3, 4, 6), -1.0)
+    own[:, 0, 0] = brightness
+    missing = missing_colours(own, own + 0.5, (1.0, 4.0), ring=False, backlit=True)
+    assert missing.isfinite().all()
+    assert not missing[:, 1:].any()
+
+
+def test_what_is_dark_in_a_silhouette_stays_dark(
+    pocket: Pocket, grey: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sampled grey all over."""
+    silhouette, photo = (f"{style} of a castle at sunset" for style in ("silhouette", "photo"))
+    refine = pocket.model.refiner.network.refine
+    drawn = pocket.refine(grey, silhouette)
+    seen = []
+
+    def in_any_light(*arguments: Any, backlit: bool, **options: Any) -> Tensor:
+        seen.append(backlit)
+        return refine(*arguments, backlit=False, **options)
+
+    monkeypatch.setattr(pocket.model.refiner.network, "refine", in_any_light)
+    greyed = pocket.refine(grey, silhouette)
+    pocket.refine(grey, photo)
+    assert seen == [True, False]
+    ground, grey_ground = (float(picture.mean(1).quantile(0.2)) for picture in (drawn, greyed))
+    assert ground < -0.75 < grey_ground - 0.1
 
 
 # What a prompt names

@@ -89,6 +89,18 @@ def test_what_is_no_log_is_refused(tmp_path: Path, name: str, content: bytes) ->
         runlog.read(path)
 
 
+def test_a_file_that_is_larger_than_any_log_is_not_read_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = Path("a.json")
+    runlog.write(path, begun())
+    monkeypatch.setattr(runlog, "MAX_BYTES", path.stat().st_size)
+    assert runlog.read(path) == begun()
+    monkeypatch.setattr(runlog, "MAX_BYTES", path.stat().st_size - 1)
+    with pytest.raises(SyncPanoError, match="larger than any run log"):
+        runlog.read(path)
+
+
 def test_a_folder_is_no_log(tmp_path: Path) -> None:
     with pytest.raises(SyncPanoError, match="cannot be read"):
         runlog.read(tmp_path)

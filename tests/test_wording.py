@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from syncpano.advice import about_words
+from syncpano.advice import about_subject, about_words
 from syncpano.experiments.reading import paper_prompts
 from syncpano.metrics.pocket_features import PocketFeatures
 from syncpano.models import clock, near_words, wording
@@ -147,7 +147,10 @@ SCENES = Vocabulary(
         "starry lake": {"stars over a lake"},
     },
     {
-        "time": {"night": {"night", "at night"}, "sunset": {"in the light of the sunset"}},
+        "time": {
+            "night": {"night", "at night"},
+            "sunset": {"sunset", "in the light of the sunset"},
+        },
         "weather": {"fog": {"in fog"}, "snow": {"in the snow"}},
     },
 )
@@ -397,6 +400,8 @@ def test_what_captions_say_otherwise_is_put_in_their_words(prompt: str, text: st
         ("25:00", None),
         ("16:9", None),
         ("1920:1080", None),
+        ("--ar 16:10", None),
+        ("aspect ratio 4:30", None),
         ("4 amazing towers", None),
     ],
 )
@@ -469,6 +474,97 @@ def test_a_judge_finds_what_other_words_name() -> None:
     judge = PocketFeatures.from_folder(POCKET_FOLDER / JUDGE, "cpu")
     wanted = {"subject": "castle", "time": "night"}
     assert judge.named_classes("Castles at nighttime") == wanted
+
+
+@pocket
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        # Lists of what there is none of.
+        ("a castle without fog and snow", "a castle"),
+        ("a castle without fog and snow, at sunset", "a castle, at sunset"),
+        ("a castle without fog and at night", "a castle and at night"),
+        ("a castle with no snow and a blue sky", "a castle and a blue sky"),
+        ("mountains with no snow, fog or clouds", "mountains"),
+        ("a beach without people, boats, or palm trees", "a beach"),
+        ("a beach without snow, sunset, cartoon", "a beach, sunset, cartoon"),
+        # Other ways to say so.
+        ("I don't want snow, just mountains", "mountains"),
+        ("a harbour, hardly any snow", "a harbour"),
+        ("neither in fog nor in snow, a castle", "a castle"),
+        ("snow-free mountains", "mountains"),
+        ("a castle free of snow", "a castle"),
+        ("castle minus the fog", "castle"),
+        # What is never-ending is there.
+        ("never-ending desert", "wide desert"),
+        # Hours.
+        ("city at nigth", "city at night"),
+        ("a castle tonight", "a castle night"),
+        ("beach, sun going down", "beach, sunset"),
+        ("castle at magic hour", "castle at golden hour"),
+        ("a blue castle under the stars", f"a blue castle {near_words.CLEAR_NIGHT}"),
+        ("bright stars over a castle", "stars over a castle"),
+        # Slips of shorter words.
+        ("autum forest", "autumn forest"),
+        ("sumer beach", "summer beach"),
+        # Wallpapers show anything.
+        ("4k wallpaper of mountains", "of mountains"),
+        ("silhouette wallpaper of a castle", "silhouette wallpaper of a castle"),
+        # Names that nobody knows decide no weather.
+        ("Xylo bridge in fog", "in fog"),
+        ("the Xylo", "the Xylo"),
+    ],
+)
+def test_what_people_write_is_read_as_they_mean_it(prompt: str, text: str) -> None:
+    assert read_card(POCKET_FOLDER).read(prompt).text == text
+
+
+@pocket
+@pytest.mark.parametrize(
+    ("prompt", "subject"),
+    [
+        ("desert castle", "castle"),
+        ("a forest waterfall in autumn", "waterfall"),
+        ("a city harbour at night", "harbour"),
+        ("village lighthouse", "lighthouse"),
+        ("castle, forest", "castle"),  # no compound
+        ("a castle in a forest", "castle"),
+        ("a city skyline", "city skyline"),
+        ("a church in a village", "winter village"),
+        ("a band on a stage", "concert"),
+        ("a bird's eye view of shops", "alley"),
+        ("a cabin in the woods", "misty forest"),
+        ("a fishing village", "harbour"),
+        ("a river of lava", "volcano"),
+        ("people at a festival", "concert"),
+    ],
+)
+def test_the_subject_of_a_compound_is_its_head_and_articles_do_not_count(
+    prompt: str, subject: str
+) -> None:
+    card = read_card(POCKET_FOLDER)
+    assert card.vocabulary.subject_named(card.read(prompt).text) == subject
+
+
+@pocket
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("a forest", None),  # misty only by what it is called here
+        ("woods at night", None),
+        ("a village", "paints this as: winter village"),
+        ("a landscape", "paints this as: anime landscape"),
+    ],
+)
+def test_a_subject_is_called_by_what_all_its_pictures_show(
+    embedded: LatentDiffusion, prompt: str, said: str | None
+) -> None:
+    subject, probability = embedded.refiner.subject_of(prompt)
+    pictures, card = embedded.refiner.pictures_of(subject), embedded.card
+    sentences = about_subject(
+        "pocket", card.read(prompt), card.vocabulary, subject, pictures, probability
+    )
+    assert sentences == ([f"pocket {said}"] if said else [])
 
 
 @pocket

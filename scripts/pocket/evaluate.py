@@ -14,7 +14,8 @@ from typing import Any
 
 from measures import MEASURES as OF_PICTURES
 from own_words import own_words
-from workbench import WEIGHTS, Bench
+from script import run_main
+from workbench import Bench
 
 from syncpano import files
 from syncpano.choices import AUTO
@@ -29,10 +30,14 @@ def main() -> None:
     parser.add_argument("--model", default="pocket")
     parser.add_argument("--weights", type=Path, required=True, help="VGG-16 trunk, `features.*`")
     parser.add_argument("--renders", type=Path, default=Path("runs/pocket/renders"))
-    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--w", nargs="+", type=float, default=WEIGHTS, help="of coherence")
-    parser.add_argument("--negative-prompt", default=AUTO, help="of all but fidelity and unasked")
+    parser.add_argument("--w", nargs="+", type=float, default=(0.0, 20.0), help="of coherence")
+    parser.add_argument(
+        "--negative-prompt",
+        default=AUTO,
+        help="of recognition, attributes, coherence and diversity",
+    )
     parser.add_argument("--measures", nargs="+", choices=MEASURES, default=list(MEASURES))
     parser.add_argument("--out", type=Path, default=Path("out/pocket-evaluation.json"))
     arguments = parser.parse_args()
@@ -51,7 +56,6 @@ def main() -> None:
     made_by = {
         "steps": arguments.steps,
         "seeds": arguments.seeds,
-        "negative_prompt": arguments.negative_prompt,
         "model": content_hash(bench.folder)[:12],
         "weights": bench.vgg.name,
     }
@@ -63,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

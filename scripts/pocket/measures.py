@@ -55,6 +55,7 @@ def recognition(bench: Bench) -> dict[str, Any]:
         bare = bench.windows(prompts[0], 4, seed=100 * number, refine=False)
         unrefined += [vote == subject for vote in bench.votes(bare, "subject")]
     return {
+        "negative_prompt": bench.negative_prompt,
         "mean": mean(shares.values()),
         "worst": min(shares.values()),
         "by_shipped_judge": mean(shipped),
@@ -73,7 +74,7 @@ def attributes(bench: Bench) -> dict[str, Any]:
 
     Beside it, of held-out renders: what the judges themselves can tell.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"negative_prompt": bench.negative_prompt}
     renders = list(bench.held_out(12))
     for head in ("time", "style", "season", "weather"):
         shares, truths = {}, {}
@@ -140,17 +141,15 @@ def _unasked_in(bench: Bench, windows: Sequence[np.ndarray]) -> dict[str, float]
 
 def coherence(bench: Bench) -> dict[str, Any]:
     """Intra-LPIPS, subjects recognised and edge energy over w, on the paper's first six prompts."""
-    return {
-        f"{weight:g}": _seen(
-            bench,
-            (
-                (bench.paint(prompt, sync_weight=weight, seed=seed), subject)
-                for prompt, subject in _first_six()
-                for seed in range(bench.seeds)
-            ),
+    found: dict[str, Any] = {"negative_prompt": bench.negative_prompt}
+    for weight in bench.sync_weights:
+        panoramas = (
+            (bench.paint(prompt, sync_weight=weight, seed=seed), subject)
+            for prompt, subject in _first_six()
+            for seed in range(bench.seeds)
         )
-        for weight in bench.sync_weights
-    }
+        found[f"{weight:g}"] = _seen(bench, panoramas)
+    return found
 
 
 def scenes(bench: Bench) -> dict[str, Any]:
@@ -179,7 +178,7 @@ def _seen(bench: Bench, panoramas: Iterable[tuple[np.ndarray, str]]) -> dict[str
 
 def diversity(bench: Bench) -> dict[str, Any]:
     """Mean LPIPS between the centres of panoramas of one prompt and 8 seeds, at w = 0 and 20."""
-    found = {}
+    found: dict[str, Any] = {"negative_prompt": bench.negative_prompt}
     for weight in (0.0, 20.0):
         distances = []
         for prompt in list(PAPER_PROMPTS)[:3]:
@@ -241,15 +240,17 @@ def fidelity(bench: Bench) -> dict[str, Any]:
     def drawn(some: Sequence[Render]) -> Gaussian:
         return _gaussian(bench.vgg, (window for r in some for window in crops(r.load())))
 
+    negative_prompt = ""  # renders have snow, and nights, that nobody asks for
+
     def painted(**settings: Any) -> Gaussian:
+        settings |= {"negative_prompt": negative_prompt}
         windows = (
             window
             for subject in SUBJECTS
             for seed, prompt in enumerate(
                 islice(cycle(evaluation_prompts(subject)), _FIDELITY_RENDERS // 2)
             )
-            # Renders have snow, and nights, that nobody asks for.
-            for window in bench.windows(prompt, 4, 1000 + seed, negative_prompt="", **settings)
+            for window in bench.windows(prompt, 4, 1000 + seed, **settings)
         )
         return _gaussian(bench.vgg, windows)
 
@@ -260,6 +261,7 @@ def fidelity(bench: Bench) -> dict[str, Any]:
         "renders_to_renders": drawn(renders[half:]),
     }
     return {
+        "negative_prompt": negative_prompt,
         **{name: frechet_distance(gaussian, truth) for name, gaussian in others.items()},
         "windows": 2 * half,
         "features": bench.vgg.name,

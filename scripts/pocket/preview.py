@@ -35,6 +35,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.out.suffix.lower() not in Image.registered_extensions():
         parser.error(f"{arguments.out} has no ending that says what picture it is")
+    if arguments.columns < 1:
+        parser.error(f"--columns {arguments.columns}: a sheet has one at least")
     files.check_writable(arguments.out.parent)
     torch.set_num_threads(arguments.threads)
     settings: dict[str, Any] = preset(arguments.config) if arguments.config else {}

@@ -25,7 +25,6 @@ from syncpano.models.source import resolve_source
 from syncpano.pipeline import Studio
 
 SIDE = 512
-WEIGHTS = (0.0, 5.0, 10.0, 15.0, 20.0)
 _SUBJECT_SEEDS = 20  # renders a subject that the judge of subjects learns from
 _STYLE_SEEDS = 60  # the same for the judge of styles
 _PHOTO_SEEDS = 15  # of them those whose photos it looks at, which are seven of ten renders
@@ -40,7 +39,7 @@ class Bench:
     renders: Path
     steps: int
     seeds: int
-    sync_weights: Sequence[float] = WEIGHTS
+    sync_weights: Sequence[float]
     negative_prompt: str = AUTO
 
     @cached_property

@@ -11,8 +11,10 @@ _SPIN_COUNT = "10000"
 
 def main() -> None:
     """Run the command line and exit."""
-    # Its modules take a moment to load, and a traceback from inside of them helps nobody.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Its modules take a moment to load, and a traceback from inside of them helps nobody. Where a
+    # script runs the command in the background, Ctrl-C is ignored, and stays so.
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPIN_COUNT)  # read when torch is loaded
     from syncpano.cli import main as command

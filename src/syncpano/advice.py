@@ -33,6 +33,8 @@ def without_effect(planned: Plan, source: ModelSource, explicit: Collection[str]
             if name in explicit
         )
 
+    alone = len(planned.grid(0).windows) == 1
+    of_one = "with one window, which has no other"
     of_sync = (
         "initial_steps initial_span sync_every compare gradient predict_once gradient_decoder "
         "loss loss_weights loss_size"
@@ -42,11 +44,10 @@ def without_effect(planned: Plan, source: ModelSource, explicit: Collection[str]
     elif config.sync_weight == 0:
         note(f"sync_decay sync_freq {of_sync}", "with `--w 0`, which is MultiDiffusion")
     elif not planned.weights:
-        alone = len(planned.grid(0).windows) == 1
         faded = f"with `--sync-decay {config.sync_decay:g}`: w is 0 at every descent"
         note(
             f"sync_weight sync_freq {of_sync}" + " sync_decay" * alone,
-            "with one window, which has no other" if alone else faded,
+            of_one if alone else faded,
         )
     elif config.compare == "noisy":
         note(
@@ -56,7 +57,9 @@ def without_effect(planned: Plan, source: ModelSource, explicit: Collection[str]
         note("stride blend loop", "with `--method independent`: windows stand side by side")
     elif config.windows == "shifted":
         note("stride", "with `--windows shifted`: windows stand side by side")
-    elif config.method == "bld":
+    elif alone and not config.loop:  # where the stride may be why there is only one
+        note("stride", of_one)
+    if config.method == "bld":
         note(
             "blend window_batch", "with `--method bld`, which extends the picture window by window"
         )
@@ -78,12 +81,18 @@ def without_effect(planned: Plan, source: ModelSource, explicit: Collection[str]
 
 
 def about_subject(
-    model: str, reading: Reading, vocabulary: Vocabulary, subject: str, probability: float
+    model: str,
+    reading: Reading,
+    vocabulary: Vocabulary,
+    subject: str,
+    pictures: Sequence[Mapping[str, int]],
+    probability: float,
 ) -> list[str]:
     """A sentence where a prompt does not say outright what a model is about to paint.
 
     Args:
         subject: one of the vocabulary's, or empty where it lists none.
+        pictures: those of the subject, attribute -> class.
         probability: of the subject under the prompt, by the model.
     """
     if not subject:
@@ -91,9 +100,9 @@ def about_subject(
     if probability < _UNSURE:
         subjects = ", ".join(sorted(vocabulary.subjects))
         return [f"{model} cannot tell what this shows and paints: {subject} (of {subjects})"]
-    if vocabulary.names_wholly(reading.text, subject):
+    if vocabulary.names_wholly(reading.text, subject, pictures):
         return []
-    return [f"{model} paints this as: {subject}"]
+    return [f"{model} paints this as: {vocabulary.name_of(subject, pictures)}"]
 
 
 def about_attributes(
@@ -108,6 +117,8 @@ def about_attributes(
     Args:
         pictures: those of the subject, attribute -> class.
     """
+    if not subject:
+        return []
     wanted = vocabulary.classes_in(reading.text)
 
     def names(attributes: Collection[str]) -> str:

@@ -12,7 +12,6 @@ from syncpano import files, kept, png, runlog, saving
 from syncpano.config import PanoramaConfig
 from syncpano.errors import BAD_INPUT, RUN_FAILED, SyncPanoError
 from syncpano.interrupts import Interrupted, held_back
-from syncpano.lists import MAX_PICTURES
 from syncpano.models.source import ModelSource
 from syncpano.saving import encode, log_path
 
@@ -78,8 +77,6 @@ class Events:
 def name_jobs(configs: Sequence[PanoramaConfig], folder: Path) -> list[Job]:
     """`<slug>-<seed>.png` for every picture; of prompts whose slugs meet all but the first get a
     piece of their hash."""
-    if len(configs) > MAX_PICTURES:
-        raise SyncPanoError(f"{len(configs)} pictures are too many for one run")
     names = files.slugs(config.prompt for config in configs)
 
     def place(config: PanoramaConfig) -> Job:
@@ -182,8 +179,11 @@ def _is_kept(job: Job, options: Options) -> bool:
 
 
 def _write_unfinished(job: Job, log: runlog.Log, status: runlog.Status, error: str) -> None:
-    """Keep the log of a run without a picture, unless an older picture's log is there."""
-    if files.exists(job.path):
+    """Keep the log of a run without a picture, but not in the place of an older picture's.
+
+    Nor in that of a file that is no log: `--overwrite` has those replaced by a picture's.
+    """
+    if files.exists(job.path) or not runlog.may_replace(log_path(job.path)):
         return
     log["status"], log["error"], log["image"] = status, error, None
     runlog.write(log_path(job.path), log)
@@ -193,13 +193,14 @@ def _with_previews(watcher: Watcher, job: Job, options: Options) -> Watcher:
     folder = options.save_steps
     if folder is None:
         return watcher
+    replaces = options.overwrite or options.resume
 
     def write(step: int, image: Image) -> None:
         path = _preview(folder, job, step)
-        if step == 0 and options.overwrite:  # a longer run's would stay beside the new ones
+        if step == 0 and replaces:  # those of a longer run would stay beside the new ones
             _remove_previews(folder, job)
         marked = png.insert_text(encode(image), {png.PREVIEW: f"step {step}"})
-        files.write_atomic(path, marked, overwrite=options.overwrite or options.resume)
+        files.write_atomic(path, marked, overwrite=replaces)
 
     return replace(watcher, on_foreseen=write)
 

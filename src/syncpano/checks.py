@@ -12,7 +12,7 @@ from syncpano.config import PanoramaConfig, settings
 from syncpano.errors import SyncPanoError
 from syncpano.layers import with_plain_types
 from syncpano.models.source import ModelSource
-from syncpano.resolving import loss_of, stride_of
+from syncpano.resolving import loss_of, quarter_of_window, stride_of
 from syncpano.schedule import sync_steps
 from syncpano.windows import closes_ring
 
@@ -163,11 +163,10 @@ def _check_side(name: str, length: int, source: ModelSource) -> None:
 def _check_stride(config: PanoramaConfig, source: ModelSource) -> None:
     window, factor = source.window * source.vae_factor, source.vae_factor
     stride = stride_of(config, source)
-    quarter = max(1, source.window // 4) * factor
     if not factor <= stride <= window:
         raise SyncPanoError(
             f"stride {stride} is not between {factor} and the window of {window} pixels",
-            hint=f"a quarter of the window is `--stride {quarter}`",
+            hint=f"a quarter of the window is `--stride {quarter_of_window(source)}`",
         )
     if stride % factor:
         raise SyncPanoError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -80,8 +81,9 @@ def run(arguments: Sequence[str]) -> int:
             return result if isinstance(result, int) else 0
     except SyncPanoError as error:
         if debug:
-            raise
-        voice.error(error)
+            traceback.print_exc()
+        else:
+            voice.error(error)
         return error.exit_code
     except typer.TyperException as error:
         hint = _help_hint(error, arguments)

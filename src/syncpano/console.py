@@ -197,7 +197,8 @@ def print_result(text: str) -> None:
     """
     if sys.stdout is None:
         raise SyncPanoError("standard output is closed", exit_code=RUN_FAILED)
-    # A file's name may be no valid text, and an old terminal may know few letters.
+    # A file's name may be no valid text, and an old terminal may know few letters. These escapes
+    # are YAML and Python, but not JSON, which is therefore given in ASCII.
     encoding = sys.stdout.encoding or "utf-8"
     text = text.encode(encoding, "backslashreplace").decode(encoding)
     try:

@@ -77,10 +77,9 @@ def notice_words(log: runlog.Log, config: PanoramaConfig, model: LatentDiffusion
         sentences += about_words(config.model, each, negative=each is negative)
     if refines(config, model.source):
         subject, probability = model.refiner.subject_of(config.prompt)
-        of_reading = config.model, reading, card.vocabulary, subject
-        sentences += about_subject(*of_reading, probability)
-        if subject:
-            sentences += about_attributes(*of_reading, model.refiner.pictures_of(subject))
+        pictures = model.refiner.pictures_of(subject) if subject else []
+        about = config.model, reading, card.vocabulary, subject, pictures
+        sentences += about_subject(*about, probability) + about_attributes(*about)
     for sentence in sentences:
         notice(log, sentence)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from syncpano import files
 from syncpano.choices import AUTO
-from syncpano.config import PanoramaConfig, settings
+from syncpano.config import PanoramaConfig, Setting, Value, settings
 from syncpano.layers import was_auto
 from syncpano.losses.trunk_files import TRUNK_OF, cached_path
 from syncpano.models.card import read_card
@@ -91,8 +91,8 @@ def other_pixels(earlier: dict[str, Any], log: dict[str, Any]) -> str | None:
     Args:
         earlier, log: run logs.
     """
-    decisive = [name for name, item in settings().items() if item.decides_pixels]
-    if any(earlier["config"].get(name) != log["config"][name] for name in decisive):
+    decisive = [item for item in settings().values() if item.decides_pixels]
+    if any(_before(item, earlier, log) != log["config"][item.name] for item in decisive):
         return None
     before, now = earlier["image"], log["image"]
     if before is None or before["sha256"] == now["sha256"]:
@@ -104,6 +104,13 @@ def other_pixels(earlier: dict[str, Any], log: dict[str, Any]) -> str | None:
         if there.get(name) != value
     ]
     return ", ".join(reasons) or "all that the log knows is the same"
+
+
+def _before(item: Setting, earlier: dict[str, Any], log: dict[str, Any]) -> Value:
+    """An earlier run's value; a younger setting was as it is by default, or as it is found now."""
+    found = log["config"][item.name] if was_auto(log, item.name) else item.default
+    value: Value = earlier["config"].get(item.name, found)
+    return value
 
 
 def _flat(environment: dict[str, Any]) -> dict[str, Any]:

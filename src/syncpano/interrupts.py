@@ -49,9 +49,12 @@ def raising_interrupted() -> Iterator[None]:
 
 
 def heeded() -> set[signal.Signals]:
-    """The signals that end a run; `nohup` has the closed terminal's ignored."""
+    """The signals that end a run, but for those that it was started to ignore.
+
+    `nohup` has the closed terminal's ignored, and a script the Ctrl-C of what it runs behind it.
+    """
     numbers = {signal.SIGINT, signal.SIGTERM, _HANG_UP}
-    return {n for n in numbers if n != _HANG_UP or signal.getsignal(n) != signal.SIG_IGN}
+    return {number for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
 
 
 def end_by(number: int) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from syncpano import runlog
@@ -148,19 +149,21 @@ def config_layer(name: str) -> Layer:
     return Layer(f"{CONFIG}{name}", _checked(content, name), written=_written(content, name))
 
 
-def log_layer(path: Path, given: Collection[str] = ()) -> Layer:
+def log_layer(path: Path, given: Mapping[str, Value] = MappingProxyType({})) -> Layer:
     """The config in a run log or in a picture that syncpano made.
 
     Args:
-        given: names that stronger layers give. What the earlier run found for its own model
-            (stride, loss, ...) is left out where they name a model; the stride, which follows from
-            the method and the kind of windows too, where they name one; the number format where
-            they name a device; the negative prompt where they name a prompt.
+        given: what stronger layers give. The revision, also one that somebody had asked for, and
+            what the earlier run found for its own model (stride, loss, ...) are left out where they
+            name another model, not where they name the same again; what it found for the stride,
+            which follows from the method and the kind of windows too, where they name one; the
+            number format where they name a device; the negative prompt where they name a prompt.
     """
     log = runlog.read(path)
     values, written = _checked(log["config"], str(path)), _written(log["config"], str(path))
     found = frozenset(name for name in values if was_auto(log, name))
-    left_out = found if "model" in given else frozenset()
+    is_other = given.get("model", values["model"]) != values["model"]
+    left_out = found | {"revision"} if is_other else frozenset()
     if not {"method", "windows"}.isdisjoint(given):
         left_out |= found & {"stride"}
     if "device" in given:
@@ -210,7 +213,9 @@ def _keys(values: Mapping[str, Any], where: str) -> dict[str, str]:
         if name not in known:
             raise SyncPanoError(f"{key!r} in {where} is no setting", hint=_meant(key, where))
         if name in keys:
-            raise SyncPanoError(f"{where} has {name} twice, once as {key}", hint="keep one of them")
+            raise SyncPanoError(
+                f"{where} has {name} twice, as {keys[name]} and as {key}", hint="keep one of them"
+            )
         keys[name] = key
     return keys
 

@@ -43,7 +43,9 @@ def read_prompt_file(path: Path) -> list[str]:
     if path == STDIN and sys.stdin is None:  # what Python makes of `<&-`
         raise SyncPanoError("standard input is closed", hint="pipe prompts into it, one a line")
     try:
-        text = sys.stdin.read() if path == STDIN else path.read_text(encoding="utf-8")
+        # A pipe's prompts too are UTF-8 whatever the locale, in which `sys.stdin` itself is read.
+        content = sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
+        text = content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SyncPanoError(

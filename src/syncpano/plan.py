@@ -1,4 +1,4 @@
-"""What a run will do, before it does it: windows, weights, model calls, memory. No torch."""
+"""What a run will do, before it does it: windows, weights, model calls. No torch."""
 
 from __future__ import annotations
 

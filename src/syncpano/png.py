@@ -9,6 +9,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from syncpano.errors import SyncPanoError
 
@@ -31,8 +32,24 @@ def read_text(path: Path) -> dict[str, str]:
     Raises:
         SyncPanoError: the file is no PNG, or damaged.
     """
+    try:
+        with path.open("rb") as stream:
+            if stream.read(len(SIGNATURE)) != SIGNATURE:
+                raise SyncPanoError(f"{path} is not a PNG")
+            return texts_behind_signature(stream, path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def texts_behind_signature(stream: BinaryIO, path: Path) -> dict[str, str]:
+    """`read_text` for who has opened the file and read its first bytes: a pipe is read only once.
+
+    Raises:
+        SyncPanoError: the file is damaged.
+        OSError: it cannot be read.
+    """
     texts: dict[str, str] = {}
-    for kind, body in _chunks(path):
+    for kind, body in _chunks(stream, path):
         keyword, _, rest = body.partition(b"\0")
         if kind == b"tEXt":
             texts[keyword.decode("latin-1")] = rest.decode("latin-1")
@@ -86,22 +103,16 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 _END = _chunk(b"IEND", b"")
 
 
-def _chunks(path: Path) -> Iterator[tuple[bytes, bytes]]:
+def _chunks(stream: BinaryIO, path: Path) -> Iterator[tuple[bytes, bytes]]:
     """Kind and data of the chunks in front of the pixels."""
-    try:
-        with path.open("rb") as stream:
-            if stream.read(len(SIGNATURE)) != SIGNATURE:
-                raise SyncPanoError(f"{path} is not a PNG")
-            while len(header := stream.read(8)) == 8:
-                length, kind = struct.unpack(">I4s", header)
-                if kind in (b"IDAT", b"IEND"):
-                    return
-                if length > MAX_TEXT_BYTES:
-                    break
-                yield kind, stream.read(length)
-                stream.read(4)
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    while len(header := stream.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", header)
+        if kind in (b"IDAT", b"IEND"):
+            return
+        if length > MAX_TEXT_BYTES:
+            break
+        yield kind, stream.read(length)
+        stream.read(4)
     raise SyncPanoError(f"{path} is a damaged PNG", hint="give another file, or paint it again")
 
 

@@ -45,7 +45,7 @@ def find_config(name: str) -> Path:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A small, shallow YAML mapping with text keys, without tags, anchors or aliases.
+    """A small, shallow YAML mapping with text keys, without aliases, of tags with YAML's own only.
 
     Its numbers are decimals: 010 is 10, and 1:30 is text.
 

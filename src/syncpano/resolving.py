@@ -29,7 +29,8 @@ def by_model(
         synchronises: whether the run has a gradient, for which there are a loss and a decoder.
     """
     found: dict[str, Any] = {
-        "revision": source.revision,
+        # The commit of a branch or tag is known when the model is there.
+        "revision": source.revision or config.revision,
         "negative_prompt": card.negative_prompt(config.prompt, config.negative_prompt),
         # What was asked for stays, also where it has no effect: `--resume` compares it.
         "stride": stride_of(config, source) if config.stride is None else config.stride,
@@ -68,6 +69,11 @@ def stride_of(config: PanoramaConfig, source: ModelSource) -> int:
         return window
     if config.stride is not None:
         return config.stride
+    return quarter_of_window(source)
+
+
+def quarter_of_window(source: ModelSource) -> int:
+    """Pixels of a model's own stride, the paper's share of a window; at least one latent cell."""
     return max(1, source.window // 4) * source.vae_factor
 
 

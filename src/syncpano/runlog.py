@@ -212,17 +212,19 @@ def parameters_text(log: Log) -> str:
 
 
 def _text(path: Path) -> str:
+    """The log in a file that is opened once: what a shell makes of `<(...)` is gone when read."""
     try:
-        if path.stat().st_size > MAX_BYTES and path.suffix.lower() != ".png":
-            raise SyncPanoError(f"{path} is larger than any run log")
         with path.open("rb") as stream:
-            is_png = stream.read(len(png.SIGNATURE)) == png.SIGNATURE
-        if is_png:
-            texts = png.read_text(path)
-            if KEYWORD not in texts:
-                raise _no_log(path)
-            return texts[KEYWORD]
-        return path.read_bytes().decode("utf-8")
+            start = stream.read(len(png.SIGNATURE))
+            if start == png.SIGNATURE:
+                texts = png.texts_behind_signature(stream, path)
+                if KEYWORD not in texts:
+                    raise _no_log(path)
+                return texts[KEYWORD]
+            content = start + stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise SyncPanoError(f"{path} is larger than any run log")
+        return content.decode("utf-8")
     except OSError as error:
         raise SyncPanoError(
             f"{path} cannot be read: {error.strerror or error}",

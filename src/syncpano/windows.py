@@ -38,7 +38,8 @@ class Grid:
 
     Attributes:
         blend: how they count where they overlap.
-        loop: whether columns wrap.
+        loop: whether a row of windows is a ring to `thinned`; not with `bld`, which thins none,
+            though its windows wrap too.
     """
 
     height: int

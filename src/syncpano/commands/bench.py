@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PRESETS = "multidiffusion,exact,balanced,fast,draft"
 PROMPT = "A waterfall"
+TITLE = "Speed"
 
 
 @takes_settings
@@ -41,7 +42,7 @@ def bench(
         None, "--markdown", metavar="FILE", help="Write the table as a page too."
     ),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace that page if it exists."),
-    title: str = typer.Option("Speed", "--title", metavar="TEXT", help="Of that page."),
+    title: str = typer.Option(TITLE, "--title", metavar="TEXT", help="Of that page."),
     as_json: bool = typer.Option(False, "--json", help="Print everything as JSON."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="Nothing on stderr but errors."),
     **flags: Any,
@@ -63,6 +64,15 @@ def bench(
     given.pop("prompt", None)
     cases = _cases(presets, widths, prompt, given)
     first = cases[0].config
+    check_precision(first.device, first.dtype)
+    if markdown is not None:
+        files.check_writable(markdown.parent)
+        if files.exists(markdown) and not overwrite:
+            raise files.exists_error(markdown)
+    elif overwrite:
+        voice.warn("`--overwrite` has no effect without `--markdown`")
+    if markdown is None and as_json and title != TITLE:  # else it is the printed page's
+        voice.warn("`--title` has no effect with `--json` and without `--markdown`")
     source = resolve_early(first.model, first.revision, progress=not quiet)
     try:
         timed = benchmark.lay_out(cases, source)
@@ -77,12 +87,7 @@ def bench(
         for sentence in without_effect(plan(case.config, source), source, given)
     ):
         voice.warn(sentence)
-    if markdown is not None:
-        files.check_writable(markdown.parent)
-        if files.exists(markdown) and not overwrite:
-            raise files.exists_error(markdown)
     command = _command(presets, widths, prompt, repeats, given)
-    check_precision(first.device, first.dtype)
     resolve_source(first.model, first.revision, download=True, progress=not quiet)
     with voice.counting("timing", repeats * len(timed)) as advance:
         benchmark.time_in_turns(timed, repeats, on_run=lambda _: advance(1))

@@ -33,9 +33,10 @@ def show(
     resolved = resolve_settings({}, [] if name is None else [name], from_log)
     if as_json:
         found = {"config": dict(resolved.values), "source": dict(resolved.origins)}
-        print_result(json.dumps(found, ensure_ascii=False))
+        print_result(json.dumps(found))
         return
     for key, value in resolved.values.items():
+        # In ASCII, JSON halves letters such as emoji, and YAML would not join them again.
         line = f"{key}: {json.dumps(value, ensure_ascii=False)}"
         print_result(f"{line:32}  # {resolved.origins[key]}; {settings()[key].variables[0]}")
 

@@ -62,7 +62,7 @@ def print_dry_run(jobs: Sequence[Job], resolved: layers.Resolved, *, as_json: bo
             continue
         source = resolve_source(job.config.model, job.config.revision, download=False)
         facts = job_facts(job, resolved, plan(job.config, source), source)
-        print_result(json.dumps(facts, ensure_ascii=False) if as_json else _as_text(facts))
+        print_result(json.dumps(facts) if as_json else _as_text(facts))
 
 
 def job_facts(

@@ -123,7 +123,7 @@ def evaluate(
     voice = Voice(quiet=quiet)
     evaluation, described = _measure(settings, paths, reference, cache, no_cache, voice)
     print_result(
-        json.dumps(to_json(evaluation, described), indent=2, ensure_ascii=False, allow_nan=False)
+        json.dumps(to_json(evaluation, described), indent=2, allow_nan=False)
         if as_json
         else to_text(evaluation)
     )

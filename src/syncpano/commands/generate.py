@@ -33,7 +33,12 @@ from syncpano.console import Bar, Voice, print_result, quiet_libraries
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.fingerprints import differing, other_pixels
 from syncpano.models.aliases import ALIASES
-from syncpano.models.source import ModelSource, resolve_early, resolve_source
+from syncpano.models.source import (
+    ModelSource,
+    comes_from_hub,
+    resolve_early,
+    resolve_source,
+)
 from syncpano.plan import plan
 
 if TYPE_CHECKING:
@@ -144,6 +149,8 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
     # `--resume` compares commits, and only what is fetched tells a branch's.
     wants_commit = resume and first.revision is not None
     if source is None or (wants_commit and source.revision is None):
+        if not dry_run and comes_from_hub(first.model):
+            _check_before_download(request)
         resolve = resolve_source if wants_commit else resolve_early
         bar = not voice.quiet
         source = resolve(first.model, first.revision, download=not dry_run, progress=bar)
@@ -153,6 +160,16 @@ def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:
     for sentence in advice + left_out(plans[0]):
         voice.warn(sentence)
     return source
+
+
+def _check_before_download(request: Request) -> None:
+    """Refuse before gigabytes come what can be refused without them."""
+    from syncpano.models.precision import check_precision
+
+    first = request.jobs[0].config
+    check_precision(first.device, first.dtype)
+    if not request.options.resume:  # which may find that it writes nothing
+        batch.check_places(request.jobs, request.options)
 
 
 def _paint(
@@ -231,7 +248,7 @@ def _events(
             if reason := earlier and other_pixels(earlier, log):
                 voice.warn(f"the pixels are not those of the run it starts from: {reason}")
             voice.detail(_timing_line(log))
-            print_result(json.dumps(log, ensure_ascii=False) if as_json else str(job.path))
+            print_result(json.dumps(log) if as_json else str(job.path))
 
     def kept(job: batch.Job) -> None:
         voice.say(f"{job.path} exists by now")

@@ -22,7 +22,7 @@ def info(
     """Show what made a picture: prompt, model, settings, times."""
     log = runlog.read(file)
     if as_json:
-        print_result(json.dumps(log, ensure_ascii=False, indent=2))
+        print_result(json.dumps(log, indent=2))
         return
     print_result("\n".join(f"{name:12}  {text}" for name, text in _facts(log)))
 

@@ -19,14 +19,18 @@ def models(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """List the models that have a short name, or fetch one."""
+    context.obj = as_json  # for `models --json list`
     if context.invoked_subcommand is None:
         _print_models(as_json=as_json)
 
 
 @app.command("list")
-def list_command(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+def list_command(
+    context: typer.Context,
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
     """List aliases, what is cached, sizes and licences."""
-    _print_models(as_json=as_json)
+    _print_models(as_json=as_json or context.obj)
 
 
 @app.command("pull")
@@ -46,7 +50,7 @@ def _print_models(*, as_json: bool) -> None:
             asdict(entry) | {"folder": str(entry.folder) if entry.folder else None}
             for entry in entries
         ]
-        print_result(json.dumps(listed, ensure_ascii=False))
+        print_result(json.dumps(listed))
         return
     for entry in entries:
         about = f"{entry.repo}: {entry.about}" if entry.repo else entry.about

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 from syncpano import batch, files, kept, layers, lists
@@ -20,6 +19,7 @@ from syncpano.plan import Plan, plan
 from syncpano.presets import is_config
 
 OUTPUT_FOLDER = Path("out")
+SHOWN_LETTERS = 40  # of a prompt, in what a warning about it begins with
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def resolve_settings(
     found = [layers.flag_layer(given_flags(flags)), layers.environment_layer(os.environ)]
     found += map(layers.config_layer, reversed(configs))
     if from_log is not None:
-        given = {name for layer in found for name in layer.values}
+        given = {name: value for layer in reversed(found) for name, value in layer.values.items()}
         found.append(layers.log_layer(from_log, given))
     return layers.resolve(found)
 
@@ -77,7 +77,17 @@ def read_seeds(seeds: str | None, flags: Mapping[str, Any]) -> list[int]:
 def name_configs(
     resolved: layers.Resolved, prompts: list[str], seeds: list[int]
 ) -> list[PanoramaConfig]:
-    """The config of every picture: each prompt with each seed."""
+    """The config of every picture: each prompt with each seed.
+
+    Raises:
+        SyncPanoError: they are too many, which is found out before the first is made; or there is
+            no prompt.
+    """
+    count = max(len(prompts), 1) * max(len(seeds), 1)
+    if count > lists.MAX_PICTURES:
+        raise SyncPanoError(
+            f"{count} pictures are too many for one run", hint="paint them in several runs"
+        )
     texts = [resolved.config(prompt=prompt) for prompt in prompts] or [resolved.config()]
     return [replace(config, seed=seed) for config in texts for seed in (seeds or [config.seed])]
 
@@ -150,4 +160,10 @@ def labels(jobs: Sequence[batch.Job]) -> dict[str, str]:
     """Prompt -> what a warning about it begins with: nothing where it is the only one."""
     prompts = dict.fromkeys(job.config.prompt for job in jobs)
     several = len(prompts) > 1
-    return {p: f"{shorten(p, 40, placeholder='…')!r}: " if several else "" for p in prompts}
+    return {p: f"{_beginning(p)!r}: " if several else "" for p in prompts}
+
+
+def _beginning(prompt: str) -> str:
+    """What fits into a warning; cut anywhere, for not all languages have spaces between words."""
+    line = " ".join(prompt.split())
+    return line if len(line) <= SHOWN_LETTERS else f"{line[: SHOWN_LETTERS - 1]}…"

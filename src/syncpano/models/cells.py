@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_BLACK = 1e-3  # of white: whatever is darker gives no light to share out
+
 
 def stacked_cells(bands: Sequence[Tensor], tops: Sequence[int]) -> Tensor:
     """B H W of bands B h W; where two overlap, the border is in the middle."""
@@ -63,3 +65,31 @@ def palette_distances(colours: Tensor, renders: Tensor, width: float, loop: bool
     stretches = colours[0] @ means(colours.shape[-1], width, ring=loop).T.to(colours)  # 3 h W
     difference = stretches.permute(2, 0, 1)[:, None] - renders.mean(-1)
     return difference.square().sum(2).mean(-1)
+
+
+def missing_colours(
+    own: Tensor,
+    sampled: Tensor,
+    stretch: tuple[float, float],
+    *,
+    ring: bool,
+    backlit: bool = False,
+) -> Tensor:
+    """3 H W: what has to be added to cells' colours for their means to be the sampled ones.
+
+    Args:
+        own, sampled: 3 H W in [-1, 1].
+        stretch: cells down and across that a mean is over.
+        backlit: what is dark takes no colour, as it has none of its own against the light; the
+            others' means alone are moved.
+    """
+    height, width = own.shape[-2:]
+    down, across = stretch
+    rows, columns = means(height, down).to(own), means(width, across, ring=ring).to(own).T
+    if not backlit:
+        return rows @ (sampled - own) @ columns
+    light = (own.mean(0) + 1) / 2
+    light = (light / light.mean().clamp(min=_BLACK)).clamp(max=1).square()
+    lit = rows @ light @ columns
+    missing: Tensor = light * (rows @ (light * (sampled - own)) @ columns) / lit.clamp(min=_BLACK)
+    return missing

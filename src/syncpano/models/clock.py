@@ -10,6 +10,7 @@ _TIME = re.compile(
     r"|(?P<of_day>\d{1,2}):\d\d\b)",
     re.IGNORECASE,
 )
+_RATIO = re.compile(r"(?:--\w+|\bar|\baspect|\bratio)[\s:=]*$", re.IGNORECASE)
 # From this hour on, up to the next.
 _WORDS = {
     0: "at night",
@@ -26,6 +27,8 @@ def in_words(text: str, known: Set[str]) -> tuple[str, dict[str, str]]:
     taken = {}
 
     def put(match: re.Match[str]) -> str:
+        if _RATIO.search(text[: match.start()]):
+            return match[0]
         if match["half"]:
             hour = int(match["hour"]) % 12 + 12 * (match["half"].lower() == "p")
             is_time = 1 <= int(match["hour"]) <= 12

@@ -14,8 +14,8 @@ def _subjects(names: str) -> frozenset[str]:
 # Words of pocket's captions -> words that mean nearly the same, or an example of it.
 NEAR = {
     "castle": "cathedral chateau citadel fort palace",
-    "city": "beijing berlin chicago dubai london manhattan metropolis paris shanghai singapore "
-    "sydney tokyo town york",
+    "city": "beijing berlin chicago dubai london manhattan metropolis nyc paris shanghai singapore "
+    "sydney tokyo town",
     "skyline": "cityscape",
     "forest": "grove rainforest thicket wood woodland",
     "pine": "fir spruce",
@@ -26,7 +26,7 @@ NEAR = {
     "summit",
     "snowy mountain": "glacier",
     "valley": "canyon gorge",
-    "volcano": "etna fuji vesuvius",
+    "volcano": "etna fuji vesuvius vulcano",
     "lava": "magma",
     "beach": "bay cove seashore shore shoreline",
     "tropical beach": "bahamas caribbean hawaii island lagoon maldives",
@@ -56,8 +56,8 @@ NEAR = {
     "alley": "lane",
     "shops": "boutique store",
     "bird's eye": "aerial drone",
-    "animals": "antelope bison buffalo cattle cow deer elephant gazelle giraffe goat herd horse "
-    "lion rhino sheep wildlife zebra",
+    "animals": "antelope bear bird bison buffalo cattle cow deer dog elephant fox gazelle giraffe "
+    "goat herd horse lion reindeer rhino sheep tiger wildlife wolf zebra",
     "savanna": "savannah serengeti",
     "savanna with animals": "safari",
     "grassland": "pasture prairie steppe",
@@ -68,12 +68,14 @@ NEAR = {
     "brick wall": "brickwork masonry",
     "cartoon": "comic",
     "anime": "ghibli manga",
+    "photo": "photographic photorealistic photoreal",
     "dawn": "sunup",
     "daylight": "afternoon sunlight sunshine",
     "sunny": "sunlit",
     "sunset": "sundown",
     "dusk": "gloaming",
-    "night": "fireworks moonrise neon nighttime nocturnal stargazing",
+    "night": "candlelit fireflies fireworks halloween illuminated moonrise nacht neon nighttime "
+    "nite noche nocturnal notte nuit stargazing streetlights tonight",
     "clear": "cloudless",
     "clouds": "drizzle lightning monsoon rain storm thunder thunderstorm",
     "cloudy": "gloomy gray grey raining rainy stormy",
@@ -119,6 +121,31 @@ PHRASES = {f"covered {by} snow": "in snowfall" for by in ("in", "with", "by")} |
     "traffic lights": "city",
     "skyscraper lights": "skyscrapers",
     "jungle": "summer jungle",  # captions know jungles in winter
+    **{f"sun {up}": "sunrise" for up in ("coming up", "comes up", "rise", "rising")},
+    **{f"sun {down}": "sunset" for down in ("going down", "goes down", "set", "setting")},
+    "magic hour": "golden hour",
+    "golden light": "golden hour",
+    "evening light": "golden hour",
+    "early evening": "golden hour",
+    "dark clouds": "overcast",
+    "light trails": "night",
+    "new year's eve": "night",
+    "never-ending": "wide",
+    "new york city": "city",
+    **dict.fromkeys(("hong kong", "las vegas", "los angeles", "new york"), "city"),
+    "a festival": "a music festival",
+    "festival crowd": "concert crowd",
+    **{f"bright {colors}": "colorful" for colors in ("colors", "colours")},
+    "neon lights": "city at night",
+    "sky line": "skyline",
+    "sky scrapers": "skyscrapers",
+    "light-house": "lighthouse",
+    "water fall": "waterfall",
+    "water-fall": "waterfall",
+    "moonlit lake": "lake under the stars",
+    "fishing village": "fishing port",
+    "river of lava": "rivers of lava",
+    **{f"{crop} field": "grassland" for crop in ("corn", "rice", "wheat")},
 }
 # Words that captions have beside others only -> what they are read as where nothing else in the
 # prompt says what to paint.
@@ -136,9 +163,11 @@ ALONE = {
     "cottages": "village cottages",
     "crater": "volcano crater",
     "dunes": "desert dunes",
+    "festival": "music festival",
     "galaxy": "milky way galaxy",
     "grass": "grassland",
     "jungle": "jungle forest",
+    "lava": "volcano with lava",
     "market": "street market",
     "meadow": "meadow with flowers",
     "meteors": "meteors in the sky",
@@ -153,13 +182,17 @@ ALONE = {
 }
 # Words that say what to paint, beside those that are a subject's name by themselves.
 TELLING = _set(
-    "blossoms borealis brick coral crowd falls fish flowers grazing hills houses ivy lake lava "
-    "lighthouses lights milky mountain northern palm palms peak peaks people pine port quay rails "
-    "reef road roofs sailing sand sandy shooting shops ski skiing slope stage starry stars street "
-    "towers trees tropical underwater volcanic volcanoes wall waterfalls wild"
+    "borealis brick coral crowd falls fish flowers grazing hills houses ivy lake lava lights milky "
+    "mountain northern palm palms peak peaks people pine port quay reef road sailing sand sandy "
+    "shooting shops ski skiing slope stage starry stars street towers trees tropical underwater "
+    "volcanic wall wild"
 )
 # Words of `ALONE` that lie around a subject rather than being one.
-AROUND = _set("cliff coast galaxy grass jungle meteors ocean sea waves")
+AROUND = _set("church cliff coast cottages galaxy grass jungle meteors ocean roofs sea waves")
+# Stars, the moon and lamps are bright at night.
+SHINING = _set("lights moon stars")
+# Words that captions have beside another one only, and that would mean it alone.
+ONLY_BESIDE = {"wallpaper": "silhouette"}
 # A name of these alone asks for a picture of something.
 VAGUE_NOUNS = _set("landscape nature scenery")
 VAGUE = VAGUE_NOUNS | _set("beautiful big country deep green high modern natural of old small tall")
@@ -167,12 +200,14 @@ VAGUE = VAGUE_NOUNS | _set("beautiful big country deep green high modern natural
 ASKING = _set(
     "am any are be can come comes could create do does draw for generate give has have i if is it "
     "its just like look looks make makes me my now of only our paint painted painting please show "
-    "some so that there this to us very want was we were what will with would you your"
+    "some so that there this to us very wallpaper want was we were what will with would you your"
 )
 # Between the words that matter.
 FILLERS = _set("a an any of the")
 # Of what follows them, up to a word of `LINKS` or a comma, there is none.
-NEGATIONS = _set("never no nor not without")
+NEGATIONS = _set(
+    "aren't barely don't hardly instead isn't minus neither never no nor not without won't"
+)
 # Behind these, or a comma, a prompt names what surrounds its subject.
 LINKS = _set(
     "above across against along amid among and around at background before behind below beneath "
@@ -194,7 +229,7 @@ UNMISSED = _set("lights")
 # words that do, and subjects of which all pictures have it, or none.
 UNASKED = {
     "snow, winter": (
-        r"ski|skiers?|skiing|snow\w*|winter\w*",
+        r"ski|skiers?|skiing|snow(?!less)\w*|winter\w*",
         _subjects("concert, shooting stars, skiers, winter village"),
     ),
     "night": (
@@ -208,6 +243,14 @@ LAKE_BY_DAY = "falls and a pool"
 # Where it is not to be night.
 BY_DAY = "by day"
 # What pictures of a subject do not show, whatever they were drawn for.
-UNSEEN = {"city skyline": "snow", "concert": "winter", "shooting stars": "winter"}
+UNSEEN = {
+    "city skyline": "snow",
+    "concert": "winter foggy",
+    "shooting stars": "winter",
+    **dict.fromkeys(
+        _subjects("alley, anime landscape, cartoon landscape, castle, desert"), "foggy"
+    ),
+    "vines wall": "foggy",
+}
 # Words of hours that alone name none: lights are bright at night, and sand is golden at noon.
 UNTIMELY = _set("bright golden")

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from syncpano.models.albums import Album
 from syncpano.models.bands import Band
-from syncpano.models.cells import band_tops, means, palette_distances, stacked_cells
+from syncpano.models.cells import band_tops, missing_colours, palette_distances, stacked_cells
 from syncpano.models.evidence import evidence
 from syncpano.models.gradient_domain import ScreenedPoisson, differences_of, mean_differences
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
@@ -122,6 +122,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         *,
         subject: int | None = None,
         avoided: Mapping[str, Collection[int]] = MappingProxyType({}),
+        backlit: bool = False,
         loop: bool = False,
     ) -> Tensor:
         """Draw what was sampled: 1 3 p*H p*W in [-1, 1].
@@ -132,6 +133,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             vae: the model's autoencoder, in float32.
             subject: number of the one that the prompt names; None where it is to be read for it.
             avoided: attribute -> numbers of classes that are laid only for want of others.
+            backlit: what is dark in a render stays so, as in silhouettes, whatever was sampled.
             loop: columns wrap.
         """
         config: Any = self.config
@@ -152,9 +154,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         ]
         cells = stacked_cells([band.cells for band in bands], tops)  # 15 H W
         own, differences = cells[:3], cells[3:]
-        down, across = _COLOUR_STRETCH
-        rows, columns = means(height, down), means(width, across, ring=loop)
-        missing = rows.to(own) @ (sampled[0] - own) @ columns.T.to(own)
+        missing = missing_colours(own, sampled[0], _COLOUR_STRETCH, ring=loop, backlit=backlit)
         join = ScreenedPoisson(height, width, config.screen, ring=loop)
         shift = join.solve(*mean_differences(differences), own + missing) - own
         factor = vae.config.factor

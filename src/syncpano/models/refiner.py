@@ -23,8 +23,7 @@ class Refiner:
     """What draws the details after sampling, with the words of its model.
 
     Args:
-        network: what draws; in float32, so that it finds the same renders whatever the format of
-            the model's other parts.
+        network: what draws; in float32, whatever the format of the model's other parts.
         autoencoder: by which it reads latents.
         card: the model's.
         embed: N texts -> N L d, the text encoder's states.
@@ -55,6 +54,7 @@ class Refiner:
             self._autoencoder,
             subject=self._numbers[subject] if subject else None,
             avoided=self._card.vocabulary.avoided(text, negative),
+            backlit=self._is_silhouette(text, subject),
             loop=loop,
         )
 
@@ -97,6 +97,15 @@ class Refiner:
             return subject
         has_style = any(picture["style"] in styles for picture in self.pictures_of(subject))
         return subject if has_style else ""
+
+    def _is_silhouette(self, text: str, subject: str) -> bool:
+        """Whether a text asks for silhouettes, by its style or by a subject without others."""
+        vocabulary = self._card.vocabulary
+        styles = vocabulary.classes_named("style", text)
+        if styles or not subject:
+            return "silhouette" in styles
+        silhouette = vocabulary.classes_in("silhouette").get("style", set())
+        return all(picture["style"] in silhouette for picture in self.pictures_of(subject))
 
     @torch.no_grad()
     def _likeliest(self, texts: list[str]) -> list[tuple[int, float]]:

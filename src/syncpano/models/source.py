@@ -163,6 +163,12 @@ def list_models() -> list[ModelEntry]:
     ]
 
 
+def comes_from_hub(model: str) -> bool:
+    """Whether a model is one that would be fetched, by its alias or its id."""
+    repo = ALIASES[model].repo if model in ALIASES else model
+    return not _is_local(model) and repo is not None and _HUB_ID.fullmatch(repo) is not None
+
+
 def _is_local(model: str) -> bool:
     """Whether a model is embedded or meant as a folder: no alias, and there, or like a path."""
     if model in ALIASES:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from syncpano.models.near_words import (
     ALONE,
@@ -19,8 +20,17 @@ from syncpano.models.near_words import (
     VAGUE,
     VAGUE_NOUNS,
 )
+from syncpano.models.tokens import Token, tokens_of
 
 _WORD = re.compile(r"[^\W\d_]+")
+
+
+class Named(NamedTuple):
+    """What a prompt calls a subject, and where: from one of its words up to another."""
+
+    name: str
+    start: int
+    stop: int
 
 
 @dataclass(frozen=True)
@@ -119,40 +129,87 @@ class Vocabulary:
         night = "night" in self.classes_named("time", negative)
         if not night or self.classes_in(text).get("time") or not set(BY_DAY.split()) <= self.words:
             return text
-        return f"{text.rstrip(' .,;:!?')} {BY_DAY}"
+        return f"{text.rstrip(' .,;:!?')} {BY_DAY}".lstrip()
 
-    def subject_of(self, words: Sequence[str]) -> tuple[str, int]:
-        """The first subject that a prompt names, and behind which of its words; "" where none."""
-        most = max((len(name.split()) for name in self.names), default=0)
-        for start, word in enumerate(words):
-            longest_first = (" ".join(words[start : start + n]) for n in range(most, 0, -1))
-            named = next((name for name in longest_first if name in self.names), "")
-            if set(named.split()) - VAGUE:
-                return named, start + len(named.split())
-            if word in ALONE.keys() - AROUND and word in self.words:
-                return word, start + 1
-        return "", len(words)
+    def subject_of(self, tokens: Sequence[Token]) -> Named | None:
+        """The first subject that a prompt names, of a compound its head.
+
+        By a name, or by a word that is none, but means one where it stands alone.
+        """
+        return self._first(tokens, alone=True)
 
     def subject_named(self, text: str) -> str:
         """The subject that the first name in a text is of; "" where it has none."""
-        name, _ = self.subject_of(_WORD.findall(text.lower()))
+        named = self._first(tokens_of(text)[0], alone=False)
+        name = named.name if named else ""
         return next((subject for subject, names in self.subjects.items() if name in names), "")
 
-    def has_name(self, words: Sequence[str]) -> bool:
-        """Whether a prompt has any subject's name in it."""
-        prompt = " ".join(words)
-        return any(_contains(prompt, name) for name in self.names if set(name.split()) - VAGUE)
+    def _first(self, tokens: Sequence[Token], *, alone: bool) -> Named | None:
+        places = range(len(tokens))
+        first = next(filter(None, (self._subject_at(tokens, n, alone) for n in places)), None)
+        if first is None:
+            return None
+        # A desert castle is a castle.
+        while first.stop < len(tokens) and not tokens[first.stop].pauses:
+            head = self._subject_at(tokens, first.stop, alone=False)
+            if head is None:
+                break
+            first = head
+        return first
 
-    def names_wholly(self, text: str, subject: str) -> bool:
+    def _subject_at(self, tokens: Sequence[Token], start: int, alone: bool) -> Named | None:
+        """The longest name that begins with a token; articles do not count."""
+        places = [n for n in range(start, len(tokens)) if tokens[n].word not in FILLERS]
+        if not places or places[0] != start:
+            return None
+        words = tuple(tokens[n].word for n in places)
+        for count in range(min(self._longest_name, len(words)), 0, -1):
+            if (name := self._names_by_words.get(words[:count])) and set(words[:count]) - VAGUE:
+                return Named(name, start, places[count - 1] + 1)
+        if alone and words[0] in ALONE.keys() - AROUND and words[0] in self.words:
+            return Named(words[0], start, start + 1)
+        return None
+
+    @cached_property
+    def _names_by_words(self) -> dict[tuple[str, ...], str]:
+        return {_without_articles(name.split()): name for name in sorted(self.names)}
+
+    @cached_property
+    def _longest_name(self) -> int:
+        return max(map(len, self._names_by_words), default=0)
+
+    def has_name(self, tokens: Sequence[Token]) -> bool:
+        """Whether a prompt has any subject's name in it."""
+        return self._first(tokens, alone=False) is not None
+
+    def name_of(self, subject: str, pictures: Sequence[Mapping[str, int]]) -> str:
+        """A subject without the words that not all pictures of it keep: forests need no mist.
+
+        Args:
+            pictures: of the subject, attribute -> class.
+        """
+
+        def is_kept(word: str) -> bool:
+            promised = self.classes_in(word).items()
+            return all(
+                picture[name] in numbers for name, numbers in promised for picture in pictures
+            )
+
+        return " ".join(filter(is_kept, subject.split()))
+
+    def names_wholly(self, text: str, subject: str, pictures: Sequence[Mapping[str, int]]) -> bool:
         """Whether a text calls a subject by a name, and says what it is like in all its pictures.
 
         A winter village is one in winter, an anime landscape one in anime style.
         """
-        words = _WORD.findall(text.lower())
-        if set(subject.split()) <= set(words):
+        words = [token.word for token in tokens_of(text)[0]]
+        kept = set(self.name_of(subject, pictures).split())
+        if kept <= set(words):
             return True
-        named = any(_contains(" ".join(words), name) for name in self.subjects[subject])
-        return named and not (set(subject.split()) & self._of_attributes).difference(words)
+        bare = " ".join(_without_articles(words))
+        names = (" ".join(_without_articles(name.split())) for name in self.subjects[subject])
+        named = any(_contains(bare, name) for name in names)
+        return named and not (kept & self._of_attributes).difference(words)
 
     def belongs(self, word: str, subject: str) -> bool:
         """Whether a subject with this among its names has this word there, too."""
@@ -165,6 +222,10 @@ class Vocabulary:
 
 def _content(phrase: str) -> frozenset[str]:
     return frozenset(phrase.split()) - LINKS - FILLERS
+
+
+def _without_articles(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word for word in words if word not in FILLERS)
 
 
 def _contains(name: str, words: str) -> bool:

@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterator, Set
 from syncpano.models.near_words import BESIDE, NEAR, NO_SLIPS
 
 _SHORTEST = 3  # letters of a word that may be a form of another
-_LONG = 6  # letters of a word in which a slip is sure to be one
+# Letters of a word in which a slip is sure to be one: where one is missing, and where two have
+# changed places.
+_MISSING, _SWAPPED = 6, 5
 _MEANT = {word: meant for meant, words in NEAR.items() for word in words.split()}
 
 
@@ -38,8 +40,9 @@ def _is_slip(word: str, meant: str) -> bool:
     Of long words with the same beginning. A wrong letter makes other words: concept art is no
     concert.
     """
-    shorter = min(len(word), len(meant))
-    if shorter < _LONG or word[0] != meant[0] or abs(len(word) - len(meant)) > 1:
+    shorter, longer = sorted((len(word), len(meant)))
+    enough = longer >= (_SWAPPED if shorter == longer else _MISSING)
+    if not enough or longer - shorter > 1 or word[0] != meant[0]:
         return False
     same = next((n for n in range(shorter) if word[n] != meant[n]), shorter)
     word, meant = word[same:], meant[same:]

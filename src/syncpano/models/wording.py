@@ -19,11 +19,14 @@ from syncpano.models.near_words import (
     LIT,
     NEGATIONS,
     NIGHTLY,
+    ONLY_BESIDE,
     PHRASES,
+    SHINING,
     UNMISSED,
     VAGUE,
     VAGUE_NOUNS,
 )
+from syncpano.models.negations import negated
 from syncpano.models.tokens import Token, apart, instead_of, tokens_of
 from syncpano.models.vocabulary import Vocabulary
 from syncpano.models.word_forms import known_for
@@ -77,10 +80,14 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
     tokens, end = tokens_of(prompt)
     tokens, stand_ins = _in_known_words(tokens, vocabulary.words)
     strange = {token.said for token in tokens if token.word not in vocabulary.words}
+    words = {token.word for token in tokens}
+    strange |= {word for word, other in ONLY_BESIDE.items() if other not in words}
     unknown = [token.said for token in tokens if token.said in strange - _SAYING_LITTLE]
     scene = _Scene(tokens) if negative else _one_scene(tokens, vocabulary)
     tokens = scene.tokens
-    if negative or any(token.word in vocabulary.words_of_subjects for token in tokens):
+    # What is left has to say something; of a style alone it would not.
+    telling = vocabulary.classes_in(" ".join(token.word for token in tokens)).keys() - {"style"}
+    if negative or telling or any(t.word in vocabulary.words_of_subjects for t in tokens):
         tokens, _ = apart(tokens, [token.said in strange for token in tokens])
     tokens, lakes = (tokens, {}) if negative else _lake_by_day(tokens, vocabulary)
     tokens, more = _with_more(tokens, vocabulary)
@@ -108,16 +115,20 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
 def _one_scene(tokens: list[Token], vocabulary: Vocabulary) -> _Scene:
     """Of all that a prompt names what one picture shows.
 
-    Stars around its subject are a clear night, and the lights of a city are a night.
+    Stars around its subject are a clear night, and the lights of a city are a night. What is bright
+    there is no day.
     """
-    tokens, avoided = apart(tokens, _negated(tokens))
+    tokens, avoided = apart(tokens, negated(tokens))
+    by_night = [a.word == "bright" and b.word in SHINING for a, b in pairwise(tokens)]
+    tokens, _ = apart(tokens, [*by_night, False][: len(tokens)])
     tokens = _subject_first(tokens, vocabulary)
     lit = [second.word == "lights" and first.word in LIT for first, second in pairwise(tokens)]
     tokens, lights = apart(tokens, [False, *lit][: len(tokens)])
     subject, around = _surroundings(tokens, vocabulary)
     tokens, left = apart(tokens, around)
     stars = [token for token in left if token.word in NIGHTLY]
-    if not stars + lights or any(token.word in vocabulary.words_of("time") for token in tokens):
+    text = " ".join(token.word for token in tokens)
+    if not stars + lights or vocabulary.classes_in(text).get("time"):
         return _Scene(tokens, subject, left, avoided)
     night = CLEAR_NIGHT if stars else AT_NIGHT
     at_night = [Token(word, (stars + lights)[0].said) for word in night.split()]
@@ -147,20 +158,6 @@ def _in_known_words(tokens: Sequence[Token], known: Set[str]) -> tuple[list[Toke
     return [token for tokens in read for token in tokens], taken
 
 
-def _negated(tokens: Sequence[Token]) -> list[bool]:
-    """Which of them say that there is none of something: "with no snow or fog"."""
-    gone = []
-    inside = bare = False
-    for token in tokens:
-        if token.word in NEGATIONS:
-            inside = bare = True  # behind it: "not in the ..."
-        elif token.pauses or (token.word in LINKS and token.word != "or" and not bare):
-            inside = False
-        bare &= token.word in NEGATIONS | LINKS | FILLERS
-        gone.append(inside)
-    return gone
-
-
 def _subject_first(tokens: list[Token], vocabulary: Vocabulary) -> list[Token]:
     """What is said before the subject behind it: "under stars, a castle"."""
     pause = next((n for n, token in enumerate(tokens) if n and token.pauses), 0)
@@ -168,8 +165,7 @@ def _subject_first(tokens: list[Token], vocabulary: Vocabulary) -> list[Token]:
     if not any(token.word in vocabulary.things for token in around) or around[0].word not in LINKS:
         return tokens
     first, *others = tokens[pause:]
-    subject, _ = vocabulary.subject_of([token.word for token in tokens[pause:]])
-    if not subject:
+    if vocabulary.subject_of(tokens[pause:]) is None:
         return tokens
     return [replace(first, before=""), *others, replace(around[0], before=", "), *around[1:]]
 
@@ -179,8 +175,8 @@ def _surroundings(tokens: Sequence[Token], vocabulary: Vocabulary) -> tuple[str,
 
     They follow a preposition or a comma, and captions of the subject do without them.
     """
-    subject, behind = vocabulary.subject_of([token.word for token in tokens])
-    start = behind - len(subject.split())
+    named = vocabulary.subject_of(tokens)
+    subject, start, behind = named or ("", len(tokens), len(tokens))
     gone, is_around = [], False
     for place, token in enumerate(tokens):
         is_around |= place >= behind and (token.word in LINKS or token.pauses)
@@ -196,7 +192,7 @@ def _lake_by_day(tokens: list[Token], vocabulary: Vocabulary) -> tuple[list[Toke
     is_night = "night" in vocabulary.classes_named("time", " ".join(words))
     is_night |= not NIGHTLY.isdisjoint(words)
     is_known = set(LAKE_BY_DAY.split()) <= vocabulary.words
-    if "lake" not in words or is_night or not is_known or vocabulary.subject_of(words)[0]:
+    if "lake" not in words or is_night or not is_known or vocabulary.subject_of(tokens):
         return tokens, {}
     place = words.index("lake")
     before = tokens[:place]
@@ -210,7 +206,7 @@ def _with_more(tokens: list[Token], vocabulary: Vocabulary) -> tuple[list[Token]
     """The first word of `ALONE` with others, where nothing else says what to paint."""
     words = [token.word for token in tokens]
     others = vocabulary.things - ALONE.keys()
-    if not vocabulary.names or not others.isdisjoint(words) or vocabulary.has_name(words):
+    if not vocabulary.names or not others.isdisjoint(words) or vocabulary.has_name(tokens):
         return tokens, {}
     for place, token in enumerate(tokens):
         if token.word in ALONE.keys() & vocabulary.words:
