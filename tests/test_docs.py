@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+import runpy
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +59,49 @@ def documented_commands() -> list[str]:
     return sorted(
         {*readme_commands(), *(" ".join(line.split()) for found in inline for line in found)}
     )
+
+
+def documented_scripts() -> list[str]:
+    """Commands of scripts, in a line of any page or in lines of their own."""
+    pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")]
+    pages += (REPOSITORY / "benchmarks").glob("*.md")
+    found = []
+    for page in pages:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        shown = re.findall(r"`([^`]+)`", text) + re.findall(r"^ {4}([^#\n]+)", text, re.MULTILINE)
+        found += [" ".join(command.split()) for command in shown]
+    scripts = (command for command in found if re.search(r"\b\w+\.py\s+[-\w]", command))
+    return sorted({command for command in scripts if "train.py" not in command})
+
+
+class _Parsed(BaseException):
+    """A script has read its arguments."""
+
+
+@pytest.mark.parametrize("command", documented_scripts())
+def test_a_documented_script_has_the_arguments_that_it_is_given(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = shlex.split(command)
+    start = next(n for n, word in enumerate(words) if word.endswith(".py"))
+    folders = REPOSITORY / "scripts", REPOSITORY / "scripts" / "pocket"
+    paths = (folder / Path(words[start]).name for folder in folders)
+    script = next(path for path in paths if path.is_file())
+    read = argparse.ArgumentParser.parse_args
+
+    def parsed(parser: argparse.ArgumentParser) -> None:
+        read(parser)
+        raise _Parsed
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parsed)
+    monkeypatch.setattr(sys, "argv", words[start:])
+    monkeypatch.syspath_prepend(script.parent)
+    with pytest.raises(_Parsed):
+        runpy.run_path(str(script), run_name="__main__")
+
+
+def test_documented_scripts_are_found() -> None:
+    assert len(documented_scripts()) > 15
 
 
 def test_documented_commands_are_found() -> None:

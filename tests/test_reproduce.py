@@ -460,6 +460,19 @@ def test_a_request_that_cannot_work_downloads_nothing(
     assert message in cli("reproduce", "table-s3", "--model", "sd2", *arguments).err
 
 
+def test_a_format_that_cannot_work_downloads_nothing(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetched(*_: object, **__: object) -> None:
+        raise AssertionError("the Hub was asked")
+
+    monkeypatch.setattr("syncpano.models.hub.download", fetched)
+    request = ("reproduce", "table-s3", "--model", "someone/model", "--device", "cpu")
+    outcome = cli(*request, "--set", "dtype=float16")
+    assert outcome.code == 2
+    assert "float16 does not work well on a CPU" in outcome.err
+
+
 @pytest.mark.slow
 @needs_chromium
 def test_in_a_browser_pictures_load_and_wide_ones_scroll(run: Callable[..., Outcome]) -> None:

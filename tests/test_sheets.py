@@ -28,6 +28,20 @@ def test_a_sheet_shows_every_picture_once_in_columns(tmp_path: Path) -> None:
     assert sheet.getpixel((60, 5)) == (0, 0, 255)
 
 
+def test_a_sheet_replaces_no_picture_unless_asked_to() -> None:
+    """Such as the first of the pictures, where the sheet's own name was forgotten."""
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (40, 10), "red").save(name)
+    before = Path("a.png").read_bytes()
+    command = [sys.executable, str(REPOSITORY / "scripts" / "sheet.py"), "a.png", "b.png"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "a.png, the sheet, exists: --overwrite replaces it" in done.stderr
+    assert Path("a.png").read_bytes() == before
+    assert subprocess.run([*command, "--overwrite"]).returncode == 0
+    assert Path("a.png").read_bytes() != before
+
+
 def test_a_sheet_without_columns_is_refused() -> None:
     Image.new("RGB", (8, 8)).save("a.png")
     script = str(REPOSITORY / "scripts" / "sheet.py")

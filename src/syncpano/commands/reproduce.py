@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from syncpano.choices import AUTO
 from syncpano.config import Value
 from syncpano.console import Voice, print_result
 from syncpano.experiments.flags import (
@@ -123,6 +124,10 @@ def reproduce(
         "revision": revision,
         "device": device,
     }
+    if not dry_run:
+        from syncpano.models.precision import check_precision
+
+        check_precision(device, str(overrides.get("dtype", AUTO)))
     source = resolve_early(model, revision, download=not dry_run, progress=not quiet)
     of_family, of_features = OF_FAMILY[source.family]
     check_features(features, of_features)
