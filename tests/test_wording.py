@@ -470,10 +470,20 @@ def test_a_subject_that_a_prompt_names_is_meant(
 
 
 @pocket
-def test_a_judge_finds_what_other_words_name() -> None:
+@pytest.mark.parametrize(
+    ("prompt", "named"),
+    [
+        ("Castles at nighttime", {"subject": "castle", "time": "night"}),
+        ("a forest in fog", {"subject": "misty_forest", "weather": "fog"}),
+        ("a golden autumn forest", {"subject": "misty_forest", "season": "autumn"}),
+        ("a waterfall after sunset", {"subject": "waterfall", "time": "twilight"}),
+        ("a waterfall village", {"subject": "winter_village"}),
+        ("Bright lights, big city", {"subject": "city_skyline"}),
+    ],
+)
+def test_a_judge_looks_for_what_is_painted(prompt: str, named: dict[str, str]) -> None:
     judge = PocketFeatures.from_folder(POCKET_FOLDER / JUDGE, "cpu")
-    wanted = {"subject": "castle", "time": "night"}
-    assert judge.named_classes("Castles at nighttime") == wanted
+    assert judge.named_classes(prompt) == named
 
 
 @pocket

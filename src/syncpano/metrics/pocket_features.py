@@ -19,6 +19,7 @@ from syncpano.metrics.checks import judge_folder
 from syncpano.metrics.network_name import network_name
 from syncpano.models.card import Card, read_card
 from syncpano.models.folder import read_json, require_weights
+from syncpano.models.near_words import UNTIMELY
 from syncpano.models.parts import load_part
 from syncpano.models.pocket_features import PocketFeatureNet
 
@@ -95,22 +96,35 @@ class PocketFeatures:
     def named_classes(self, prompt: str) -> dict[str, str]:
         """Head -> the class that the prompt names; heads that it says nothing about are absent.
 
-        The longest match wins, so that "northern lights" is not a light. Words come from
-        `class_words` of pocket.json; a class without an entry is named by its own name.
+        The longest phrase wins, so that "northern lights" is not a light, but of subjects the one
+        that is painted; without a phrase one word is enough. They come from `class_words` of
+        pocket.json; a class without an entry is named by its own name.
         """
-        words_in_order = re.findall(r"[^\W_]+", self._card.read(prompt).text.lower())
-        text = f" {' '.join(words_in_order)} "
-        named: dict[str, str] = {}
+        read, vocabulary = self._card.read(prompt).text, self._card.vocabulary
+        named = {
+            head: list(vocabulary.attributes[head])[min(numbers)]
+            for head, numbers in vocabulary.classes_in(read).items()
+            if len(numbers) == 1
+        }
+        words = re.findall(r"[^\W_]+", read.lower())
+        named |= self._phrases_in(f" {' '.join(words)} ")
+        if subject := vocabulary.subject_named(read):
+            named["subject"] = subject.replace(" ", "_")
+        return {head: named[head] for head in self._network.config.heads or {} if head in named}
+
+    def _phrases_in(self, text: str) -> dict[str, str]:
+        """Head -> the class of the longest phrase, but for the palette."""
+        found: dict[str, str] = {}
         for head, classes in (self._network.config.heads or {}).items():
             matches = [
                 (len(words), -text.index(f" {words} "), class_)
                 for class_ in classes
                 for words in self._words(head, class_)
-                if f" {words} " in text
+                if f" {words} " in text and words not in UNTIMELY
             ]
             if matches and head != "palette":
-                named[head] = max(matches)[2]
-        return named
+                found[head] = max(matches)[2]
+        return found
 
     @torch.no_grad()
     def prompt_fit(self, crops: Tensor, prompt: str) -> list[float] | None:
