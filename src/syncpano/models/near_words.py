@@ -17,7 +17,7 @@ NEAR = {
     "city": "beijing berlin chicago dubai london manhattan metropolis nyc paris shanghai singapore "
     "sydney tokyo town",
     "skyline": "cityscape",
-    "forest": "grove rainforest thicket wood woodland",
+    "forest": "grove park rainforest thicket wood woodland",
     "pine": "fir spruce",
     "trees": "birch oak",
     "waterfall": "brook cataract creek iguazu niagara river stream",
@@ -39,6 +39,7 @@ NEAR = {
     "underwater": "diver diving snorkeling snorkelling",
     "fish": "dolphin shark turtle whale",
     "boats": "ferry ship vessel yacht",
+    "harbour": "amsterdam canal venice",
     "quay": "dock jetty pier wharf",
     "desert": "gobi namib",
     "village": "hamlet",
@@ -185,7 +186,7 @@ TELLING = _set(
     "borealis brick coral crowd falls fish flowers grazing hills houses ivy lake lava lights milky "
     "mountain northern palm palms peak peaks people pine port quay reef road sailing sand sandy "
     "shooting shops ski skiing slope stage starry stars street towers trees tropical underwater "
-    "volcanic wall wild"
+    "volcanic wall way wild"
 )
 # Words of `ALONE` that lie around a subject rather than being one.
 AROUND = _set("church cliff coast cottages galaxy grass jungle meteors ocean roofs sea waves")
@@ -218,7 +219,7 @@ LINKS = _set(
 # Lights behind one of these are its own, and where no hour is named, seen at night.
 LIT = _set("city harbor harbour port skyline village")
 # Around a subject they mean a clear night.
-NIGHTLY = _set("aurora borealis galaxy lights meteors milky northern starry stars")
+NIGHTLY = _set("aurora borealis galaxy lights meteors milky northern starry stars way")
 AT_NIGHT = "at night"
 CLEAR_NIGHT = f"{AT_NIGHT} under a clear sky"
 # These look like slips of a crater, a cartoon, a country and meteors.
@@ -238,8 +239,8 @@ UNASKED = {
         _subjects("concert, northern lights, shooting stars, starry lake"),
     ),
 }
-# Lakes of their own are seen at night; by day they lie below waterfalls.
-LAKE_BY_DAY = "falls and a pool"
+# Lakes of their own are seen at night; by day they lie below waterfalls, and between mountains.
+LAKE_BY_DAY, LAKE_IN_MOUNTAINS = "falls and a pool", "mountains"
 # Where it is not to be night.
 BY_DAY = "by day"
 # What pictures of a subject do not show, whatever they were drawn for.

@@ -15,6 +15,7 @@ from syncpano.models.near_words import (
     CLEAR_NIGHT,
     FILLERS,
     LAKE_BY_DAY,
+    LAKE_IN_MOUNTAINS,
     LINKS,
     LIT,
     NEGATIONS,
@@ -191,15 +192,17 @@ def _lake_by_day(tokens: list[Token], vocabulary: Vocabulary) -> tuple[list[Toke
     words = [token.word for token in tokens]
     is_night = "night" in vocabulary.classes_named("time", " ".join(words))
     is_night |= not NIGHTLY.isdisjoint(words)
-    is_known = set(LAKE_BY_DAY.split()) <= vocabulary.words
-    if "lake" not in words or is_night or not is_known or vocabulary.subject_of(tokens):
+    others = vocabulary.things | VAGUE_NOUNS
+    if "lake" not in words or is_night or not others.isdisjoint({*words} - {"lake", "mountain"}):
         return tokens, {}
     place = words.index("lake")
-    before = tokens[:place]
-    if before and before[-1].word == "mountain":
-        before.pop()
-    instead = instead_of(replace(tokens[place], before=" "), LAKE_BY_DAY)
-    return [*before, *instead, *tokens[place + 1 :]], {tokens[place].said: LAKE_BY_DAY}
+    first = place - (words[place - 1 : place] == ["mountain"])
+    instead = LAKE_IN_MOUNTAINS if first < place else LAKE_BY_DAY
+    if not set(instead.split()) <= vocabulary.words:
+        return tokens, {}
+    said = " ".join(token.said for token in tokens[first : place + 1])
+    lake = instead_of(replace(tokens[first], said=said), instead)
+    return [*tokens[:first], *lake, *tokens[place + 1 :]], {said: instead}
 
 
 def _with_more(tokens: list[Token], vocabulary: Vocabulary) -> tuple[list[Token], dict[str, str]]:
