@@ -515,7 +515,10 @@ def test_a_judge_looks_for_what_is_painted(prompt: str, named: dict[str, str]) -
         ("beach, sun going down", "beach, sunset"),
         ("castle at magic hour", "castle at golden hour"),
         ("a blue castle under the stars", f"a blue castle {near_words.CLEAR_NIGHT}"),
-        ("bright stars over a castle", "stars over a castle"),
+        ("bright stars over a castle", f"over a castle {near_words.CLEAR_NIGHT}"),
+        ("sky full of stars over a castle", f"sky over a castle {near_words.CLEAR_NIGHT}"),
+        ("stars over a calm lake", "stars over a calm lake"),
+        ("bright stars", "stars"),
         # Slips of shorter words.
         ("autum forest", "autumn forest"),
         ("sumer beach", "summer beach"),

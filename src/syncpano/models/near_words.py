@@ -94,6 +94,7 @@ NEAR = {
 }
 # Where one of these words is there too, a near word means something else.
 BESIDE = {
+    "river": {"lava": "rivers"},
     "town": {
         "boats fishing harbor harbour marina port quay sailboats sailing": "houses",
         "medieval": "castle",
@@ -134,8 +135,8 @@ PHRASES = {f"covered {by} snow": "in snowfall" for by in ("in", "with", "by")} |
     "never-ending": "wide",
     "new york city": "city",
     **dict.fromkeys(("hong kong", "las vegas", "los angeles", "new york"), "city"),
-    "a festival": "a music festival",
     "festival crowd": "concert crowd",
+    "a festival": "a music festival",
     **{f"bright {colors}": "colorful" for colors in ("colors", "colours")},
     "neon lights": "city at night",
     "sky line": "skyline",
@@ -145,7 +146,6 @@ PHRASES = {f"covered {by} snow": "in snowfall" for by in ("in", "with", "by")} |
     "water-fall": "waterfall",
     "moonlit lake": "lake under the stars",
     "fishing village": "fishing port",
-    "river of lava": "rivers of lava",
     **{f"{crop} field": "grassland" for crop in ("corn", "rice", "wheat")},
 }
 # Words that captions have beside others only -> what they are read as where nothing else in the
@@ -174,6 +174,7 @@ ALONE = {
     "meteors": "meteors in the sky",
     "oasis": "desert oasis",
     "roofs": "village roofs",
+    "sailboats": "port with sailboats",
     "ocean": "sea waves",
     "sea": "sea waves",
     "stalls": "street market stalls",

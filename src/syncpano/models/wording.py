@@ -174,7 +174,8 @@ def _subject_first(tokens: list[Token], vocabulary: Vocabulary) -> list[Token]:
 def _surroundings(tokens: Sequence[Token], vocabulary: Vocabulary) -> tuple[str, list[bool]]:
     """The subject, and which tokens belong to others only.
 
-    They follow a preposition or a comma, and captions of the subject do without them.
+    They follow a preposition or a comma, and captions of the subject do without them; or they are
+    stars above it.
     """
     named = vocabulary.subject_of(tokens)
     subject, start, behind = named or ("", len(tokens), len(tokens))
@@ -183,7 +184,9 @@ def _surroundings(tokens: Sequence[Token], vocabulary: Vocabulary) -> tuple[str,
         is_around |= place >= behind and (token.word in LINKS or token.pauses)
         is_other = token.word in vocabulary.things and not vocabulary.belongs(token.word, subject)
         is_vague = bool(subject) and token.word in VAGUE_NOUNS and not start <= place < behind
-        gone.append((is_around and is_other) or is_vague)
+        is_over = any(other.word in LINKS for other in tokens[place:start])
+        above = bool(subject) and token.word in NIGHTLY and is_over
+        gone.append(((is_around or above) and is_other) or is_vague)
     return subject, gone
 
 
