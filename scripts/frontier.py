@@ -244,7 +244,8 @@ def main() -> None:
             parser.error(f"{row!r} is no row: {'; '.join(ROWS)}")
     if BASELINE not in rows_of(arguments):
         parser.error(f"--rows needs {BASELINE}, which all others are compared with")
-    if arguments.metrics != "none" and arguments.whole not in rows_of(arguments):
+    # Without it there are no gains; who names one wants them.
+    if arguments.whole not in [EXACT, *rows_of(arguments)]:
         parser.error(f"--whole {arguments.whole!r} is not among the rows")
     table = reproduce(arguments.out, arguments)
     if arguments.metrics == "none":

@@ -33,6 +33,7 @@ from syncpano.models.pocket_autoencoder import PocketAutoencoder
 from syncpano.models.pocket_refiner import THUMBNAIL, PocketRefiner
 from syncpano.models.quilt import joined, sewn, stacked
 from syncpano.models.recalled import Recalled
+from syncpano.models.refiner import Refiner
 from syncpano.models.source import POCKET_FOLDER, resolve_source
 from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.models.stretches import (
@@ -813,6 +814,20 @@ def test_only_pictures_of_the_subject_that_is_named_are_laid(pocket: Pocket) -> 
     told = network.refine(latent, text, pocket.vae, subject=city)
     assert torch.equal(model.refiner.draw(latent, prompt), told)
     assert not torch.equal(network.refine(latent, text, pocket.vae), told)
+
+
+def test_a_subject_that_its_readers_do_not_know_yet_is_read_like_any_word(
+    pocket: Pocket, grey: Tensor
+) -> None:
+    """After little training the longest caption of one is taken for another."""
+    trained = pocket.model.refiner
+    refiner = Refiner(trained.network, pocket.vae, pocket.model.card, pocket.model._embed)
+    known = {number: name for number, name in trained.subjects.items() if name != "castle"}
+    refiner.__dict__["subjects"] = known
+    subject, _ = refiner.subject_of("a castle")
+    assert subject == ""
+    assert refiner.subject_of("a beach") == ("beach", 1.0)
+    assert refiner.draw(grey, "a castle").shape == (1, 3, 512, 512)
 
 
 def test_what_the_prompt_itself_names_is_not_avoided(pocket: Pocket) -> None:
