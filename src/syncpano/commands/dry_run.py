@@ -12,6 +12,7 @@ from syncpano.advice import about_words
 from syncpano.batch import Job
 from syncpano.commands.options import shown
 from syncpano.commands.request import Request, labels, remaining
+from syncpano.config import PanoramaConfig
 from syncpano.console import Voice, print_result
 from syncpano.downloads import missing
 from syncpano.models.card import card_of
@@ -56,11 +57,20 @@ def warn_of_words(jobs: Sequence[Job], source: ModelSource, voice: Voice) -> Non
 
 def print_dry_run(jobs: Sequence[Job], resolved: layers.Resolved, *, as_json: bool) -> None:
     """Print what the jobs would do; nothing is loaded. As text, only the first one at length."""
+    if not jobs:
+        return
+    first = jobs[0].config
+    source = resolve_source(first.model, first.revision, download=False)
+
+    def negative_of(config: PanoramaConfig) -> str:
+        return card_of(source).negative_prompt(config.prompt, config.negative_prompt)
+
     for index, job in enumerate(jobs):
         if index and not as_json:
-            print_result(f"seed {job.config.seed}: {job.config.prompt!r}, {job.path}")
+            negative = negative_of(job.config)
+            other = f", negative prompt {negative!r}" * (negative != negative_of(first))
+            print_result(f"seed {job.config.seed}: {job.config.prompt!r}, {job.path}{other}")
             continue
-        source = resolve_source(job.config.model, job.config.revision, download=False)
         facts = job_facts(job, resolved, plan(job.config, source), source)
         print_result(json.dumps(facts) if as_json else _as_text(facts))
 
