@@ -38,6 +38,11 @@ def tokens_of(text: str) -> tuple[list[Token], str]:
     return tokens, text[last:]
 
 
+def words_of(tokens: Sequence[Token]) -> str:
+    """Their words, with blanks between them."""
+    return " ".join(token.word for token in tokens)
+
+
 def instead_of(token: Token, text: str) -> list[Token]:
     """Words in the place of one."""
     first, *others = text.split()

@@ -28,7 +28,7 @@ from syncpano.models.near_words import (
     VAGUE_NOUNS,
 )
 from syncpano.models.negations import negated
-from syncpano.models.tokens import Token, apart, instead_of, tokens_of
+from syncpano.models.tokens import Token, apart, instead_of, tokens_of, words_of
 from syncpano.models.vocabulary import Vocabulary
 from syncpano.models.word_forms import known_for
 
@@ -80,15 +80,11 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
     prompt, phrases = _in_known_phrases(prompt, vocabulary.words)
     tokens, end = tokens_of(prompt)
     tokens, stand_ins = _in_known_words(tokens, vocabulary.words)
-    strange = {token.said for token in tokens if token.word not in vocabulary.words}
-    words = {token.word for token in tokens}
-    strange |= {word for word, other in ONLY_BESIDE.items() if other not in words}
+    strange = _strange(tokens, vocabulary.words)
     unknown = [token.said for token in tokens if token.said in strange - _SAYING_LITTLE]
     scene = _Scene(tokens) if negative else _one_scene(tokens, vocabulary)
     tokens = scene.tokens
-    # What is left has to say something; of a style alone it would not.
-    telling = vocabulary.classes_in(" ".join(token.word for token in tokens)).keys() - {"style"}
-    if negative or telling or any(t.word in vocabulary.words_of_subjects for t in tokens):
+    if negative or _says_something(tokens, vocabulary):
         tokens, _ = apart(tokens, [token.said in strange for token in tokens])
     tokens, lakes = (tokens, {}) if negative else _lake_by_day(tokens, vocabulary)
     tokens, more = _with_more(tokens, vocabulary)
@@ -113,6 +109,19 @@ def read(prompt: str, vocabulary: Vocabulary, negative: bool = False) -> Reading
     )
 
 
+def _strange(tokens: Sequence[Token], known: Set[str]) -> set[str]:
+    """What is said and not known, or known beside another word only, which is not there."""
+    words = {token.word for token in tokens}
+    alone = {word for word, other in ONLY_BESIDE.items() if other not in words}
+    return {token.said for token in tokens if token.word not in known - alone}
+
+
+def _says_something(tokens: Sequence[Token], vocabulary: Vocabulary) -> bool:
+    """Whether known words alone ask for a picture; those of a style do not."""
+    named = vocabulary.classes_in(words_of(tokens)).keys() - {"style"}
+    return bool(named) or any(token.word in vocabulary.words_of_subjects for token in tokens)
+
+
 def _one_scene(tokens: list[Token], vocabulary: Vocabulary) -> _Scene:
     """Of all that a prompt names what one picture shows.
 
@@ -128,8 +137,7 @@ def _one_scene(tokens: list[Token], vocabulary: Vocabulary) -> _Scene:
     subject, around = _surroundings(tokens, vocabulary)
     tokens, left = apart(tokens, around)
     stars = [token for token in left if token.word in NIGHTLY]
-    text = " ".join(token.word for token in tokens)
-    if not stars + lights or vocabulary.classes_in(text).get("time"):
+    if not stars + lights or vocabulary.classes_in(words_of(tokens)).get("time"):
         return _Scene(tokens, subject, left, avoided)
     night = CLEAR_NIGHT if stars else AT_NIGHT
     at_night = [Token(word, (stars + lights)[0].said) for word in night.split()]
@@ -193,7 +201,7 @@ def _surroundings(tokens: Sequence[Token], vocabulary: Vocabulary) -> tuple[str,
 def _lake_by_day(tokens: list[Token], vocabulary: Vocabulary) -> tuple[list[Token], dict[str, str]]:
     """The tokens with other words for a lake that is all there is, and not at night."""
     words = [token.word for token in tokens]
-    is_night = "night" in vocabulary.classes_named("time", " ".join(words))
+    is_night = "night" in vocabulary.classes_named("time", words_of(tokens))
     is_night |= not NIGHTLY.isdisjoint(words)
     others = vocabulary.things | VAGUE_NOUNS
     if "lake" not in words or is_night or not others.isdisjoint({*words} - {"lake", "mountain"}):
