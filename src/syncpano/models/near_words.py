@@ -200,9 +200,10 @@ VAGUE_NOUNS = _set("landscape nature scenery")
 VAGUE = VAGUE_NOUNS | _set("beautiful big country deep green high modern natural of old small tall")
 # Words of people who ask: nobody misses them.
 ASKING = _set(
-    "am any are be can come comes could create do does draw for full generate give has have i if is "
-    "it its just like look looks make makes me my now of only our paint painted painting please show "
-    "some so that there this to us very wallpaper want was we were what will with would you your"
+    "am any are be can come comes could create do does draw for full generate give has have i if "
+    "is it its just like look looks make makes me my now of only our paint painted painting "
+    "please show so some that there this to us very wallpaper want was we were what will with "
+    "would you your"
 )
 # Between the words that matter.
 FILLERS = _set("a an any of the")
