@@ -57,8 +57,8 @@ NEAR = {
     "alley": "lane",
     "shops": "boutique store",
     "bird's eye": "aerial drone",
-    "animals": "antelope bear bird bison buffalo cattle cow deer dog elephant fox gazelle giraffe "
-    "goat herd horse lion reindeer rhino sheep tiger wildlife wolf zebra",
+    "animals": "antelope bison buffalo cattle cow deer elephant gazelle giraffe goat herd horse "
+    "lion reindeer rhino sheep wildlife zebra",
     "savanna": "savannah serengeti",
     "savanna with animals": "safari",
     "grassland": "pasture prairie steppe",
@@ -130,6 +130,7 @@ PHRASES = {f"covered {by} snow": "in snowfall" for by in ("in", "with", "by")} |
     "evening light": "golden hour",
     "early evening": "golden hour",
     "dark clouds": "overcast",
+    "don't forget": "with",
     "light trails": "night",
     "new year's eve": "night",
     "never-ending": "wide",
@@ -187,7 +188,7 @@ TELLING = _set(
     "borealis brick coral crowd falls fish flowers grazing hills houses ivy lake lava lights milky "
     "mountain northern palm palms peak peaks people pine port quay reef road sailing sand sandy "
     "shooting shops ski skiing slope stage starry stars street towers trees tropical underwater "
-    "volcanic wall way wild"
+    "volcanic wall wild"
 )
 # Words of `ALONE` that lie around a subject rather than being one.
 AROUND = _set("church cliff coast cottages galaxy grass jungle meteors ocean roofs sea waves")
@@ -221,7 +222,9 @@ LINKS = _set(
 # Lights behind one of these are its own, and where no hour is named, seen at night.
 LIT = _set("city harbor harbour port skyline village")
 # Around a subject they mean a clear night.
-NIGHTLY = _set("aurora borealis galaxy lights meteors milky northern starry stars way")
+NIGHTLY = _set("aurora borealis galaxy lights meteors milky northern starry stars")
+# Words that go where the one before them goes.
+FOLLOWING = {"way": "milky"}
 AT_NIGHT = "at night"
 CLEAR_NIGHT = f"{AT_NIGHT} under a clear sky"
 # These look like slips of a crater, a cartoon, a country and meteors.

@@ -14,6 +14,7 @@ from syncpano.models.near_words import (
     AT_NIGHT,
     CLEAR_NIGHT,
     FILLERS,
+    FOLLOWING,
     LAKE_BY_DAY,
     LAKE_IN_MOUNTAINS,
     LINKS,
@@ -194,7 +195,8 @@ def _surroundings(tokens: Sequence[Token], vocabulary: Vocabulary) -> tuple[str,
         is_vague = bool(subject) and token.word in VAGUE_NOUNS and not start <= place < behind
         is_over = any(other.word in LINKS for other in tokens[place:start])
         above = bool(subject) and token.word in NIGHTLY and is_over
-        gone.append(((is_around or above) and is_other) or is_vague)
+        follows = gone[-1:] == [True] and FOLLOWING.get(token.word) == tokens[place - 1].word
+        gone.append(((is_around or above) and is_other) or is_vague or follows)
     return subject, gone
 
 
