@@ -188,7 +188,8 @@ def _surroundings(tokens: Sequence[Token], vocabulary: Vocabulary) -> tuple[str,
     """
     named = vocabulary.subject_of(tokens)
     subject, start, behind = named or ("", len(tokens), len(tokens))
-    gone, is_around = [], False
+    gone: list[bool] = []
+    is_around = False
     for place, token in enumerate(tokens):
         is_around |= place >= behind and (token.word in LINKS or token.pauses)
         is_other = token.word in vocabulary.things and not vocabulary.belongs(token.word, subject)
