@@ -533,14 +533,14 @@ def test_a_setting_that_cannot_work_is_said_before_what_exists(
 
 
 def test_a_dry_run_names_a_negative_prompt_that_is_another_than_the_firsts(cli: Cli) -> None:
-    Path("prompts.txt").write_text("a castle\na beach\na village\n")
+    Path("prompts.txt").write_text("a castle\na desert\na village\n")
     first, *others = cli("generate", "--prompts", "prompts.txt", "--dry-run").out.split(
         "\nseed 0: "
     )
-    assert "snow, winter, night" in first
-    beach, village = (other.strip() for other in others)
-    assert beach == "'a beach', out/a-beach-0.png"
-    assert village == "'a village', out/a-village-0.png, negative prompt 'night'"
+    assert "snow, winter, night, fog" in first
+    desert, village = (other.strip() for other in others)
+    assert desert == "'a desert', out/a-desert-0.png"
+    assert village == "'a village', out/a-village-0.png, negative prompt 'night, fog'"
 
 
 def test_a_dry_run_of_many_pictures_is_short_and_says_what_exists(

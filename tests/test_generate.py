@@ -129,7 +129,7 @@ def test_another_device_starts_without_the_number_format_found_for_the_first(
 def test_a_dry_run_says_what_the_model_decides(cli: Cli) -> None:
     text = cli("generate", "A castle", "--stride", "auto", "--dry-run").out
     rows = {line.split()[0]: line for line in text.splitlines() if line}
-    assert "snow, winter, night" in rows["negative-prompt"]
+    assert "snow, winter, night, fog" in rows["negative-prompt"]
     assert rows["guidance-scale"].split()[1:] == ["1.25", "default"]
     assert rows["stride"].split()[1:] == ["128", "flag", "(auto)"]
     assert rows["loss"].split()[1:] == ["pocket", "default"]
@@ -279,8 +279,8 @@ def test_a_prompt_that_is_read_otherwise_than_in_the_run_it_starts_from_warns(cl
     size = ("--width", 1024, "--config", "tiny", "--no-refine")
     cli("generate", "Castles by the sea", *size, "-o", "first.png")
     log = runlog.read(Path("first.json"))
-    assert log["fingerprints"]["texts"] == "castle by day | snow, winter, night"
-    log["fingerprints"]["texts"] = "castle by the sea by day | snow, winter, night"
+    assert log["fingerprints"]["texts"] == "castle by day | snow, winter, night, fog"
+    log["fingerprints"]["texts"] = "castle by the sea by day | snow, winter, night, fog"
     runlog.write(Path("first.json"), log)
     again = ("--from", "first.json", "-o", "again.png", "--overwrite")
     warning = "the words that prompts are read as are not those of the run it starts from"
@@ -293,14 +293,14 @@ def test_another_prompt_starts_without_the_negative_prompt_found_for_the_first(c
     cli("generate", "A castle", *small, "-o", "first.png")
     log = runlog.read(Path("first.png"))
     assert (log["config"]["negative_prompt"], log["source"]["negative_prompt"]) == (
-        "snow, winter, night",
+        "snow, winter, night, fog",
         "default",
     )
     cli("generate", "A castle in winter", "--from", "first.png", "-o", "second.png")
-    assert runlog.read(Path("second.png"))["config"]["negative_prompt"] == "night"
+    assert runlog.read(Path("second.png"))["config"]["negative_prompt"] == "night, fog"
     cli("generate", "--from", "first.png", "--seed", 1, "-o", "third.png")
     third = runlog.read(Path("third.png"))
-    assert third["config"]["negative_prompt"] == "snow, winter, night"
+    assert third["config"]["negative_prompt"] == "snow, winter, night, fog"
     assert third["source"]["negative_prompt"] == "from first.png (auto)"
 
 

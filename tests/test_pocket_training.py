@@ -35,9 +35,17 @@ from autoencoder import fit_closed_forms, image_tensor  # noqa: E402
 from data import Render, render_all  # noqa: E402
 from judges import RegressionJudge, style_of  # noqa: E402
 from refiner import balanced, suns_of  # noqa: E402
-from scenes import attributes_of, render, suns, terrain  # noqa: E402
-from scenes.attributes import CLASSES, sample_attributes  # noqa: E402
+from scenes import SUBJECTS, allowed, attributes_of, render, suns, terrain  # noqa: E402
+from scenes.attributes import (  # noqa: E402
+    CLASSES,
+    WEATHERS,
+    Allowed,
+    Attributes,
+    sample_attributes,
+)
 from scenes.sky import paint_sky  # noqa: E402
+from scenes.water import reflect  # noqa: E402
+from scenes.weather import lay  # noqa: E402
 from text import CaptionReader, tokenize, train_text_encoder, train_tokenizer  # noqa: E402
 from training import Stage, saved_steps  # noqa: E402
 from transform import CellTransform, LeastSquares, fit_transform  # noqa: E402
@@ -335,6 +343,55 @@ def test_where_suns_are_painted_is_noted() -> None:
         render(3, "vines_wall", 512)
     assert spans == []
     assert suns_of([(30.0, 40.0), (-9.0, 5.0)], 4, 32).tolist() == [True, True, False, False]
+
+
+FOGGY = [
+    subject
+    for subject in SUBJECTS
+    if {"clear", "fog"} <= {*((allowed(subject) or Allowed()).weather or WEATHERS)}
+    and subject not in ("concert", "misty_forest")  # smoke and mist in any weather
+]
+
+
+@pytest.mark.parametrize("subject", FOGGY)
+def test_fog_takes_contrast_away(subject: str) -> None:
+    def contrast(weather: str) -> float:
+        scenes = [replace(attributes_of(seed, subject), weather=weather) for seed in range(4)]
+        drawn = [render(seed, subject, 256, shown)[0] for seed, shown in enumerate(scenes)]
+        return float(np.abs(np.diff(np.stack(drawn).mean(axis=-1), axis=-1)).mean())
+
+    assert contrast("fog") < 0.9 * contrast("clear")
+
+
+def test_weather_comes_between_the_eye_and_what_it_sees() -> None:
+    _, light = paint_sky(np.random.default_rng(1), Attributes("castle"), 256, 512, 300.0)
+
+    def laid(weather: str) -> tuple[np.ndarray, np.ndarray]:
+        canvas, dark = np.zeros((512, 256, 3), np.float32), np.ones((512, 256), np.float32)
+        attributes = Attributes("castle", weather=weather)
+        lay(np.random.default_rng(1), canvas, attributes, light, 300.0, dark)
+        return canvas, dark
+
+    canvas, dark = laid("clear")
+    assert canvas.max() == 0
+    assert dark.min() == 1
+    canvas, dark = laid("snow")
+    assert 0.02 < (canvas.max(axis=2) > 0.3).mean() < 0.3  # flakes
+    assert dark.min() == 1
+    canvas, dark = laid("fog")
+    brightness, thinned = canvas.mean(axis=(1, 2)), 1 - dark.mean(axis=1)
+    assert brightness[300] > 4 * brightness[500] > 0.0
+    assert thinned[300] > 4 * thinned[500] > 0.0
+
+
+def test_dark_towers_have_dark_images_in_water() -> None:
+    light = paint_sky(np.random.default_rng(1), Attributes("castle"), 256, 512, 300.0)[1]
+    canvas, dark = np.ones((512, 256, 3), np.float32), np.zeros((512, 256), np.float32)
+    dark[200:400, 100:140] = 1.0
+    reflect(np.random.default_rng(1), canvas, 400.0, light, rough=0.2, foreground=dark)
+    assert dark[420, 110:130].min() > 0.5
+    assert dark[420, :80].max() < 0.1
+    assert dark[300].tolist() == [float(100 <= x < 140) for x in range(256)]
 
 
 def test_attributes_are_known_before_a_render_is_drawn() -> None:

@@ -269,58 +269,63 @@ def test_slips_of_long_words_are_understood(prompt: str, text: str | None) -> No
         assert reading.taken
 
 
-SNOW, NIGHT = "snow, winter", "night"
+SNOW, NIGHT, FOG = "snow, winter", "night", "fog"
 
 
 @pocket
 @pytest.mark.parametrize(
     ("prompt", "unasked"),
     [
-        ("A waterfall", [SNOW, NIGHT]),
-        ("a village landscape, anime", [SNOW, NIGHT]),
-        ("a spaceship", [SNOW, NIGHT]),
-        ("a town by the sea in summer", [SNOW, NIGHT]),
-        ("the peak of a volcano", [SNOW, NIGHT]),
-        ("foggy mountains", [SNOW, NIGHT]),
-        ("a castle under golden skies, a fresh start", [SNOW, NIGHT]),
+        ("A waterfall", [SNOW, NIGHT, FOG]),
+        ("a village landscape, anime", [SNOW, NIGHT, FOG]),
+        ("a spaceship", [SNOW, NIGHT, FOG]),
+        ("a town by the sea in summer", [SNOW, NIGHT, FOG]),
+        ("the peak of a volcano", [SNOW, NIGHT, FOG]),
+        ("a castle under golden skies, a fresh start", [SNOW, NIGHT, FOG]),
         # An hour is named, or stars are.
-        ("people in a city at night", [SNOW]),
-        ("a castle at dusk", [SNOW]),
+        ("people in a city at night", [SNOW, FOG]),
+        ("a castle at dusk", [SNOW, FOG]),
         ("a harbour under the stars", [SNOW]),
-        ("a castle by moonlight", [SNOW]),
-        ("fireworks over Tokyo", [SNOW]),
+        ("a castle by moonlight", [SNOW, FOG]),
+        ("fireworks over Tokyo", [SNOW, FOG]),
         ("northern lights", [SNOW]),
-        ("silhouette of a castle", [SNOW]),  # dark by day as well
-        ("a lake at night", [SNOW]),
-        ("a harbour at 10 pm", [SNOW]),
-        ("a city in the evening", [SNOW]),
+        ("silhouette of a castle", [SNOW, FOG]),  # dark by day as well
+        ("a lake at night", [SNOW, FOG]),
+        ("a harbour at 10 pm", [SNOW, FOG]),
+        ("a city in the evening", [SNOW, FOG]),
         # Snow, winter, skiers, or what is called after them.
-        ("a castle in winter", [NIGHT]),
+        ("a castle in winter", [NIGHT, FOG]),
         ("Snow-capped mountains", [NIGHT]),
         ("a forest covered in snow", [NIGHT]),
-        ("Christmas market", [NIGHT]),
-        ("xmas in a city", [NIGHT]),
-        ("the alps in january", [NIGHT]),
+        ("Christmas market", [NIGHT, FOG]),
+        ("xmas in a city", [NIGHT, FOG]),
+        ("the alps in january", [NIGHT, FOG]),
         ("it is snowing on a castle", [NIGHT]),
         ("a snowed-in castle", [NIGHT]),
-        ("a snowscape", [NIGHT]),
+        ("a snowscape", [NIGHT, FOG]),
         ("frosted woods", [NIGHT]),
-        ("arctic landscape", [NIGHT]),
+        ("arctic landscape", [NIGHT, FOG]),
         ("a photo of a snowy mountain peak with skiers", [NIGHT]),
         ("people skiing", [NIGHT]),
-        ("a castle near a ski resort", [NIGHT]),
+        ("a castle near a ski resort", [NIGHT, FOG]),
         ("a forest with skiers", [NIGHT]),
-        ("a village in summer", [NIGHT]),
-        ("cottages by the sea", [NIGHT]),
-        ("a church", [NIGHT]),
-        # Both, or none in any picture.
-        ("a frozen lake at night", []),
-        ("a church at night", []),
+        ("a village in summer", [NIGHT, FOG]),
+        ("cottages by the sea", [NIGHT, FOG]),
+        ("a church", [NIGHT, FOG]),
+        # A weather is named, or what clouds the view.
+        ("foggy mountains", [SNOW, NIGHT]),
+        ("hazy hills", [SNOW, NIGHT]),
+        ("a castle under clouds", [SNOW, NIGHT]),
+        ("woods", [SNOW, NIGHT]),
+        # Snow and an hour.
+        ("a frozen lake at night", [FOG]),
+        ("a church at night", [FOG]),
+        # All, or none in any picture.
         ("a rock concert", []),
         ("shooting stars", []),
     ],
 )
-def test_snow_and_night_that_nobody_asks_for_are_a_negative_prompt(
+def test_snow_night_and_fog_that_nobody_asks_for_are_a_negative_prompt(
     prompt: str, unasked: list[str]
 ) -> None:
     card = read_card(POCKET_FOLDER)

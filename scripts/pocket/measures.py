@@ -32,7 +32,7 @@ from syncpano.models.pocket_autoencoder import PocketAutoencoder
 STYLED = ("waterfall", "mountains", "grassland", "castle", "city_skyline")
 _PCA_RENDERS = 12  # a subject, as in the recipe
 _COMPONENTS = (64, 128, 192, 224)
-_UNASKED = ("snow", "winter", "night")
+_UNASKED = ("snow", "winter", "night", "fog")
 _FIDELITY_RENDERS = 12  # a subject; two windows of each, and as many samples
 
 
@@ -98,7 +98,7 @@ def attributes(bench: Bench) -> dict[str, Any]:
 
 
 def unasked(bench: Bench) -> dict[str, Any]:
-    """Share of windows with snow or in winter, and at night, where a prompt asks for neither.
+    """Share of windows with snow or in winter, at night, and in fog, where a prompt asks for none.
 
     Of panoramas, two under each of the paper's prompts that do not: without a negative prompt, and
     with the model's own. Beside it, of held-out renders without them: where the judge finds some
@@ -136,6 +136,7 @@ def _unasked_in(bench: Bench, windows: Sequence[np.ndarray]) -> dict[str, float]
     return {
         "snow": mean(weather == "snow" or season == "winter" for weather, season in snowy),
         "night": mean(time == "night" for time in times),
+        "fog": mean(weather == "fog" for weather in weathers),
     }
 
 

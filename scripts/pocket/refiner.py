@@ -25,6 +25,7 @@ from torch import Tensor
 from transformers import CLIPTextConfig
 
 from syncpano import files
+from syncpano.interrupts import heeded
 from syncpano.models.albums import as_file
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 from syncpano.models.pocket_refiner import THUMBNAIL, PocketRefiner
@@ -42,9 +43,7 @@ def build_refiner(
     readers = _readers(folder)
     chosen = [pick for subject in subjects for pick in _choice(subject, recipe)]
     cache = folder / "memory"
-    # Ctrl-C reaches every process; this one ends the others, without their tracebacks.
-    ignoring = (signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(processes, initializer=signal.signal, initargs=ignoring) as pool:
+    with ProcessPoolExecutor(processes, initializer=_ignore_signals) as pool:
         drawn = pool.map(partial(_files, cache, recipe), *zip(*chosen, strict=True))
         remembered = list(tracked(drawn, "refiner", len(chosen)))
     pictures, thumbnails, spans = zip(*remembered, strict=True)
@@ -72,6 +71,16 @@ def build_refiner(
     refiner.readers.load_state_dict(readers)
     with whole(folder / "refiner") as target:
         refiner.save_pretrained(target)
+
+
+def _ignore_signals() -> None:
+    """For drawing processes: signals may reach a whole group, and their parent ends them.
+
+    The handler that they inherit raises, which would leave one in the midst of its queue, and its
+    parent waiting for it.
+    """
+    for number in heeded():
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _choice(subject: str, recipe: Mapping[str, Any]) -> list[tuple[int, Attributes]]:

@@ -48,7 +48,7 @@ class PanoramaConfig:
     prompt: str = field(metadata={"panel": PANORAMA, "flags": (), "found": False})
     """What to paint."""
     negative_prompt: str = setting(AUTO, PANORAMA, found=True)
-    """What guidance steers away from; auto is none, for pocket snow and night unless asked for."""
+    """What guidance steers away from; auto is none, for pocket snow, night, fog not asked for."""
     model: str = setting("pocket", PANORAMA)
     """pocket (embedded), sd2 (the paper's), sd1.5, a Hub id, or a folder in diffusers' layout."""
     revision: str | None = setting(None, PANORAMA, found=True)

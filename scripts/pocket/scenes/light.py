@@ -43,6 +43,14 @@ class Light:
         seen: Array = np.clip(albedo * (self.ambient + self.sun * (lit * self.strength)), 0.0, 1.0).astype(np.float32)
         return seen
 
+    @property
+    def fog_color(self) -> Array:
+        """Colour (3,) of fog in this light: haze with some of its sun's brightness and less of its colour."""
+        color = mix(self.haze_color, np.clip(self.sun, 0, 1), 0.15)
+        grey = np.full(3, float(color @ np.array([0.3, 0.59, 0.11], np.float32)), np.float32)
+        fog: Array = np.clip(mix(color, grey, 0.4) * (1.0 if self.night else 1.04), 0, 1)
+        return fog
+
     def neutral(self, amount: float) -> None:
         """Take `amount` of the colour out of sun, ambient and haze in place: for close views that show no sky."""
         for name in ("sun", "ambient", "haze_color"):

@@ -69,7 +69,17 @@ def paint_sky(
         paint_disc(rng, canvas, light, attrs)
     if clouds:
         paint_clouds(rng, canvas, light, attrs, horizon)
+    if attrs.weather == "fog":
+        shroud(canvas, light, horizon)
     return np.clip(canvas, 0.0, 1.0), light
+
+
+def shroud(canvas: Array, light: Light, horizon: float) -> None:
+    """Hide clouds and the sky's colour behind fog, in place: thin overhead, nearly all of it at the horizon."""
+    h, w = canvas.shape[:2]
+    t = np.clip(np.arange(h, dtype=np.float32) / horizon, 0, 1)
+    mask = np.broadcast_to((0.5 + 0.45 * noise.smoothstep(t, 0.0, 0.85))[:, None], (h, w))
+    over(canvas, light.fog_color, mask)
 
 
 def sun_glow(canvas: Array, light: Light, horizon: float, attrs: Attributes) -> None:

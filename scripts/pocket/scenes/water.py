@@ -27,11 +27,13 @@ def reflect(
     rough: float = 0.5,
     mask: Array | None = None,
     squash: float = 1.0,
+    foreground: Array | None = None,
 ) -> None:
     """Fill the canvas below row `y0` with water mirroring what is above it, in place.
 
     `color` (3,) is the water's own, `rough` 0 mirror ... 1 choppy, `mask` (H - y0, W) limits it, `squash` > 1
-    shows more of the sky than a plain mirror.
+    shows more of the sky than a plain mirror. `foreground` (H, W), which would turn dark in a silhouette, is
+    mirrored too, in place: dark towers have dark images.
     """
     h, w = canvas.shape[:2]
     top = int(y0)
@@ -50,6 +52,9 @@ def reflect(
     glint = noise.smoothstep(rip, 0.3, 0.75) * rough * 0.28 * (1 - 0.5 * t)
     screen(image, glint[..., None] * mix(light.horizon, light.glow, 0.4))
     edge = np.clip(np.arange(n, dtype=np.float32)[:, None] / 2.0 + 0.3, 0, 1)
+    if foreground is not None:
+        dark = cv2.remap(foreground, xx.astype(np.float32), yy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        foreground[top:] = cv2.GaussianBlur(dark, (0, 0), 0.8 + rough, sigmaY=1.5 + 3.0 * rough) * fresnel
     over(canvas, image, np.broadcast_to(edge, (n, w)) if mask is None else mask * edge, top, 0)
 
 

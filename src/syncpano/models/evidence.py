@@ -15,6 +15,8 @@ _DOUBT = 8.0  # nats: no reader is surer than this
 # Palettes hardly tell them, and a prompt that says so means them.
 _INSISTED = ("season", "weather")
 _NAMES = 2.3  # nats: ten times the odds that a class has among all renders
+# Of what another class costs than one that is named; with half of it pale days were laid in snow.
+_AVOIDED = 0.8
 # Nats more that another class costs than the likeliest one, where that is sure: of a subject, more
 # than all that a prompt may insist on, and of a style, which is a photo's where none is named,
 # nearly as much as one such thing.
@@ -23,6 +25,9 @@ _SURE = math.log(0.5)  # more probable than all others together
 # Renders have any weather in any season; who names one of the others means no snow.
 _WINTER, _SNOW = 3, 3  # their numbers among the classes of season and weather
 _SNOWY = {("season", _WINTER), ("weather", _SNOW)}  # it lies in one and falls in the other
+# What is sampled has less contrast than a render, as fog has: by palettes alone half of the
+# panoramas that name no weather would be foggy, at this price about as many as scenes are.
+_FOG, _PALE = 2, 60.0  # its number, and nats
 
 
 def evidence(
@@ -53,11 +58,13 @@ def evidence(
             meant -= _OTHER.get(name, 0.0) * (mine != chance.argmax())
     if insisted.get("season", _WINTER) != _WINTER and "weather" not in insisted:
         meant -= named * _DOUBT * (classes["weather"] == _SNOW)
+    if "weather" not in insisted:
+        meant -= _PALE * (classes["weather"] == _FOG)
     unwanted = {(name, number) for name, numbers in avoided.items() for number in numbers}
     shown = [classes[name] == number for name, number in unwanted - _SNOWY]
     if not unwanted.isdisjoint(_SNOWY):  # once: in a winter as in a snowfall
         shown.append(torch.stack([classes[name] == number for name, number in _SNOWY]).any(0))
     for avoided_there in shown:
         # Less than another subject or style costs: that would be worse than what is avoided.
-        meant -= named * _DOUBT / 2 * avoided_there
+        meant -= named * _DOUBT * _AVOIDED * avoided_there
     return meant

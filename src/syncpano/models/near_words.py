@@ -243,20 +243,19 @@ UNASKED = {
         r"star(s|ry|l\w+)?",
         _subjects("concert, northern lights, shooting stars, starry lake"),
     ),
+    "fog": (
+        r"fog\w*|mist\w*|haz\w+|murk\w*|smog|smok\w+|spray|steam\w*",
+        _subjects(
+            "beach, concert, coral reef, misty forest, northern lights, shooting stars, skiers, "
+            "starry lake"
+        ),
+    ),
 }
 # Lakes of their own are seen at night; by day they lie below waterfalls, and between mountains.
 LAKE_BY_DAY, LAKE_IN_MOUNTAINS = "falls and a pool", "mountains"
 # Where it is not to be night.
 BY_DAY = "by day"
 # What pictures of a subject do not show, whatever they were drawn for.
-UNSEEN = {
-    "city skyline": "snow",
-    "concert": "winter foggy",
-    "shooting stars": "winter",
-    **dict.fromkeys(
-        _subjects("alley, anime landscape, cartoon landscape, castle, desert"), "foggy"
-    ),
-    "vines wall": "foggy",
-}
+UNSEEN = {"concert": "winter foggy", "shooting stars": "winter"}
 # Words of hours that alone name none: lights are bright at night, and sand is golden at noon.
 UNTIMELY = _set("bright golden")

@@ -101,10 +101,10 @@ class Vocabulary:
         return {name: numbers - wanted.get(name, set()) for name, numbers in unwanted.items()}
 
     def unasked(self, text: str, others: Sequence[str] = ()) -> str:
-        """The negative prompt of a prompt that has none: snow and night, unless it asks for them.
+        """The negative prompt of a prompt that has none: snow, night, fog, unless it asks for them.
 
         It does by a word for them, or by a subject that they belong to, as a village to winter; and
-        who names an hour leaves none open.
+        who names an hour, or a weather, leaves none open.
 
         Args:
             others: words of the prompt that its text leaves out.

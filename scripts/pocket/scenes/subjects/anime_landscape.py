@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .. import noise, plants, style
+from .. import noise, plants, style, weather
 from ..attributes import Allowed, Attributes
 from ..canvas import below, blur, discs, hue, mix, over, paste, polygon, rgb, screen, sprite
 from ..light import Light
-from ..sky import paint_sky
+from ..sky import paint_sky, shroud
 
 NAME = "anime_landscape"
 ALLOWED = Allowed(style=("anime",))
@@ -45,6 +45,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
             village(rng, canvas, light, attrs, line, white)
     front = field(rng, canvas, light, horizon + 92, meadow, white)
     near_trees(rng, canvas, trees, front, width)
+    weather.lay(rng, canvas, attrs, light, horizon, up=120, down=60, thick=0.7)
     image = style.finish(canvas, attrs, light, below(height, line))
     grey = image.mean(axis=2, keepdims=True)
     muted: np.ndarray = grey + (image - grey) * 0.88
@@ -70,6 +71,8 @@ def clouds(rng: Generator, canvas: np.ndarray, light: Light, attrs: Attributes, 
     for x, large in spots + low:
         size = float(rng.uniform(170, 270)) if large else float(rng.uniform(55, 95))
         paste(canvas, baked[large][int(rng.integers(3))], x, horizon + (26 if large else 30), size, 0.97)
+    if attrs.weather == "fog":
+        shroud(canvas, light, horizon)
 
 
 def heap(rng: Generator, light: Light, size: float, lit: np.ndarray, shade: np.ndarray) -> np.ndarray:

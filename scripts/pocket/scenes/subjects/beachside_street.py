@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .. import land, noise, plants, style, suns, water
+from .. import land, noise, plants, style, suns, water, weather
 from ..attributes import Allowed, Attributes
 from ..canvas import below, blur, hue, mix, over, polygon, rgb, screen, taper
 from ..light import Light
@@ -68,6 +68,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     cars(rng, canvas, attrs, st, drops)
     hedge(rng, canvas, st, drops[2] + 42)
     screen(canvas, np.clip(st.shine + 0.6 * blur(st.shine, 5.0) + 0.7 * blur(st.shine, 18.0), 0, 1))
+    weather.lay(rng, canvas, attrs, light, horizon + 20, st.mask)
     film = mix(canvas, canvas * np.array([0.93, 0.91, 0.88], np.float32) + np.array([0.07, 0.052, 0.045], np.float32), float(rng.uniform(0.3, 1.0)))
     return style.finish(film, attrs, light, st.mask * (1 - np.clip(st.shine[..., 0] * 1.4, 0, 0.95)))
 

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .. import noise, suns
+from .. import noise, suns, weather
 from ..attributes import Allowed, Attributes
 from ..canvas import below, blur, discs, hue, mix, over, paste, polygon, rgb, screen, sprite
-from ..sky import make_light, paint_stars
+from ..sky import make_light, paint_stars, shroud
 
 NAME = "cartoon_landscape"
 ALLOWED = Allowed(weather=("clear", "cloudy", "fog"), season=("spring", "summer"), style=("cartoon",))
@@ -35,6 +35,9 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     horizon = float(rng.uniform(255, 305))
     canvas = heaven(rng, attrs, colors, width, height, horizon)
     lamp = colors[2]
+    if attrs.weather == "fog":
+        light.haze_color = mix(colors[1], lamp, 0.3)
+        shroud(canvas, light, horizon)
     trees = [tree(lamp * rgb(c), light.dx, k) for k, c in enumerate(rng.permutation(_LEAF[attrs.season])[:4])]
     ranges(rng, canvas, colors, horizon)
     greens = [rgb(str(c)) for c in rng.permutation(_GRASS)[:3]]
@@ -49,6 +52,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
             houses(rng, canvas, line, attrs, lamp, 34.0 + 14 * k)
         plant(rng, canvas, trees, line, k)
     flowers(rng, canvas, attrs, lamp, horizon + 175)
+    weather.lay(rng, canvas, attrs, light, horizon + 10, up=130, thick=0.75)
     return finish(canvas, attrs)
 
 

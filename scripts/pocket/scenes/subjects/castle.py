@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .. import land, noise, plants, style, terrain, water
+from .. import land, noise, plants, style, terrain, water, weather
 from ..attributes import Attributes
 from ..canvas import blur, hue, mix, over, polygon, rgb, screen
 from ..light import Light
@@ -62,6 +62,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     curtain(rng, canvas, m, line, centres)
     screen(canvas, np.clip(m.lights + 0.7 * blur(m.lights, 5.0) + 0.5 * blur(m.lights, 16.0), 0, 1))
     slope(rng, canvas, m, attrs, line, white)
+    weather.lay(rng, canvas, attrs, light, horizon + 30, m.mask, up=90)
     shine = np.clip(m.lights[..., 0] * 1.5, 0, 1)
     return style.finish(canvas, attrs, light, m.mask * (1 - 0.9 * shine))
 
@@ -272,6 +273,5 @@ def slope(rng: Generator, canvas: np.ndarray, m: Masonry, attrs: Attributes, lin
         plants.forest(rng, canvas, sprites, np.minimum(belt, bottom), width // 16, (26 + 14 * k, 42 + 24 * k))
     m.mask = np.maximum(m.mask, np.clip(np.arange(height)[:, None] - top[None] + 10, 0, 1).astype(np.float32))
     if lake:
-        water.reflect(rng, canvas, lake, light, rough=float(rng.uniform(0.15, 0.4)), squash=float(rng.uniform(1.8, 3.2)))
-        m.mask[int(lake) :] *= 0.3
+        water.reflect(rng, canvas, lake, light, rough=float(rng.uniform(0.15, 0.4)), squash=float(rng.uniform(1.8, 3.2)), foreground=m.mask)
     water.fog_bank(rng, canvas, light, (lake or height) - 30, 34, 0.35)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .. import noise, plants, style, water
+from .. import noise, plants, style, water, weather
 from ..attributes import Attributes
 from ..canvas import Points, below, blur, hue, mix, over, polygon, rgb, screen
 from ..light import Light
@@ -66,6 +66,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
         harbour(rng, canvas, city, attrs, base)
     else:
         park(rng, canvas, city, attrs, base + 10, roofs=front > 0.82)
+    weather.lay(rng, canvas, attrs, light, base - 30, city.mask, up=130)
     shine = np.clip(city.lights[..., 0] * 1.4, 0, 1)
     return style.finish(canvas, attrs, light, city.mask * (1 - 0.92 * shine))
 
@@ -212,7 +213,7 @@ def trees(rng: Generator, canvas: np.ndarray, city: City, attrs: Attributes, lin
     """Grow a belt of crowns from the line (W,) down to row `bottom`."""
     names = {"spring": "#6c9650", "summer": "#466c3c", "autumn": "#c07434", "winter": "#b8c4cc"}
     height, width = canvas.shape[:2]
-    base = hue(rgb(names[attrs.season]), float(rng.uniform(-8, 8)), 0.85, 0.9)
+    base = hue(rgb(names["winter" if attrs.weather == "snow" else attrs.season]), float(rng.uniform(-8, 8)), 0.85, 0.9)
     bushes = [plants.bush(rng, city.light, 46, hue(base, float(rng.uniform(-10, 10))), 0.06) for _ in range(4)]
     cover = below(int(bottom), line)
     over(canvas, city.light.tint(base * 0.5, 0.1, 0.05), cover)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .. import noise, plants, style, terrain, water
+from .. import noise, plants, style, terrain, water, weather
 from ..attributes import Allowed, Attributes
 from ..canvas import blur, hue, mix, over, paste, rgb
 from ..forms import Limb, body, chain, solid, stack
@@ -56,6 +56,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
         caravan(rng, canvas, light, near)
     if mask is not None:
         mask = np.maximum(mask, np.clip(np.abs(canvas - before).sum(axis=2) * 8, 0, 1)) * (1 - 0.75 * wet)
+    weather.lay(rng, canvas, attrs, light, horizon - 10, mask, down=60, thick=0.75)
     return style.finish(canvas, attrs, light, mask)
 
 

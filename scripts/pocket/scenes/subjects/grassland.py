@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from .. import animals, land, noise, plants, style, terrain, water
+from .. import animals, land, noise, plants, style, terrain, water, weather
 from ..attributes import Attributes
 from ..canvas import hue, over, paste, polygon, rgb, sprite, taper
 from ..light import Light
@@ -37,6 +37,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     mask = None
     if attrs.style == "silhouette":
         mask = np.maximum(style.changed(field, canvas), 0.62 * style.changed(before, field))
+    weather.lay(rng, canvas, attrs, light, horizon + 10, mask, thick=0.72)
     return style.finish(canvas, attrs, light, mask)
 
 

@@ -55,10 +55,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     wall(rng, canvas, port, quay)
     waters(rng, canvas, port, int(quay) + 22)
     fleet(rng, canvas, port, quay + 22)
-    if attrs.weather == "fog":
-        water.fog_bank(rng, canvas, light, quay + 10, 60, 0.4)
-    if attrs.weather == "snow":
-        weather.snowfall(rng, canvas, light, 0.8)
+    weather.lay(rng, canvas, attrs, light, quay - 30, port.mask, flakes=0.8)
     return style.finish(canvas, attrs, light, port.mask)
 
 
@@ -174,11 +171,10 @@ def waters(rng: Generator, canvas: np.ndarray, port: Port, y0: int) -> None:
     """Mirror the town in the basin, with streaks of its lights."""
     n, width = canvas.shape[0] - y0, canvas.shape[1]
     shining = np.clip(canvas[y0 - 130 : y0][::-1] - 0.62, 0, 1) * port.lit
-    water.reflect(rng, canvas, y0, port.light, pick(rng, _WATERS), float(rng.uniform(0.22, 0.5)), squash=float(rng.uniform(1.35, 1.75)))
+    water.reflect(rng, canvas, y0, port.light, pick(rng, _WATERS), float(rng.uniform(0.22, 0.5)), None, float(rng.uniform(1.35, 1.75)), port.mask)
     if port.lit > 0.6:
         streaks = blur(cv2.resize(shining, (width, n), interpolation=cv2.INTER_AREA), 2.5, 26.0)
         screen(canvas[y0:], np.clip(streaks * 2.0 * (1 + 0.8 * water.ripples(rng, n, width)[..., None]), 0, 0.8))
-    port.mask[y0:] = 0.22
 
 
 def fleet(rng: Generator, canvas: np.ndarray, port: Port, top: float) -> None:

@@ -63,11 +63,8 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     mask = np.maximum(mask, style.changed(before, canvas))
     surf(rng, canvas, light, coast, rock, mask)
     gulls(rng, canvas, light, horizon, mask)
-    if attrs.weather == "fog":
-        water.fog_bank(rng, canvas, light, horizon + 20, 80, 0.7)
+    weather.lay(rng, canvas, attrs, light, horizon + 30, mask, flakes=0.9)
     shine(rng, canvas, attrs, light, lamps, mask)
-    if attrs.weather == "snow":
-        weather.snowfall(rng, canvas, light, 0.9)
     return style.finish(canvas, attrs, light, mask)
 
 
@@ -146,7 +143,7 @@ def build(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light, c
         x, y = c + side * 8, at(coast.top, c) + 11
         tall = min(tall, y - 26)
         for hx, size in ((c - side * 62, 1.0), (c + side * 52, 0.7)):
-            foot = max(at(coast.top, hx - 18), at(coast.top, hx + 18)) + 5
+            foot = max(at(coast.top, hx - 34 * size), at(coast.top, hx + 34 * size)) + 5  # no wall hangs over the cliff
             if foot < y + 22 and (size == 1.0 or rng.random() < 0.5):
                 paste(canvas, house(rng, light, roof, face, size, lit), hx, foot)
         paste(canvas, tower(rng, light, tall, paint, kind, lit, white), x, y)

@@ -35,8 +35,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
         shore = horizon + 38
         firs = [plants.conifer(rng, light, 110, 0.6 * (snow > 0.73), depth=0.25) for _ in range(3)]
         plants.forest(rng, canvas, firs, line, width // 16, (16, 34))
-        water.reflect(rng, canvas, shore, light, rough=float(rng.uniform(0.15, 0.5)))
-        mask[int(shore) :] = 0.0
+        water.reflect(rng, canvas, shore, light, rough=float(rng.uniform(0.15, 0.5)), foreground=mask)
     else:
         meadow(rng, canvas, attrs, light, horizon, snow)
     firs = [plants.conifer(rng, light, 220, 0.8 * (snow > 0.73)) for _ in range(4)]
@@ -47,8 +46,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
         plants.forest(rng, canvas, firs, front, width // 70, (70, 190))
     if attrs.style == "silhouette":
         mask = np.maximum(mask, style.changed(before, canvas))
-    if attrs.weather == "snow":
-        weather.snowfall(rng, canvas, light)
+    weather.lay(rng, canvas, attrs, light, horizon, mask, up=90, down=80)
     return style.finish(canvas, attrs, light, mask)
 
 

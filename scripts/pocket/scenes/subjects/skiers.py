@@ -42,8 +42,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
         mask = np.where(below(height, line) > 0.5, 0.12, mask)
         mask = np.maximum(mask, 0.9 * style.changed(snowy, slope))
         mask = np.maximum(mask, style.changed(slope, canvas))
-    if attrs.weather == "snow":
-        weather.snowfall(rng, canvas, light, 0.7)
+    weather.lay(rng, canvas, attrs, light, horizon, flakes=0.7)
     return style.finish(canvas, attrs, light, mask.astype(np.float32))
 
 
@@ -96,7 +95,7 @@ def tracks(canvas: np.ndarray, light: Light, line: np.ndarray, people: list[tupl
         back = 1.0 if flip else -1.0
         top = float(line[int(np.clip(x + back * 60, 0, width - 1))]) + 3
         t = np.linspace(0, 1, 40)
-        wave = np.sin(t * np.pi * (1.5 + (y - top) / 75.0)) * (0.1 + 0.9 * (1 - t)) * (8 + size * 0.42) * np.clip(t * 5, 0, 1)
+        wave = np.sin(t * np.pi * (1.5 + (y - top) / 75.0)) * (0.1 + 0.9 * (1 - t)) * (5 + size * 0.2) * np.clip(t * 5, 0, 1)
         path = np.stack([x + back * (size * 0.1 + wave), y - 2 - (y - top) * t**0.75], 1)
         wide = size * 0.085 + 2.0
         grooves.append(taper(path, wide, 2.6))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .. import noise, style
+from .. import noise, style, weather
 from ..attributes import Allowed, Attributes
 from ..canvas import blur, hue, mix, over, polygon, rgb, screen, taper
 from ..light import Light
@@ -205,6 +205,4 @@ def shine(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light) -
         both = cv2.resize(np.clip(0.35 + 0.65 * shade * (0.7 + 0.3 * slant), 0, 1), (w, h))
         dark = mix(light.ambient * 0.9, np.array([0.5, 0.5, 0.62], np.float32), 0.5)
         canvas *= mix(dark, np.ones(3, np.float32) * 1.08, both)
-    if attrs.weather == "fog":
-        tex = cv2.resize(noise.fbm(rng, h // 4, w // 4, 42.0, 3, stretch=2.0), (w, h))
-        over(canvas, light.haze_color, 0.1 + 0.2 * noise.smoothstep(tex, 0.3, 0.75))  # the wall is near
+    weather.lay(rng, canvas, attrs, light, h / 2, up=900, down=900, thick=0.5)

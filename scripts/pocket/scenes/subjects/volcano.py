@@ -36,8 +36,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
             fountain(rng, s, c)
     s.shine(s.lights)
     (lake, woods, lava_field)[int(rng.integers(3))](rng, s, foot)
-    if attrs.weather == "snow":
-        weather.snowfall(rng, canvas, light, 0.8)
+    weather.lay(rng, canvas, attrs, light, foot - 20, s.mask, flakes=0.8)
     return style.finish(canvas, attrs, light, s.mask * (1 - 0.95 * np.clip(s.lights.max(axis=2) * 1.3, 0, 1)))
 
 

@@ -54,15 +54,13 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     for f in sorted(falls, key=lambda f: f.width):
         pour(rng, canvas, light, f, rock, growth)
     banks(rng, canvas, light, growth, falls, foot, rock, white)
-    pool(rng, canvas, light, falls, foot)
-    mask = None
-    before = None if solid is None else canvas.copy()
+    mask = None if solid is None else np.maximum(solid, below(height, top)) * fall_gap(height, width, falls, foot)
+    pool(rng, canvas, light, falls, foot, mask)
+    before = None if mask is None else canvas.copy()
     foreground(rng, canvas, light, growth, rock, white)
-    if solid is not None and before is not None:
-        solid = np.maximum(solid, below(height, top)) * fall_gap(height, width, falls, foot)
-        mask = np.maximum(solid, style.changed(before, canvas))
-    if attrs.weather == "snow":
-        weather.snowfall(rng, canvas, light)
+    if mask is not None and before is not None:
+        mask = np.maximum(mask, style.changed(before, canvas))
+    weather.lay(rng, canvas, attrs, light, foot - 40, mask, up=150, down=70)
     return style.finish(canvas, attrs, light, mask)
 
 
@@ -177,11 +175,11 @@ def banks(rng: Generator, canvas: np.ndarray, light: Light, growth: Growth, fall
             paste(canvas, stones[int(rng.integers(4))], float(x) + 8, foot + 7, float(rng.uniform(9, 24)))
 
 
-def pool(rng: Generator, canvas: np.ndarray, light: Light, falls: list[Fall], foot: float) -> None:
-    """Paint the pool with the cliffs' reflection, foam where the falls strike it, and the spray above."""
+def pool(rng: Generator, canvas: np.ndarray, light: Light, falls: list[Fall], foot: float, dark: np.ndarray | None) -> None:
+    """Paint the pool with the cliffs' reflection (and that of `dark`), foam where the falls strike it, and the spray above."""
     height, width = canvas.shape[:2]
     color = rgb(_POOLS[int(rng.integers(len(_POOLS)))])
-    water.reflect(rng, canvas, foot + 4, light, color, float(rng.uniform(0.35, 0.7)))
+    water.reflect(rng, canvas, foot + 4, light, color, float(rng.uniform(0.35, 0.7)), foreground=dark)
     y0 = int(foot) + 2
     n = height - y0
     yy = np.arange(n, dtype=np.float32)[:, None]
@@ -215,10 +213,10 @@ def foreground(rng: Generator, canvas: np.ndarray, light: Light, growth: Growth,
 
 
 def fall_gap(height: int, width: int, falls: list[Fall], foot: float) -> np.ndarray:
-    """Return the mask (H, W) that keeps falls and pool luminous in the silhouette style."""
+    """Return the mask (H, W) that keeps falls luminous in the silhouette style."""
     keep = np.ones((height, width), np.float32)
     yy = np.arange(height, dtype=np.float32)[:, None]
     for f in falls:
         u = np.abs(np.arange(width)[None] - f.x) / (f.width * (0.46 + 0.16 * (yy - f.top) / (f.foot - f.top)))
         keep = np.minimum(keep, 1 - 0.9 * noise.smoothstep(u, 1.05, 0.75) * (yy > f.top) * (yy < foot + 4))
-    return np.where(yy > foot + 4, 0.12, keep).astype(np.float32)
+    return keep.astype(np.float32)

@@ -83,8 +83,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     pool = blur(np.roll(shine, 34, axis=0), 26.0, 11.0) * v.aux[..., 2] * lit
     glow = np.clip(0.75 * blur(shine, 4.0) + (1.4 if light.night else 1.0) * blur(shine, 18.0), 0, 1) * (0.4 + 0.6 * lit)
     screen(canvas, np.clip(0.2 * shine + glow + pool * 3.2, 0, 1)[..., None] * warm)
-    if attrs.weather == "snow":
-        weather.snowfall(rng, canvas, light, 0.8)
+    weather.lay(rng, canvas, attrs, light, horizon + 10, v.aux[..., 1], flakes=0.8, thick=0.75)
     return style.finish(canvas, attrs, light, v.aux[..., 1] * (1 - 0.95 * np.clip(1.4 * shine, 0, 1)))
 
 
