@@ -174,6 +174,15 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [file.name for file in folder.iterdir()] == ["new"]
 
 
+def test_files_of_a_folder_are_not_for_their_owner_alone(tmp_path: Path) -> None:
+    """As safetensors leaves them; a wheel would carry that on."""
+    plain = tmp_path / "plain"
+    plain.touch()
+    with whole(tmp_path / "part.of") as target:
+        (target / "weights").touch(mode=0o600)
+    assert (tmp_path / "part.of/weights").stat().st_mode == plain.stat().st_mode
+
+
 def test_what_results_hang_on_cannot_change_beside_them(tmp_path: Path) -> None:
     note = tmp_path / "note.json"
     note_down(note, {"steps": 25, "model": "a"}, ("steps", "model"))

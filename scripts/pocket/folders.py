@@ -22,6 +22,9 @@ def whole(folder: Path) -> Iterator[Path]:
         shutil.rmtree(rest, ignore_errors=True)
     partial.mkdir(parents=True)
     yield partial
+    for path in partial.rglob("*"):
+        if path.is_file():
+            path.chmod(files.usual_mode())  # safetensors' are for their owner alone
     if folder.exists():
         folder.rename(old)
     partial.rename(folder)

@@ -49,7 +49,7 @@ def write_together(contents: Mapping[Path, bytes], *, overwrite: bool = False) -
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
-            parts[path].chmod(0o666 & ~_umask())  # mkstemp's are for their owner alone
+            parts[path].chmod(usual_mode())  # mkstemp's are for their owner alone
         for path, part in parts.items():
             part.replace(path)
     except OSError as error:
@@ -177,11 +177,12 @@ def _digest_of(path: Path, size: int, changed: int) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _umask() -> int:
+def usual_mode() -> int:
+    """The permissions that a file gets which is simply opened."""
     # There is no way to read the mask but to set it; commands are single-threaded when they save.
     mask = os.umask(0)
     os.umask(mask)
-    return mask
+    return 0o666 & ~mask
 
 
 def short_name(value: str) -> str:
