@@ -814,6 +814,26 @@ def test_fog_is_laid_for_less_where_a_weather_is_named() -> None:
     assert meant(0.01, 0.01, 0.97, 0.01)[2] == pytest.approx(100 * math.log(97), rel=1e-3)
 
 
+def test_a_style_that_is_named_is_worth_more_than_what_is_avoided() -> None:
+    """Fog in anime instead of a photo, which a photo without a name for its style is not."""
+    classes = {
+        "subject": torch.zeros(2, dtype=torch.int64),
+        "style": torch.tensor([0, 2]),
+        "weather": torch.tensor([0, 2]),
+    }
+    trust = {"subject": 100.0, "style": 60.0, "weather": 3.0}
+
+    def anime_in_fog_before_a_photo(style: int) -> float:
+        styles = F.one_hot(torch.tensor(style), 4) * 0.96 + 0.01
+        weathers = torch.tensor([0.25, 0.25, 0.25, 0.25])
+        chances = {"subject": torch.zeros(1), "style": styles.log(), "weather": weathers.log()}
+        photo, anime = evidence_of(chances, classes, trust, 100.0, {"weather": {2}}).tolist()
+        return anime - photo
+
+    assert anime_in_fog_before_a_photo(style=2) > 500
+    assert anime_in_fog_before_a_photo(style=0) < -500
+
+
 def test_only_pictures_of_the_subject_that_is_named_are_laid(pocket: Pocket) -> None:
     """Where the network would read another one."""
     model = pocket.model

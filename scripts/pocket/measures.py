@@ -32,7 +32,7 @@ from syncpano.models.pocket_autoencoder import PocketAutoencoder
 STYLED = ("waterfall", "mountains", "grassland", "castle", "city_skyline")
 _PCA_RENDERS = 12  # a subject, as in the recipe
 _COMPONENTS = (64, 128, 192, 224)
-_UNASKED = ("snow", "winter", "night", "fog")
+_UNASKED = ("snow", "winter", "night")
 _FIDELITY_RENDERS = 12  # a subject; two windows of each, and as many samples
 
 
@@ -100,35 +100,36 @@ def attributes(bench: Bench) -> dict[str, Any]:
 def unasked(bench: Bench) -> dict[str, Any]:
     """Share of windows with snow or in winter, at night, and in fog, where a prompt asks for none.
 
-    Of panoramas, two under each of the paper's prompts that do not: without a negative prompt, and
-    with the model's own. Beside it, of held-out renders without them: where the judge finds some
-    all the same.
+    Of panoramas, two under each of the paper's prompts that do not (fog: of those that the model
+    would not have in fog): without a negative prompt, and with the model's own. Beside it, of
+    held-out renders without them: where the judge finds some all the same.
     """
     card = read_card(bench.folder)
     own = {prompt: card.negative_prompt(prompt, AUTO) for prompt in PAPER_PROMPTS}
     prompts = [prompt for prompt, phrases in own.items() if {*_UNASKED} <= {*phrases.split(", ")}]
-    windows = {
-        name: [
-            window
+    found = {}
+    for name, negative in (("none", ""), ("own", AUTO)):
+        shown = [
+            (window, "fog" in own[prompt])
             for prompt in prompts
             for seed in range(2)
             for window in crops(
                 bench.paint(prompt, width=2048, seed=seed, negative_prompt=negative)
             )
         ]
-        for name, negative in (("none", ""), ("own", AUTO))
-    }
-    windows["renders"] = [
-        render.load()[:, :SIDE]
+        found[name] = _unasked_in(bench, shown)
+    without = {*_UNASKED, "fog"}
+    renders = [
+        (render.load()[:, :SIDE], True)
         for render in bench.held_out(12)
-        if not any(
-            getattr(render.attributes, head) in _UNASKED for head in ("weather", "season", "time")
-        )
+        if without.isdisjoint(vars(render.attributes).values())
     ]
-    return {name: _unasked_in(bench, images) for name, images in windows.items()}
+    return {**found, "renders": _unasked_in(bench, renders)}
 
 
-def _unasked_in(bench: Bench, windows: Sequence[np.ndarray]) -> dict[str, float]:
+def _unasked_in(bench: Bench, shown: Sequence[tuple[np.ndarray, bool]]) -> dict[str, float]:
+    """Shares of windows, each with whether fog is unasked for in it."""
+    windows, clear = zip(*shown, strict=True)
     weathers, seasons, times = (
         bench.votes(windows, head) for head in ("weather", "season", "time")
     )
@@ -136,7 +137,7 @@ def _unasked_in(bench: Bench, windows: Sequence[np.ndarray]) -> dict[str, float]
     return {
         "snow": mean(weather == "snow" or season == "winter" for weather, season in snowy),
         "night": mean(time == "night" for time in times),
-        "fog": mean(weather == "fog" for weather in weathers),
+        "fog": mean(w == "fog" for w, unasked in zip(weathers, clear, strict=True) if unasked),
     }
 
 

@@ -15,12 +15,12 @@ _DOUBT = 8.0  # nats: no reader is surer than this
 # Palettes hardly tell them, and a prompt that says so means them.
 _INSISTED = ("season", "weather")
 _NAMES = 2.3  # nats: ten times the odds that a class has among all renders
-# Of what another class costs than one that is named; with half of it pale days were laid in snow.
-_AVOIDED = 0.8
 # Nats more that another class costs than the likeliest one, where that is sure: of a subject, more
 # than all that a prompt may insist on, and of a style, which is a photo's where none is named,
 # nearly as much as one such thing.
 _OTHER = {"subject": 4000.0, "style": 300.0}
+# A style that is no photo's is named: nats more, lest a photo be laid for what is to be avoided.
+_PHOTO, _NAMED_STYLE = 0, 500.0
 _SURE = math.log(0.5)  # more probable than all others together
 # Renders have any weather in any season; who names one of the others means no snow.
 _WINTER, _SNOW = 3, 3  # their numbers among the classes of season and weather
@@ -55,7 +55,10 @@ def evidence(
             insisted[name], weight = int(chance.argmax()), max(weight, named)
         meant += weight * chance.clamp(min=-_DOUBT)[mine]
         if chance.max() > _SURE:
-            meant -= _OTHER.get(name, 0.0) * (mine != chance.argmax())
+            other = _OTHER.get(name, 0.0)
+            if name == "style" and int(chance.argmax()) != _PHOTO:
+                other += _NAMED_STYLE
+            meant -= other * (mine != chance.argmax())
     if insisted.get("season", _WINTER) != _WINTER and "weather" not in insisted:
         meant -= named * _DOUBT * (classes["weather"] == _SNOW)
     if "weather" not in insisted:
@@ -66,5 +69,5 @@ def evidence(
         shown.append(torch.stack([classes[name] == number for name, number in _SNOWY]).any(0))
     for avoided_there in shown:
         # Less than another subject or style costs: that would be worse than what is avoided.
-        meant -= named * _DOUBT * _AVOIDED * avoided_there
+        meant -= named * _DOUBT / 2 * avoided_there
     return meant

@@ -247,7 +247,7 @@ UNASKED = {
         r"fog\w*|mist\w*|haz\w+|murk\w*|smog|smok\w+|spray|steam\w*",
         _subjects(
             "beach, concert, coral reef, misty forest, northern lights, shooting stars, skiers, "
-            "starry lake"
+            "starry lake, railway"  # whose pale days would lie in snow
         ),
     ),
 }
