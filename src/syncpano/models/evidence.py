@@ -19,14 +19,15 @@ _NAMES = 2.3  # nats: ten times the odds that a class has among all renders
 # than all that a prompt may insist on, and of a style, which is a photo's where none is named,
 # nearly as much as one such thing.
 _OTHER = {"subject": 4000.0, "style": 300.0}
-# A style that is no photo's is named: nats more, lest a photo be laid for what is to be avoided.
+# Nats more where the likeliest style is not a photo's: it is named, and matters more than what is
+# to be avoided, for which a photo would be laid otherwise.
 _PHOTO, _NAMED_STYLE = 0, 500.0
 _SURE = math.log(0.5)  # more probable than all others together
 # Renders have any weather in any season; who names one of the others means no snow.
 _WINTER, _SNOW = 3, 3  # their numbers among the classes of season and weather
 _SNOWY = {("season", _WINTER), ("weather", _SNOW)}  # it lies in one and falls in the other
-# What is sampled has less contrast than a render, as fog has: by palettes alone half of the
-# panoramas that name no weather would be foggy, at this price about as many as scenes are.
+# What is sampled has less contrast than a render, as fog has: by palettes alone panoramas that name
+# no weather would be foggy far more often than scenes are.
 _FOG, _PALE = 2, 60.0  # its number, and nats
 
 
