@@ -38,12 +38,13 @@ from refiner import balanced, suns_of  # noqa: E402
 from scenes import SUBJECTS, allowed, attributes_of, render, suns, terrain  # noqa: E402
 from scenes.attributes import (  # noqa: E402
     CLASSES,
+    TIMES,
     WEATHERS,
     Allowed,
     Attributes,
     sample_attributes,
 )
-from scenes.sky import paint_sky  # noqa: E402
+from scenes.sky import paint_clouds, paint_sky  # noqa: E402
 from scenes.water import reflect  # noqa: E402
 from scenes.weather import lay  # noqa: E402
 from text import CaptionReader, tokenize, train_text_encoder, train_tokenizer  # noqa: E402
@@ -382,6 +383,41 @@ def test_weather_comes_between_the_eye_and_what_it_sees() -> None:
     brightness, thinned = canvas.mean(axis=(1, 2)), 1 - dark.mean(axis=1)
     assert brightness[300] > 4 * brightness[500] > 0.0
     assert thinned[300] > 4 * thinned[500] > 0.0
+
+
+@pytest.mark.parametrize("time", TIMES)
+def test_an_overcast_sky_hides_what_is_behind_it(time: str) -> None:
+    """Blue at noon and stars at night: overhead the sky of another tint is nearly the same sky."""
+
+    def overhead(weather: str) -> np.ndarray:
+        attributes = Attributes("castle", time=time, weather=weather)
+        bare, light = paint_sky(
+            np.random.default_rng(1), attributes, 512, 512, 300.0, clouds=False, disc=False
+        )
+        covered = bare.copy()
+        paint_clouds(np.random.default_rng(1), covered, light, attributes, 300.0)
+        marked = bare + np.random.default_rng(2).uniform(-0.2, 0.2, bare.shape).astype(np.float32)
+        changed = marked.copy()
+        paint_clouds(np.random.default_rng(1), changed, light, attributes, 300.0)
+        left: np.ndarray = np.abs(changed - covered)[:270] / np.abs(marked - bare)[:270]
+        return left
+
+    assert np.median(overhead("clear")) > 0.5
+    assert np.median(overhead("cloudy")) < 0.1
+    assert np.median(overhead("snow")) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("subject", "seed", "shore"), [("city_skyline", 2, 433), ("volcano", 0, 386)]
+)
+def test_silhouettes_have_dark_images_in_the_water_before_them(
+    subject: str, seed: int, shore: int
+) -> None:
+    def below_the_shore(style: str) -> float:
+        day = replace(attributes_of(seed, subject), style=style, time="noon", weather="clear")
+        return float(render(seed, subject, 512, day)[0][shore + 6 : shore + 16].mean())
+
+    assert below_the_shore("silhouette") < 0.5 * below_the_shore("photo")
 
 
 def test_dark_towers_have_dark_images_in_water() -> None:

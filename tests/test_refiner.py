@@ -801,7 +801,7 @@ def test_what_a_negative_prompt_names_is_laid_only_for_want_of_others(
     assert torch.equal(network._evidence(text, {}), plain)
 
 
-def test_fog_is_laid_for_less_where_a_weather_is_named() -> None:
+def test_clouds_and_fog_are_laid_for_less_where_a_weather_is_named() -> None:
     classes = {"subject": torch.zeros(4, dtype=torch.int64), "weather": torch.arange(4)}
     trust = {"subject": 100.0, "weather": 3.0}
 
@@ -810,8 +810,30 @@ def test_fog_is_laid_for_less_where_a_weather_is_named() -> None:
         found = evidence_of(chances, classes, trust, 100.0, {})
         return (found - found[0]).tolist()
 
-    assert meant(0.25, 0.25, 0.25, 0.25) == pytest.approx([0, 0, -60, 0])
-    assert meant(0.01, 0.01, 0.97, 0.01)[2] == pytest.approx(100 * math.log(97), rel=1e-3)
+    assert meant(0.25, 0.25, 0.25, 0.25) == pytest.approx([0, -60, -60, 0])
+    assert meant(0.01, 0.01, 0.97, 0.01)[2] == pytest.approx(800 + 100 * math.log(0.97), rel=1e-3)
+
+
+def test_a_weather_that_is_named_is_worth_more_than_what_is_avoided() -> None:
+    """A foggy harbour at night: fog in a winter, where there is no other, and no clear spring."""
+    classes = {
+        "subject": torch.zeros(2, dtype=torch.int64),
+        "season": torch.tensor([3, 0]),
+        "weather": torch.tensor([2, 0]),
+    }
+    trust = {"subject": 100.0, "season": 3.0, "weather": 3.0}
+
+    def fog_in_winter_before_a_clear_spring(weathers: Tensor) -> float:
+        chances = {
+            "subject": torch.zeros(1),
+            "season": torch.full((4,), 0.25).log(),
+            "weather": weathers.log(),
+        }
+        winter, spring = evidence_of(chances, classes, trust, 100.0, {"season": {3}}).tolist()
+        return winter - spring
+
+    assert fog_in_winter_before_a_clear_spring(torch.tensor([0.05, 0.03, 0.9, 0.02])) > 300
+    assert fog_in_winter_before_a_clear_spring(torch.tensor([0.25, 0.25, 0.25, 0.25])) < -400
 
 
 def test_a_style_that_is_named_is_worth_more_than_what_is_avoided() -> None:

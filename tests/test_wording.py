@@ -455,6 +455,15 @@ def test_what_is_covered_in_snow_is_not_a_village(embedded: LatentDiffusion, sub
     assert _likeliest(embedded, reading.text)[0] == _likeliest(embedded, subject)[0]
 
 
+@pocket
+@pytest.mark.parametrize("falling", ["snow falling", "Snow falls", "snow is falling"])
+def test_snow_that_falls_is_weather(embedded: LatentDiffusion, falling: str) -> None:
+    reading = read_card(POCKET_FOLDER).read(f"{falling} on a village at night")
+    assert reading.text == "with falling snow on a village at night"
+    text = embedded._embed([reading.text])[0].mean(0)
+    assert embedded.refiner.network.readers["weather"](text).softmax(-1)[3] > 0.5
+
+
 def _likeliest(embedded: LatentDiffusion, text: str) -> tuple[int, float]:
     """The number of the subject that the network reads, and its probability."""
     found = embedded.refiner.network.likeliest_subjects(embedded._embed([text]))

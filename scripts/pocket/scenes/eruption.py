@@ -58,6 +58,11 @@ class Scene:
         over(self.lights, np.zeros(3, np.float32), cover, top, left)
         over(self.mask[..., None], np.ones(1, np.float32), cover * dark, top, left)
 
+    def dark(self) -> np.ndarray:
+        """Return the mask (H, W) of what turns dark in silhouettes: all that is solid, but for the lava."""
+        dark: np.ndarray = self.mask * (1 - 0.95 * np.clip(self.lights.max(axis=2) * 1.3, 0, 1))
+        return dark
+
     def shine(self, lights: np.ndarray) -> None:
         """Lay the lava's own colour and its glow over the canvas."""
         over(self.canvas, np.clip(lights, 0, 1), np.clip(lights.max(axis=2) * 1.6, 0, 1))

@@ -14,6 +14,7 @@ from .palette import sky_colors
 
 Array = np.ndarray
 _HAZE = {"clear": 1.0, "cloudy": 1.3, "fog": 3.2, "snow": 1.8}
+_DECK = 1.3  # cover of a sky without an opening
 _STRENGTH = {"clear": 1.0, "cloudy": 0.6, "fog": 0.45, "snow": 0.55}
 
 
@@ -65,7 +66,7 @@ def paint_sky(
         paint_stars(rng, canvas, horizon * 0.6, density=0.25, strength=0.6)
     if disc or not light.night:
         sun_glow(canvas, light, horizon, attrs)
-    if disc and attrs.time != "twilight" and attrs.weather in ("clear", "cloudy"):
+    if disc and attrs.time != "twilight" and attrs.weather == "clear":
         paint_disc(rng, canvas, light, attrs)
     if clouds:
         paint_clouds(rng, canvas, light, attrs, horizon)
@@ -152,8 +153,10 @@ def shooting_stars(rng: Generator, canvas: Array, horizon: float, count: int, co
 
 def paint_clouds(rng: Generator, canvas: Array, light: Light, attrs: Attributes, horizon: float, cover: float | None = None) -> None:
     """Paint clouds lit from the sun's side: a wispy or broken layer in perspective, and heaps of cumulus."""
+    if attrs.weather in ("cloudy", "snow"):  # an overcast sky behind them
+        layer(rng, canvas, light, horizon, _DECK)
     if cover is None:
-        base = {"clear": 0.28, "cloudy": 0.72, "fog": 0.5, "snow": 0.8}[attrs.weather]
+        base = {"clear": 0.28, "cloudy": 1.0, "fog": 0.5, "snow": 1.0}[attrs.weather]
         cover = base + float(rng.uniform(-0.2, 0.15))
     layer(rng, canvas, light, horizon, cover, wispy=bool(rng.random() < 0.45))
     heaps = attrs.style == "anime" or (attrs.weather != "fog" and attrs.time != "night" and rng.random() < 0.4)
@@ -169,7 +172,7 @@ def cloud_colors(light: Light) -> tuple[Array, Array]:
 
 
 def layer(rng: Generator, canvas: Array, light: Light, horizon: float, cover: float, wispy: bool = False) -> None:
-    """Paint one cloud layer over the sky down to `horizon`; `cover` 0 none ... 1 overcast."""
+    """Paint one cloud layer over the sky down to `horizon`; `cover` 0 none ... 1 overcast, above it without an opening."""
     top, w = int(min(horizon, canvas.shape[0])), canvas.shape[1]
     h2, w2 = max(top // 2, 8), w // 2
     tex = noise.fbm(rng, h2 * 2, w2, 110.0, octaves=6, gain=0.55, stretch=3.0 if wispy else 1.6)
@@ -186,7 +189,8 @@ def layer(rng: Generator, canvas: Array, light: Light, horizon: float, cover: fl
     lit = np.clip(0.55 + 3.2 * (d - towards) + 0.3 * (1 - mask), 0, 1)
     near = np.exp(-np.abs(xx * 2 - light.sun_x) / 260.0)
     lit = np.clip(lit * (0.8 + 0.4 * near) + 0.15 * t[:, None], 0, 1)
-    mask *= (noise.smoothstep(t, -0.05, 0.15) * (1 - 0.5 * noise.smoothstep(t, 0.8, 1.0)))[:, None] * 0.92
+    overhead = noise.smoothstep(t, -0.05, 0.15) if cover < _DECK else 1.0
+    mask *= (overhead * (1 - 0.5 * noise.smoothstep(t, 0.8, 1.0)))[:, None] * 0.92
     a, b = cloud_colors(light)
     color = mix(b, a, lit[..., None])
     over(canvas, cv2.resize(color, (w, top)), cv2.resize(mask, (w, top)))

@@ -26,9 +26,9 @@ _SURE = math.log(0.5)  # more probable than all others together
 # Renders have any weather in any season; who names one of the others means no snow.
 _WINTER, _SNOW = 3, 3  # their numbers among the classes of season and weather
 _SNOWY = {("season", _WINTER), ("weather", _SNOW)}  # it lies in one and falls in the other
-# What is sampled has less contrast than a render, as fog has: by palettes alone panoramas that name
-# no weather would be foggy far more often than scenes are.
-_FOG, _PALE = 2, 60.0  # its number, and nats
+# What is sampled has less contrast than a render, as fog and an overcast sky have: by palettes alone
+# panoramas that name no weather would have either far more often than scenes have.
+_CLOUDY, _FOG, _PALE = 1, 2, 60.0  # their numbers, and nats
 
 
 def evidence(
@@ -54,6 +54,9 @@ def evidence(
         usual = mine.bincount(minlength=len(chance)) / len(mine)
         if name in _INSISTED and (chance.exp().logit() - usual.logit()).max() > _NAMES:
             insisted[name], weight = int(chance.argmax()), max(weight, named)
+            if chance.max() > _SURE:  # then what is avoided, unasked, must not outweigh it
+                others = torch.arange(len(chance), device=chance.device) != chance.argmax()
+                chance = chance.masked_fill(others, -_DOUBT)
         meant += weight * chance.clamp(min=-_DOUBT)[mine]
         if chance.max() > _SURE:
             other = _OTHER.get(name, 0.0)
@@ -63,7 +66,7 @@ def evidence(
     if insisted.get("season", _WINTER) != _WINTER and "weather" not in insisted:
         meant -= named * _DOUBT * (classes["weather"] == _SNOW)
     if "weather" not in insisted:
-        meant -= _PALE * (classes["weather"] == _FOG)
+        meant -= _PALE * ((classes["weather"] == _CLOUDY) | (classes["weather"] == _FOG))
     unwanted = {(name, number) for name, numbers in avoided.items() for number in numbers}
     shown = [classes[name] == number for name, number in unwanted - _SNOWY]
     if not unwanted.isdisjoint(_SNOWY):  # once: in a winter as in a snowfall

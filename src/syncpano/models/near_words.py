@@ -104,6 +104,7 @@ BESIDE = {
 # in the sky.
 PHRASES = {f"covered {by} snow": "in snowfall" for by in ("in", "with", "by")} | {
     **{f"{snowy} peak": "snowy mountain peak" for snowy in ("snowcapped", "snow-capped")},
+    **{f"snow {falls}": "with falling snow" for falls in ("falling", "falls", "is falling")},
     "snow-covered": "snowy",
     "snow-capped": "snowy",
     "light house": "lighthouse",

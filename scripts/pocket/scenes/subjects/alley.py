@@ -72,7 +72,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     wind = float(rng.uniform(8, 26)) * np.clip(noise.profile(rng, width, 400.0, 2, 0.3), -1.25, 1.25)
     out = cv2.remap(canvas, xx, yy + _PAD + wind[None].astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     out = light.haze(out, 0.5 * (1 - yy / height) + 0.15)
-    weather.lay(rng, out, attrs, light, height / 2, up=900, down=900, thick=0.55)
+    weather.lay(rng, out, attrs, light, 0.0, thick=0.55, near=1.0)
     return style.finish(out, attrs, light, dim(out, attrs))
 
 

@@ -233,12 +233,13 @@ def harbour(rng: Generator, canvas: np.ndarray, city: City, attrs: Attributes, b
     lamps(rng, canvas, city, base - 6, float(rng.uniform(34, 60)))
     y0, rough = int(base) + 6, float(rng.uniform(0.2, 0.55))
     color = hue(rgb("#2c5c70"), float(rng.uniform(-25, 25)))
-    water.reflect(rng, canvas, y0, city.light, color, rough, squash=float(rng.uniform(1.8, 2.5)))
+    water.reflect(rng, canvas, y0, city.light, color, rough, squash=float(rng.uniform(1.8, 2.5)), foreground=city.mask)
     n = height - y0
     up = cv2.resize(city.lights[max(y0 - 3 * n, 0) : y0][::-1], (width, n), interpolation=cv2.INTER_AREA)
     rip = 1 + 0.9 * water.ripples(rng, n, width)[..., None]
-    screen(canvas[y0:], np.clip(blur(up, 2.0, 24.0) * 1.5 * rip, 0, 0.9))
-    city.mask[y0:] = 0.3
+    streaks = np.clip(blur(up, 2.0, 24.0) * 1.5 * rip, 0, 0.9)
+    screen(canvas[y0:], streaks)
+    city.mask[y0:] *= 1 - streaks.max(axis=2)
 
 
 def park(rng: Generator, canvas: np.ndarray, city: City, attrs: Attributes, base: float, roofs: bool) -> None:

@@ -205,4 +205,4 @@ def shine(rng: Generator, canvas: np.ndarray, attrs: Attributes, light: Light) -
         both = cv2.resize(np.clip(0.35 + 0.65 * shade * (0.7 + 0.3 * slant), 0, 1), (w, h))
         dark = mix(light.ambient * 0.9, np.array([0.5, 0.5, 0.62], np.float32), 0.5)
         canvas *= mix(dark, np.ones(3, np.float32) * 1.08, both)
-    weather.lay(rng, canvas, attrs, light, h / 2, up=900, down=900, thick=0.5)
+    weather.lay(rng, canvas, attrs, light, 0.0, thick=0.5, near=1.0)

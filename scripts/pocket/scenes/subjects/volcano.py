@@ -37,7 +37,7 @@ def draw(rng: Generator, attrs: Attributes, width: int, height: int = 512) -> np
     s.shine(s.lights)
     (lake, woods, lava_field)[int(rng.integers(3))](rng, s, foot)
     weather.lay(rng, canvas, attrs, light, foot - 20, s.mask, flakes=0.8)
-    return style.finish(canvas, attrs, light, s.mask * (1 - 0.95 * np.clip(s.lights.max(axis=2) * 1.3, 0, 1)))
+    return style.finish(canvas, attrs, light, s.dark())
 
 
 def make_scene(rng: Generator, attrs: Attributes, canvas: np.ndarray, light: Light) -> Scene:
@@ -103,8 +103,9 @@ def lake(rng: Generator, s: Scene, foot: float) -> None:
     s.hide(cover)
     screen(s.canvas[:shore], 0.35 * s.power * blur(s.lights, 40.0)[:shore] * cover[..., None])
     color = hue(rgb("#1c3c4c"), float(rng.uniform(-20, 20)))
-    water.reflect(rng, s.canvas, shore, s.light, color, float(rng.uniform(0.1, 0.4)), squash=float(rng.uniform(1.9, 2.8)))
-    s.mask[shore:], s.lights[shore:] = 0.25, 0
+    dark = s.dark()
+    water.reflect(rng, s.canvas, shore, s.light, color, float(rng.uniform(0.1, 0.4)), squash=float(rng.uniform(1.9, 2.8)), foreground=dark)
+    s.mask[shore:], s.lights[shore:] = dark[shore:], 0
 
 
 def woods(rng: Generator, s: Scene, foot: float) -> None:
