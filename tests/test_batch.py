@@ -826,6 +826,19 @@ def test_a_json_file_that_is_no_log_is_kept(cli: Cli, tiny_flags: list[str]) -> 
     assert cli("generate", "A lake", *tiny_flags, "-o", "package.png", "--overwrite").code == 0
 
 
+def test_the_log_of_another_picture_is_kept(cli: Cli, tiny_flags: list[str]) -> None:
+    painted = ["generate", "A lake", *tiny_flags, "-o"]
+    assert cli(*painted, "x.png").code == 0
+    log = Path("x.json").read_bytes()
+    done = cli(*painted, "x.PNG", "--seed", 2)
+    assert done.code == 2
+    assert "x.json exists already" in done.err
+    assert Path("x.json").read_bytes() == log
+    Path("x.png").unlink()  # who removes a picture wants another in its place
+    assert cli(*painted, "x.png", "--seed", 2).code == 0
+    assert Path("x.json").read_bytes() != log
+
+
 def test_a_folder_in_a_pictures_place_is_refused_before_painting(
     cli: Cli, tiny_flags: list[str]
 ) -> None:

@@ -164,6 +164,12 @@ def test_thinning_leaves_some_window_to_descend_for() -> None:
     assert not plan(replace(GOOD, width=512), SD).weights
 
 
-def test_loss_weights_may_be_any_existing_file(tmp_path: Path) -> None:
+def test_loss_weights_may_be_any_existing_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "trunk.safetensors").touch()
     validate(replace(GOOD, loss_weights=str(tmp_path / "trunk.safetensors")), SD)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    validate(replace(GOOD, loss_weights="~/trunk.safetensors"), SD)
+    with pytest.raises(SyncPanoError, match=r"other\.pth is no file"):
+        validate(replace(GOOD, loss_weights="~/other.pth"), SD)

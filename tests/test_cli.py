@@ -155,6 +155,21 @@ def test_a_full_standard_output_is_an_error_in_one_line() -> None:
     assert done.stderr == "error: standard output cannot be written: No space left on device\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("reader", ["full", "gone"])
+def test_what_nobody_hears_does_not_end_a_command(
+    reader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNCPANO_WDTH", "1")  # worth a warning
+    command = [sys.executable, "-m", "syncpano", "config", "show"]
+    end, pipe = os.pipe()
+    os.close(end)
+    stderr = os.open("/dev/full", os.O_WRONLY) if reader == "full" else pipe
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False)
+    assert done.returncode == 0
+    assert "\nwidth: " in done.stdout
+
+
 def test_a_folder_without_a_model_is_an_error(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = cli("generate", "a", "--model", "empty")
@@ -210,8 +225,9 @@ def test_a_variable_that_is_no_setting_warns(
     cli: Cli, tiny_flags: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SYNCPANO_WDTH", "1")
-    done = cli("generate", "a", *tiny_flags, "--dry-run")
-    assert done.err == "warning: SYNCPANO_WDTH is no setting; did you mean SYNCPANO_WIDTH?\n"
+    for command in (["generate", "a", *tiny_flags, "--dry-run"], ["config", "show"]):
+        done = cli(*command)
+        assert done.err == "warning: SYNCPANO_WDTH is no setting; did you mean SYNCPANO_WIDTH?\n"
 
 
 def test_dry_run_shows_what_won_and_writes_nothing(

@@ -407,6 +407,27 @@ def test_a_cache_that_cannot_be_written_is_refused(cli: Cli, pictures: Path) -> 
     assert "--no-cache" in outcome.err
 
 
+def test_without_a_home_folder_measurements_are_kept_elsewhere_or_not_at_all(
+    cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    outcome = cli("evaluate", pictures, "--metrics", "colour")
+    assert outcome.code == 2
+    assert "there is no home folder" in outcome.err
+    assert "`--no-cache`" in outcome.err
+    assert cli("evaluate", pictures, "--metrics", "colour", "--no-cache").code == 0
+
+
+def test_an_empty_prompt_is_no_prompt_of_all_pictures(cli: Cli, pictures: Path) -> None:
+    outcome = cli("evaluate", pictures, "--metrics", "colour", "--prompt", " ")
+    assert outcome.code == 2
+    assert "the prompt is empty" in outcome.err
+
+
 @pytest.mark.skipif(not SHARED_VGG.exists(), reason="no ../shared/weights with VGG-16")
 def test_lpips_and_style_name_their_weights(cli: Cli, judge: Path, pictures: Path) -> None:
     result = measured(

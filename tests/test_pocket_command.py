@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from syncpano import runlog
 from syncpano.config import LossName
 from syncpano.models.card import read_card
 from syncpano.models.source import POCKET_FOLDER
@@ -36,6 +38,18 @@ def test_words_that_pocket_does_not_know_are_named_once(cli: Callable[..., Outco
 
 def test_quiet_is_quiet(cli: Callable[..., Outcome]) -> None:
     assert cli("generate", "A xylophone", *QUICK, "--quiet").err == ""
+
+
+def test_a_latent_of_no_picture_fails_with_a_log_and_the_batch_goes_on(
+    cli: Callable[..., Outcome],
+) -> None:
+    flags = ("--width", 512, "--steps", 2, "--w", 0, "--guidance-scale", "1e10", "--device", "cpu")
+    done = cli("generate", "A castle", *flags, "--seeds", "1,2")
+    assert done.code == 1
+    assert done.err.count("the sampled latent is far from that of any picture") == 2
+    logs = [runlog.read(path) for path in sorted(Path("out").iterdir())]
+    assert [log["status"] for log in logs] == ["failed", "failed"]
+    assert cli("generate", "A castle", *flags, "--no-refine").code == 0
 
 
 def test_the_card_scales_losses_that_there_are() -> None:

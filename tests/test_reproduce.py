@@ -431,6 +431,15 @@ def test_rows_that_differ_by_a_setting_under_its_flags_name_are_not_painted_alik
     assert "`--set w=3` would paint rows that differ by sync_weight alike" in outcome.err
 
 
+def test_what_is_wrong_with_a_flag_names_it(cli: Cli) -> None:
+    outcome = cli("reproduce", "table-s3", "--device", "foo", "--dry-run")
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: --device: 'foo' is not one of")
+    outcome = cli("reproduce", "table-s3", "--out", "a" * 300)
+    assert outcome.code == 2
+    assert "cannot be written: File name too long" in outcome.err
+
+
 def test_other_loss_weights_under_the_same_name_are_another_command(
     cli: Cli, model: Path, squeeze_trunk: Path
 ) -> None:

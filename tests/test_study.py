@@ -189,6 +189,13 @@ def test_of_two_downloads_of_a_participant_the_later_counts(
         assert "later answers" in outcome.err
 
 
+def test_a_file_that_is_given_twice_is_counted_once(cli: Cli, runs: tuple[Path, Path]) -> None:
+    _, key = built(cli, runs)
+    outcome = cli("study", "score", *write(Path("study"), answers(key, "one")) * 2)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "of 4 answers" in outcome.out
+
+
 def test_a_unanimous_study_has_wilsons_interval(cli: Cli, runs: tuple[Path, Path]) -> None:
     _, key = built(cli, runs)
     files = write(Path("study"), answers(key, "one"), answers(key, "two"))
@@ -272,7 +279,10 @@ def test_two_pictures_of_one_prompt_and_seed_are_not_one_run(
         (("score", "a.json"), "a.json is no file"),
         (("score", "a.json", "--key", "other.json"), "no key"),
         (("score", "a.json", "--key", "half.json"), "no key"),
-        (("score", "other.json", "--key", "empty.json"), "none of the files can be used"),
+        (("score", "a.json", "--key", "empty.json"), "no key"),
+        (("score", "a.json", "--key", "list.json"), "no key"),
+        (("score", "other.json", "--key", "whole.json"), "none of the files can be used"),
+        (("score", *["other.json"] * 2, "--key", "whole.json"), "none of the files can be used"),
     ],
 )
 def test_bad_requests_say_what_to_do(
@@ -281,8 +291,11 @@ def test_bad_requests_say_what_to_do(
     Path("empty").mkdir()
     Path("other.json").write_text("{}")
     key = {"schema": "syncpano.study-key/1", "study": "x", "questions": []}
+    whole = {"number": 1, "first": "a", "second": "b", "vigilance": False}
     Path("empty.json").write_text(json.dumps(key))
     Path("half.json").write_text(json.dumps(key | {"questions": [{"number": 1}]}))
+    Path("list.json").write_text(json.dumps(key | {"questions": [whole | {"number": [1]}]}))
+    Path("whole.json").write_text(json.dumps(key | {"questions": [whole]}))
     outcome = cli("study", *arguments)
     assert outcome.code == 2
     assert outcome.err.startswith("error:")
@@ -329,7 +342,11 @@ def test_a_file_name_that_is_no_text_is_shown_as_well_as_it_can_be(
 
 def test_a_study_is_not_overwritten_by_chance(cli: Cli, runs: tuple[Path, Path]) -> None:
     built(cli, runs)
-    assert cli("study", "build", *runs, "--questions", 4).code == 2
+    for what_is_in_the_way in ("study", "file"):
+        Path("file").touch()
+        outcome = cli("study", "build", *runs, "--questions", 4, "-o", what_is_in_the_way)
+        assert outcome.code == 2
+        assert ("exists already" in outcome.err) == (what_is_in_the_way == "study")
     built(cli, runs, "--overwrite", "--seed", "3")
 
 

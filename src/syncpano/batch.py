@@ -181,12 +181,13 @@ def _is_kept(job: Job, options: Options) -> bool:
 def _write_unfinished(job: Job, log: runlog.Log, status: runlog.Status, error: str) -> None:
     """Keep the log of a run without a picture, but not in the place of an older picture's.
 
-    Nor in that of a file that is no log: `--overwrite` has those replaced by a picture's.
+    Nor in that of another picture, or of a file that is no log: `--overwrite` has those replaced.
     """
-    if files.exists(job.path) or not runlog.may_replace(log_path(job.path)):
+    place = log_path(job.path)
+    if files.exists(job.path) or not runlog.may_replace(place, job.path.name):
         return
     log["status"], log["error"], log["image"] = status, error, None
-    runlog.write(log_path(job.path), log)
+    runlog.write(place, log)
 
 
 def _with_previews(watcher: Watcher, job: Job, options: Options) -> Watcher:

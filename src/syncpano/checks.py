@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 from syncpano import files
@@ -44,7 +43,7 @@ def validate(config: PanoramaConfig, source: ModelSource, written: Written = AS_
     _check_stride(config, source)
     _check_method(config, source, written)
     if config.loss_weights is not None:
-        files.require_weights_file(Path(config.loss_weights), "--loss-weights")
+        files.require_weights_file(files.expanded(config.loss_weights), "--loss-weights")
     if config.wants_sync and loss_of(config, source) == "pocket":
         _check_pocket_loss(config, source)
 
@@ -187,7 +186,7 @@ def _check_pocket_loss(config: PanoramaConfig, source: ModelSource) -> None:
     if source.folder is None:
         there = source.family == "pocket"
     else:
-        there = (source.folder / "perceptual" / "config.json").is_file()
+        there = files.is_file(source.folder / "perceptual" / "config.json")
     if not there:
         raise SyncPanoError(
             f"{source.id} has no perceptual/ folder for the pocket loss",

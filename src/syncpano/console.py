@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -15,6 +15,13 @@ from syncpano.errors import RUN_FAILED, SyncPanoError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+
+class _Unheard(Console):
+    """A console whose reader may go: rich would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
 
 
 class Voice:
@@ -30,14 +37,14 @@ class Voice:
         self.verbosity = verbosity
         self.about = ""  # which of several pictures the package's warnings are about
         # File names and prompts are printed as they are, `:cat:` and `[red]` too.
-        self._console = Console(
+        self._console = _Unheard(
             stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True
         )
 
     def say(self, sentence: str) -> None:
         """One line for people."""
         if not self.quiet:
-            self._console.print(sentence)
+            self._print(sentence)
 
     def warn(self, sentence: str) -> None:
         """One line about what may not be meant."""
@@ -50,9 +57,14 @@ class Voice:
 
     def error(self, error: SyncPanoError) -> None:
         """What went wrong, and what to do about it; never silenced."""
-        self._console.print(f"error: {error.message}")
+        self._print(f"error: {error.message}")
         if error.hint:
-            self._console.print(f"\nhint: {error.hint}")
+            self._print(f"\nhint: {error.hint}")
+
+    def _print(self, text: str) -> None:
+        # A full disk, or a reader that has gone: what nobody hears must not end the painting.
+        with suppress(OSError):
+            self._console.print(text)
 
     @contextmanager
     def logging(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from syncpano import files
 from syncpano.losses.trunk_files import TRUNK_OF, TRUNKS, cached_path
 from syncpano.models.source import ModelSource
 from syncpano.models.tiny_decoder import TAESD, tiny_decoder_folder
@@ -23,6 +24,6 @@ def missing(planned: Plan, source: ModelSource) -> list[str]:
     if decoder == "tiny" and tiny_decoder_folder(source, download=False) is None:
         found.append(TAESD)
     net = TRUNK_OF.get(loss_of(config, source))
-    if net is not None and config.loss_weights is None and not cached_path(net).is_file():
+    if net is not None and config.loss_weights is None and not files.is_file(cached_path(net)):
         found.append(f"{TRUNKS[net].name} of the loss ({TRUNKS[net].download})")
     return found

@@ -19,6 +19,8 @@ from syncpano.models.stable_diffusion import LatentDiffusion
 from syncpano.montage import average, crop
 from syncpano.plan import Plan
 
+_NO_PICTURE = 1e4  # of a latent whose components are about 1: beyond it all renders are as far
+
 
 def refines(config: PanoramaConfig, source: ModelSource) -> bool:
     """Whether the model's refiner draws the picture, and not its decoder."""
@@ -26,9 +28,19 @@ def refines(config: PanoramaConfig, source: ModelSource) -> bool:
 
 
 def draw(latent: Tensor, planned: Plan, model: LatentDiffusion) -> Tensor:
-    """z_0 -> 1 3 f*H f*W, by the refiner where the config asks for it and the model has one."""
+    """z_0 -> 1 3 f*H f*W, by the refiner where the config asks for it and the model has one.
+
+    Raises:
+        SyncPanoError: z_0 is so large that it is near no picture which the refiner remembers.
+    """
     if not refines(planned.config, model.source):
         return decode(latent, planned, model)
+    if latent.abs().max() > _NO_PICTURE:
+        raise SyncPanoError(
+            "the sampled latent is far from that of any picture",
+            hint="lower `--w` or `--guidance-scale`",
+            exit_code=RUN_FAILED,
+        )
     config = planned.config
     refine = partial(
         model.refiner.draw, prompt=config.prompt, negative_prompt=config.negative_prompt

@@ -98,8 +98,22 @@ def exists(path: Path) -> bool:
     return True
 
 
+def expanded(path: str) -> Path:
+    """A path as it was given, `~` for the home folder.
+
+    Raises:
+        SyncPanoError: it is in the home folder of nobody.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # `~name` of nobody
+        raise SyncPanoError(
+            f"{path[:80]}: there is no such home folder", hint="write the whole path"
+        ) from error
+
+
 def is_file(path: Path) -> bool:
-    """Whether there is a file; False also for a name that no file can have."""
+    """Whether there is a file; False also for a name that none can have, or none may look up."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # too long, or with a null byte

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 from syncpano import files
@@ -43,8 +42,8 @@ def fingerprints(planned: Plan, source: ModelSource) -> dict[str, str | None]:
     if not planned.weights:
         return found
     if net := TRUNK_OF.get(loss_of(config, source)):
-        trunk = Path(config.loss_weights) if config.loss_weights else cached_path(net)
-        found["loss"] = files.digest_of(trunk) if trunk.is_file() else None
+        trunk = files.expanded(config.loss_weights) if config.loss_weights else cached_path(net)
+        found["loss"] = files.digest_of(trunk) if files.is_file(trunk) else None
     if gradient_decoder_of(config, source) == "tiny":
         folder = tiny_decoder_folder(source, download=False)
         if folder is not None and folder.parent != source.folder:
@@ -129,6 +128,6 @@ def model_fingerprint(source: ModelSource) -> str:
         folders = [source.folder / part for part in (*PARTS, "vae_tiny")]
         extra = [path for folder in folders for path in folder.glob("*.json")]
         extra += weight_files(source.folder / "vae_tiny")[1]
-    extra = [path for path in extra if path.is_file()]
+    extra = [path for path in extra if files.is_file(path)]
     lines = [f"{path.relative_to(source.folder)} {files.digest_of(path)}" for path in sorted(extra)]
     return hashlib.sha256("\n".join([content_hash(source.folder), *lines]).encode()).hexdigest()

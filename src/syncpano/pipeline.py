@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from syncpano import describe, machine, runlog
+from syncpano import describe, files, machine, runlog
 from syncpano.baselines import NoisingDenoiser, bld
 from syncpano.batching import Batcher, compiling, fitting
 from syncpano.binding import bound
@@ -199,7 +198,7 @@ class Studio:
             self._losses[key] = load_loss(
                 name,
                 device=resolve_device(config.device),
-                weights=Path(config.loss_weights) if config.loss_weights else None,
+                weights=files.expanded(config.loss_weights) if config.loss_weights else None,
                 size=config.loss_size,
                 source=source,
             )

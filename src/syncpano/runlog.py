@@ -141,7 +141,7 @@ def of_picture(path: Path) -> Log | None:
     if png.is_png(path) and KEYWORD in png.read_text(path):
         return read(path)
     sidecar = path.with_suffix(".json")
-    if not sidecar.is_file():
+    if not files.is_file(sidecar):
         return None
     try:
         if json.loads(sidecar.read_bytes()).get("schema") != SCHEMA:
@@ -151,15 +151,22 @@ def of_picture(path: Path) -> Log | None:
     return read(sidecar)
 
 
-def may_replace(path: Path) -> bool:
-    """Whether a log may be written there: no file, or a log. Pictures are not looked for."""
+def may_replace(path: Path, picture: str) -> bool:
+    """Whether the log of a picture that is not there may be written to `path`.
+
+    Where there is no file, the log of a run without a picture, or that of a picture of this name,
+    which its owner has removed.
+    """
     if not files.exists(path):
         return True
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(content, dict) and str(content.get("schema")).startswith(_KIND)
+    if not (isinstance(content, dict) and str(content.get("schema")).startswith(_KIND)):
+        return False
+    image = content.get("image")
+    return image is None or (isinstance(image, dict) and image.get("path") == picture)
 
 
 def validate(log: Log) -> None:

@@ -252,6 +252,6 @@ def check_finite(latent: Tensor, step: int) -> None:
     if not torch.isfinite(latent).all():
         raise SyncPanoError(
             f"the latent is no longer finite after step {step}",
-            hint="lower `--w`, or use `--dtype float32`",
+            hint="lower `--w` or `--guidance-scale`, or use `--dtype float32`",
             exit_code=RUN_FAILED,
         )

@@ -46,10 +46,10 @@ def save(image: Image, log: runlog.Log, path: Path, *, overwrite: bool = False) 
 
 
 def check_free(path: Path) -> None:
-    """Refuse to replace a picture, or a file beside it that is not the log of an unfinished run."""
+    """Refuse to replace a picture, or a file in its log's place that `runlog.may_replace` keeps."""
     if files.exists(path):
         raise files.exists_error(path)
-    if not runlog.may_replace(log_path(path)):
+    if not runlog.may_replace(log_path(path), path.name):
         raise files.exists_error(log_path(path))
 
 

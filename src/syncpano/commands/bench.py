@@ -14,6 +14,7 @@ import typer
 from syncpano import layers
 from syncpano.advice import without_effect
 from syncpano.commands.options import given_flags, takes_settings
+from syncpano.commands.request import warn_of_variables
 from syncpano.config import Value
 from syncpano.console import Voice, print_result
 from syncpano.errors import SyncPanoError
@@ -57,6 +58,7 @@ def bench(
     from syncpano.models.source import resolve_early, resolve_source
 
     voice = Voice(quiet=quiet)
+    warn_of_variables(voice)
     environment = dict(layers.environment_layer(os.environ).values)
     if widths is not None:  # a flag, as strong as `--width`, and stronger than a variable
         environment.pop("width", None)

@@ -8,9 +8,9 @@ from pathlib import Path
 import typer
 
 from syncpano.commands.options import show_help
-from syncpano.commands.request import resolve_settings
+from syncpano.commands.request import resolve_settings, warn_of_variables
 from syncpano.config import settings
-from syncpano.console import aligned, print_result
+from syncpano.console import Voice, aligned, print_result
 from syncpano.presets import presets
 
 app = typer.Typer(help="Show settings and named configs.", invoke_without_command=True)
@@ -30,6 +30,7 @@ def show(
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """Print every setting, where it comes from and its variable; the output is valid YAML."""
+    warn_of_variables(Voice())
     resolved = resolve_settings({}, [] if name is None else [name], from_log)
     if as_json:
         found = {"config": dict(resolved.values), "source": dict(resolved.origins)}

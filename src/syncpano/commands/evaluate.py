@@ -173,6 +173,10 @@ def _measure(
 ) -> tuple[Evaluation, dict[str, Any]]:
     if not settings.metrics:
         raise SyncPanoError("no metric was asked for", hint=f"metrics: {', '.join(METRICS)}")
+    if settings.prompt is not None and not settings.prompt.strip():
+        raise SyncPanoError(
+            "the prompt is empty", hint="leave `--prompt` out for the prompts of the run logs"
+        )
     from dataclasses import asdict, replace
 
     from syncpano.metrics.pictures import find_pictures
@@ -186,14 +190,14 @@ def _measure(
     check_networks(settings)
     check_sets(settings.metrics, pictures, others)
     quiet_libraries()
-    from syncpano.metrics.cache import MeasurementCache, default_folder
+    from syncpano.metrics.cache import OTHER_CACHE, MeasurementCache, default_folder
     from syncpano.metrics.evaluation import Evaluator
     from syncpano.models.precision import resolve_device
 
     settings = replace(settings, device=str(resolve_device(settings.device)))
     folder = None if no_cache else cache or default_folder()
     if folder is not None:
-        files.check_writable(folder, "choose another place with `--cache DIR`, or use `--no-cache`")
+        files.check_writable(folder, OTHER_CACHE)
     kept = MeasurementCache(folder)
     evaluator = Evaluator(settings, kept)
     with voice.counting("measuring", len(pictures) + len(others)) as advance:

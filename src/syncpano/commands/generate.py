@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from syncpano import batch, layers, runlog
+from syncpano import batch, runlog
 from syncpano.advice import left_out, too_strong, without_effect
 from syncpano.checks import check_values
 from syncpano.commands.dry_run import foreseen, print_dry_run, warn_of_words
@@ -28,6 +27,7 @@ from syncpano.commands.request import (
     remaining,
     resolve_settings,
     restore_logs,
+    warn_of_variables,
 )
 from syncpano.console import Bar, Voice, print_result, quiet_libraries
 from syncpano.errors import RUN_FAILED, SyncPanoError
@@ -112,7 +112,7 @@ def generate(
     options = batch.Options(overwrite=overwrite, resume=resume, save_steps=save_steps)
     pictures = name_configs(resolved, texts, numbers)
     request = Request(resolved, place_jobs(pictures, output, output_dir), options)
-    _warn_unknown_variables(voice)
+    warn_of_variables(voice)
     source = _check(request, voice, dry_run=dry_run)
     if resolved.values["revision"] is not None and source.revision is not None:
         # From here on a branch or tag is its commit, as in the run logs that `--resume` reads.
@@ -125,11 +125,6 @@ def generate(
     earlier = runlog.read(from_log) if from_log else None
     with voice.logging():
         _paint(request, source, voice, earlier, as_json=as_json)
-
-
-def _warn_unknown_variables(voice: Voice) -> None:
-    for name, near in layers.unknown_variables(os.environ).items():
-        voice.warn(f"{name} is no setting" + (f"; did you mean {near}?" if near else ""))
 
 
 def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:

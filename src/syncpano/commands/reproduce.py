@@ -6,8 +6,10 @@ from pathlib import Path
 
 import typer
 
+from syncpano import files
 from syncpano.choices import AUTO
 from syncpano.config import Value
+from syncpano.config import settings as all_settings
 from syncpano.console import Voice, print_result
 from syncpano.experiments.flags import (
     OF_FAMILY,
@@ -24,6 +26,7 @@ from syncpano.experiments.spec import varied
 from syncpano.lists import read_prompt_file
 from syncpano.metrics.checks import check_networks
 from syncpano.metrics.settings import CLIP_MODEL, Settings
+from syncpano.values import coerce
 
 
 def reproduce(
@@ -122,7 +125,7 @@ def reproduce(
         **shared_settings(settings, varied(found)),
         "model": model,
         "revision": revision,
-        "device": device,
+        "device": coerce(all_settings()["device"], device, "--device"),
     }
     if not dry_run:
         from syncpano.models.precision import check_precision
@@ -156,6 +159,8 @@ def reproduce(
     )
     check_rows(found, source, overrides, texts[0])
     check_networks(request.settings)
+    if not dry_run:
+        files.check_writable(request.panoramas)
     source = resolve_source(model, revision, download=not dry_run, progress=not quiet)
     request = replace(request, source=source)
     if dry_run:

@@ -54,6 +54,12 @@ def resolve_settings(
     return layers.resolve(found)
 
 
+def warn_of_variables(voice: Voice) -> None:
+    """Name the variables that are nearly those of settings."""
+    for name, near in layers.unknown_variables(os.environ).items():
+        voice.warn(f"{name} is no setting" + (f"; did you mean {near}?" if near else ""))
+
+
 def read_prompts(prompt: str | None, file: Path | None) -> list[str]:
     """The prompts of the command line; none where another layer may have one."""
     if prompt is not None and file is not None:

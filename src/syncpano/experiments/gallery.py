@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncpano import png, runlog
+from syncpano import files, png, runlog
 from syncpano.config import PanoramaConfig, Value
 from syncpano.errors import SyncPanoError
 from syncpano.experiments.identity import identity
@@ -57,7 +57,7 @@ class Painting:
 
     def is_there(self) -> bool:
         """Whether it was painted and saved whole; a damaged file is not."""
-        if not self.path.is_file() or not png.is_whole(self.path):
+        if not files.is_file(self.path) or not png.is_whole(self.path):
             return False
         try:
             return runlog.read(self.path).get("status") == "done"
@@ -193,7 +193,7 @@ def require_losses(paintings: Sequence[Painting], source: ModelSource) -> None:
 
     configs = [painting.config for painting in paintings if painting.planned.weights]
     for name, weights in dict.fromkeys((loss_of(c, source), c.loss_weights) for c in configs):
-        path = Path(weights) if weights else None
+        path = files.expanded(weights) if weights else None
         try:
             load_loss(name, device="cpu", weights=path, source=source)
         except SyncPanoError as error:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from syncpano import runlog
+from syncpano import files, runlog
 from syncpano.config import Value
 from syncpano.errors import SyncPanoError
 from syncpano.experiments.gallery import Curator, Exhibition, Painting, naming
@@ -105,7 +105,7 @@ class Request:
         configs += [layout.config for layout in experiment.layouts]
         configs += [row.config for row in experiment.rows]
         found = [config.get("loss_weights") for config in configs]
-        return [Path(str(weights)) for weights in found if weights]
+        return [files.expanded(str(weights)) for weights in found if weights]
 
     @property
     def record(self) -> str:
@@ -118,7 +118,7 @@ class Request:
             [*self.measured],
             [*self.shown],
             model_fingerprint(self.source),
-            [digest_of(path) if path and path.is_file() else None for path in weights],
+            [digest_of(path) if path and files.is_file(path) else None for path in weights],
         ]
         digest = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
         return f"{self.command}\n# {digest[:16]}\n"

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from syncpano import files
 from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.losses.trunk_files import TRUNKS, Trunk, cached_path
 
@@ -91,11 +92,11 @@ def trunk_path(net: str, weights: Path | None) -> Path:
         SyncPanoError: there is no such file, and the download fails.
     """
     if weights is not None:
-        if not weights.is_file():
+        if not files.is_file(weights):
             raise SyncPanoError(f"{weights} is no file", hint=f"give {_KINDS}")
         return weights
     path = cached_path(net)
-    if not path.is_file():
+    if not files.is_file(path):
         _download(TRUNKS[net], path)
     return path
 

@@ -14,14 +14,25 @@ from numpy.typing import NDArray
 from syncpano import files
 from syncpano.errors import SyncPanoError
 
+OTHER_CACHE = "choose another place with `--cache DIR`, or use `--no-cache`"
 Array = NDArray[np.float64]
 MEASURES = 2  # goes up when a picture is read, cut or measured in another way
 
 
 def default_folder() -> Path:
-    """`syncpano/measurements` in the user's cache (`XDG_CACHE_HOME`, else `~/.cache`)."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "syncpano" / "measurements"
+    """`syncpano/measurements` in the user's cache (`XDG_CACHE_HOME`, else `~/.cache`).
+
+    Raises:
+        SyncPanoError: the user has no home folder.
+    """
+    given = os.environ.get("XDG_CACHE_HOME")
+    try:
+        cache = Path(given) if given else Path.home() / ".cache"
+    except RuntimeError as error:  # a bare number of a user, as in containers
+        raise SyncPanoError(
+            "there is no home folder to keep measurements in", hint=OTHER_CACHE
+        ) from error
+    return cache / "syncpano" / "measurements"
 
 
 class MeasurementCache:

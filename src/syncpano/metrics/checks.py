@@ -9,7 +9,7 @@ from syncpano import files
 from syncpano.errors import SyncPanoError
 from syncpano.metrics.settings import OF_SETS, Settings
 from syncpano.models.folder import JUDGE
-from syncpano.models.source import expanded, resolve_source
+from syncpano.models.source import resolve_source
 
 
 def check_networks(settings: Settings) -> None:
@@ -33,7 +33,7 @@ def check_networks(settings: Settings) -> None:
         judge_folder(settings.judge)
     clip = settings.clip_model
     is_local = clip.startswith((".", "/", "~"))
-    if "clip" in metrics and is_local and not files.is_folder(expanded(clip)):
+    if "clip" in metrics and is_local and not files.is_folder(files.expanded(clip)):
         raise SyncPanoError(
             f"{clip[:80]}: no such folder",
             hint="`--clip-model` takes a folder or a Hub id `owner/name`",
@@ -62,7 +62,7 @@ def judge_folder(model: str) -> Path:
         SyncPanoError: it has none.
     """
     source = resolve_source(model, download=False)
-    if source.folder is None or not (source.folder / JUDGE / "config.json").is_file():
+    if source.folder is None or not files.is_file(source.folder / JUDGE / "config.json"):
         raise SyncPanoError(
             f"{model} has no {JUDGE}/ folder with a network that judges pictures",
             hint="the pocket model has one: `--judge pocket`",

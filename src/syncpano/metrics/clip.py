@@ -21,7 +21,6 @@ from syncpano.metrics.settings import CLIP_MODEL
 from syncpano.models import hub
 from syncpano.models.layout import WORDS
 from syncpano.models.parts import quietly
-from syncpano.models.source import expanded
 
 _UNUSABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, pickle.UnpicklingError)
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -40,7 +39,7 @@ class ClipScore:
         Raises:
             SyncPanoError: it is not cached and cannot be fetched, or is no whole CLIP.
         """
-        folder = expanded(model)
+        folder = files.expanded(model)
         try:
             self._network, self._tokenizer = _load(model, folder)
         except (*_UNUSABLE, SyncPanoError) as error:
@@ -90,6 +89,6 @@ def _load(model: str, folder: Path) -> tuple[Any, Any]:
                 f"{model} is no whole CLIP: {len(lacking)} weights are missing or of another "
                 f"shape, the first is {lacking[0]}"
             )
-        if not any((folder / file).is_file() for file in WORDS):  # it would load without any
+        if not any(files.is_file(folder / file) for file in WORDS):  # it would load without any
             raise SyncPanoError(f"{model} is no whole CLIP: {WORDS[0]} is missing")
         return network, AutoTokenizer.from_pretrained(folder)

@@ -113,7 +113,7 @@ def prompt_of(picture: Picture, settings: Settings) -> str:
     Raises:
         SyncPanoError: there is neither.
     """
-    prompt = settings.prompt or picture.prompt
+    prompt = picture.prompt if settings.prompt is None else settings.prompt
     if prompt is None:
         raise SyncPanoError(
             f"{picture.path} has no run log that tells its prompt", hint="give it by `--prompt`"

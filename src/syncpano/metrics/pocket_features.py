@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from syncpano import files
 from syncpano.losses.pocket import unweighted_distance
 from syncpano.metrics.checks import judge_folder
 from syncpano.metrics.network_name import network_name
@@ -68,7 +69,7 @@ class PocketFeatures:
         )
         assert isinstance(network, PocketFeatureNet)
         card = folder.parent / "pocket.json"
-        words = read_json(card).get("class_words") if card.is_file() else None
+        words = read_json(card).get("class_words") if files.is_file(card) else None
         listed = words if isinstance(words, dict) else None
         return cls(network, listed, device, read_card(folder.parent))
 

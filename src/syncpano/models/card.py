@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeGuard
 
+from syncpano import files
 from syncpano.choices import AUTO
 from syncpano.errors import SyncPanoError
 from syncpano.models import wording
@@ -73,7 +74,7 @@ def read_card(folder: Path) -> Card:
         SyncPanoError: there is a card and it is damaged.
     """
     path = folder / "pocket.json"
-    if not path.is_file():
+    if not files.is_file(path):
         return Card()
     content = read_json(path)
     words = content.get("known_words", [])

@@ -26,7 +26,7 @@ _SURE = math.log(0.5)  # more probable than all others together
 # Renders have any weather in any season; who names one of the others means no snow.
 _WINTER, _SNOW = 3, 3  # their numbers among the classes of season and weather
 _SNOWY = {("season", _WINTER), ("weather", _SNOW)}  # it lies in one and falls in the other
-# What is sampled has less contrast than a render, as fog and an overcast sky have: by palettes alone
+# What is sampled has less contrast than a render, as fog and overcast skies have: by palettes alone
 # panoramas that name no weather would have either far more often than scenes have.
 _CLOUDY, _FOG, _PALE = 1, 2, 60.0  # their numbers, and nats
 

@@ -55,10 +55,10 @@ def weight_files(part: Path) -> tuple[str | None, list[Path]]:
         suffix = f".{variant}" if variant else ""
         for stem in WEIGHT_STEMS:
             single = part / f"{stem}{suffix}.safetensors"
-            if single.is_file():
+            if files.is_file(single):
                 return variant, [single]
             index = part / f"{stem}.safetensors.index{suffix}.json"
-            if index.is_file():
+            if files.is_file(index):
                 weight_map = read_json(index).get("weight_map")
                 names = list(weight_map.values()) if isinstance(weight_map, dict) else []
                 if not all(isinstance(name, str) for name in names):

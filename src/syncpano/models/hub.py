@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
+from syncpano import files
 from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
 from syncpano.models.folder import PARTS, WEIGHT_STEMS, weight_files
 
@@ -64,7 +65,7 @@ def cached_clip(repo: str) -> Path | None:
     folder = _snapshot(repo, None)
     if folder is None:
         return None
-    whole = weight_files(folder)[1] or [path for path in [folder / PICKLE] if path.is_file()]
+    whole = weight_files(folder)[1] or [path for path in [folder / PICKLE] if files.is_file(path)]
     return folder if whole else None
 
 
@@ -156,21 +157,21 @@ def _snapshot(repo: str, revision: str | None) -> Path | None:
 
     storage = Path(HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}"
     reference = storage / "refs" / (revision or "main")
-    commit = reference.read_text().strip() if reference.is_file() else revision
+    commit = reference.read_text().strip() if files.is_file(reference) else revision
     if commit is None:
         return None
     folder = storage / "snapshots" / commit
-    return folder if folder.is_dir() else None
+    return folder if files.is_folder(folder) else None
 
 
 def _is_complete(folder: Path) -> bool:
-    parts = all((folder / part / file).is_file() for part, file in PARTS.items())
-    if not parts or not (folder / "model_index.json").is_file():
+    parts = all(files.is_file(folder / part / file) for part, file in PARTS.items())
+    if not parts or not files.is_file(folder / "model_index.json"):
         return False
     for part in ("unet", "vae", "text_encoder"):
         _, weights = weight_files(folder / part)
         # A file that is still being downloaded has no link in the snapshot yet.
-        if not weights or not all(file.is_file() for file in weights):
+        if not weights or not all(files.is_file(file) for file in weights):
             return False
     return True
 

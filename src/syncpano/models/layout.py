@@ -85,7 +85,7 @@ def read_description(folder: Path, model: str) -> Layout:
         latent_channels=latent_channels,
         trained_steps=_integer(scheduler, "num_train_timesteps", f"{model}/scheduler", 1000),
         clips=clips(scheduler),
-        has_refiner=family == "pocket" and (folder / "refiner").is_dir(),
+        has_refiner=family == "pocket" and files.is_folder(folder / "refiner"),
     )
 
 
@@ -95,7 +95,7 @@ def _check_parts(folder: Path, model: str) -> None:
         raise SyncPanoError(
             f"{model[:80]}: no such folder", hint="`--model` takes a diffusers folder"
         )
-    if not (folder / "model_index.json").is_file():
+    if not files.is_file(folder / "model_index.json"):
         raise SyncPanoError(
             f"{model} holds no model: there is no model_index.json",
             hint="`--model` takes a folder in the diffusers layout, an alias or a Hub id",
@@ -109,10 +109,10 @@ def _check_parts(folder: Path, model: str) -> None:
                 hint=_SUPPORTED,
             )
     missing = [
-        f"{part}/{file}" for part, file in PARTS.items() if not (folder / part / file).is_file()
+        f"{part}/{file}" for part, file in PARTS.items() if not files.is_file(folder / part / file)
     ]
     # Without its words a tokenizer loads all the same, and reads every prompt as nothing.
-    if not any((folder / "tokenizer" / file).is_file() for file in WORDS):
+    if not any(files.is_file(folder / "tokenizer" / file) for file in WORDS):
         missing.append(f"tokenizer/{WORDS[0]}")
     if missing:
         raise SyncPanoError(

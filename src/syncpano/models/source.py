@@ -134,20 +134,6 @@ def pull(model: str, revision: str | None = None, *, progress: bool = True) -> M
     return resolve_source(model, revision, download=False)
 
 
-def expanded(folder: str) -> Path:
-    """A folder as it was given, `~` for the home folder.
-
-    Raises:
-        SyncPanoError: it is in the home folder of nobody.
-    """
-    try:
-        return Path(folder).expanduser()
-    except RuntimeError as error:  # `~name` of nobody
-        raise SyncPanoError(
-            f"{folder[:80]}: there is no such home folder", hint="write the folder's whole path"
-        ) from error
-
-
 def list_models() -> list[ModelEntry]:
     """Every alias and whether it is at hand. The Hub is not asked."""
     return [
@@ -184,7 +170,7 @@ def _pocket_folder() -> Path | None:
 
 def _local_source(model: str) -> ModelSource:
     if model != "pocket":
-        return _source(model, expanded(model), None, "unknown")
+        return _source(model, files.expanded(model), None, "unknown")
     folder = _pocket_folder()
     if folder is None:
         raise SyncPanoError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from syncpano import files
 from syncpano.errors import SyncPanoError
 from syncpano.models import hub
 from syncpano.models.folder import require_weights
@@ -17,7 +18,7 @@ TAESD = "madebyollin/taesd"  # MIT
 
 def own_tiny_decoder(source: ModelSource) -> Path | None:
     """The folder of the small decoder that the model itself brings along, if it does."""
-    if source.folder is None or not (source.folder / "vae_tiny" / "config.json").is_file():
+    if source.folder is None or not files.is_file(source.folder / "vae_tiny" / "config.json"):
         return None
     return source.folder / "vae_tiny"
 

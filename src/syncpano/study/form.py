@@ -76,8 +76,8 @@ def build(
             windows of different panoramas.
 
     Raises:
-        SyncPanoError: there are fewer pairs than questions, a file is there already, or there is
-            too little for montages that nobody who looks takes for one scene.
+        SyncPanoError: there are fewer pairs than questions, a file is there already or cannot be
+            written, or there is too little for montages that nobody who looks takes for one scene.
     """
     if not 1 <= questions <= len(pairs):
         raise SyncPanoError(
@@ -85,6 +85,11 @@ def build(
             hint=f"use `--questions {len(pairs)}`, or paint more seeds",
         )
     check_montages(pairs, montages, vigilance)
+    files.check_writable(folder)
+    paths = folder / "form.html", folder / "key.json"
+    if not overwrite:
+        for path in filter(files.exists, paths):
+            raise files.exists_error(path)
     rng = random.Random(f"study {seed}")
     shown = [_compare(pair, rng) for pair in rng.sample(list(pairs), questions)]
     shown += [_vigilance(pairs, montages, rng) for _ in range(vigilance)]
@@ -98,7 +103,12 @@ def build(
     asked = [asdict(question) for question in listed]
     key = {"schema": KEY_SCHEMA, "study": study, "seed": seed, "questions": asked}
     form = fill("study.html", QUESTIONS="\n".join(sections), STUDY=study)
-    return _write(folder, form, json.dumps(key, indent=2) + "\n", overwrite=overwrite)
+    texts = form, json.dumps(key, indent=2) + "\n"
+    # A form with the key of another is worth nothing, and nobody would see it before the scoring.
+    files.write_together(
+        {path: text.encode() for path, text in zip(paths, texts, strict=True)}, overwrite=overwrite
+    )
+    return paths
 
 
 def _compare(pair: Pair, rng: random.Random) -> _Shown:
@@ -151,13 +161,3 @@ def _shrunk(image: Image.Image) -> Image.Image:
     image = image.copy()
     image.thumbnail((SHOWN_LENGTH, SHOWN_LENGTH), Image.Resampling.LANCZOS)
     return image
-
-
-def _write(folder: Path, form: str, key: str, *, overwrite: bool) -> tuple[Path, Path]:
-    paths = folder / "form.html", folder / "key.json"
-    # A form with the key of another is worth nothing, and nobody would see it before the scoring.
-    files.write_together(
-        {path: text.encode() for path, text in zip(paths, (form, key), strict=True)},
-        overwrite=overwrite,
-    )
-    return paths

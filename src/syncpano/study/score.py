@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from syncpano import files
 from syncpano.errors import SyncPanoError
 from syncpano.study.form import ASPECTS, KEY_SCHEMA
 
 ANSWERS_SCHEMA = "syncpano.study-answers/1"
 Z_95 = 1.959963984540054  # quantile of the standard normal distribution for 95 %
 SIDES = ("first", "second")
-_QUESTION = {"number", *SIDES, "vigilance"}  # what counting needs of one
+_SHOWN = ("a", "b", "montage")  # of runs A and B, or of neither
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def score(answers: Sequence[Path], key: Mapping[str, Any]) -> Score:
         SyncPanoError: none can be used.
     """
     result = Score()
+    answers = list(dict.fromkeys(answers))
     questions = {question["number"]: question for question in key["questions"]}
     votes: dict[str, list[bool]] = {aspect: [] for aspect in ASPECTS}
     for participant, content in _latest(answers, key["study"], result.skipped).items():
@@ -133,11 +135,22 @@ def read_key(path: Path) -> dict[str, Any]:
         content.get("schema") == KEY_SCHEMA
         and isinstance(content.get("study"), str)
         and isinstance(questions, list)
-        and all(isinstance(q, dict) and q.keys() >= _QUESTION for q in questions)
+        and len(questions) > 0
+        and all(map(_is_question, questions))
     )
     if not whole:
         raise SyncPanoError(f"{path} is no key of a study", hint="`study build` writes key.json")
     return content
+
+
+def _is_question(found: object) -> bool:
+    """Whether it has what counting needs."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("number"), int)
+        and all(found.get(side) in _SHOWN for side in SIDES)
+        and isinstance(found.get("vigilance"), bool)
+    )
 
 
 def find_key(answers: Sequence[Path]) -> Path:
@@ -146,12 +159,12 @@ def find_key(answers: Sequence[Path]) -> Path:
     Raises:
         SyncPanoError: it is in none of them, or there are no answers either.
     """
-    if not any(path.is_file() for path in answers):
+    if not any(files.is_file(path) for path in answers):
         raise SyncPanoError(f"{answers[0]} is no file", hint="give the answers that the form saved")
     folder = answers[0].absolute().parent
     places = [folder, folder.parent, Path("study")]
     for place in places:
-        if (place / "key.json").is_file():
+        if files.is_file(place / "key.json"):
             return place / "key.json"
     raise SyncPanoError("the study's key.json was not found", hint="give it by `--key FILE`")
 
