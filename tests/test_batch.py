@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from syncpano import batch, lists, png, runlog, saving
+from syncpano import batch, files, lists, png, runlog, saving
 from syncpano.__main__ import main
 from syncpano.config import PanoramaConfig
 from syncpano.errors import SyncPanoError
@@ -299,8 +299,8 @@ def test_previews_of_a_longer_run_do_not_stay_beside_those_of_a_picture_that_res
 
 
 def test_resume_refuses_a_picture_of_another_prompt(cli: Cli, tiny_flags: list[str]) -> None:
-    cli("generate", "A lake", *tiny_flags)
-    done = cli("generate", "A lake!", *tiny_flags, "--resume")
+    cli("generate", "A lake", *tiny_flags, "-o", "out/a-cave-0.png")
+    done = cli("generate", "A cave", *tiny_flags, "--resume")
     assert done.code == 2
     assert "exists already and shows another prompt: 'A lake'" in done.err
 
@@ -322,6 +322,21 @@ def test_resume_finds_prompts_of_one_slug_in_any_order(
     assert (done.code, done.out) == (0, ""), done.err
     assert {path: path.read_bytes() for path in Path("out").iterdir()} == before
     assert cli(*command, "--guidance-scale", 3).code == 2
+
+
+def test_resume_paints_a_prompt_of_the_same_slug_that_is_put_in_front(
+    cli: Cli, tiny_flags: list[str]
+) -> None:
+    command = ("generate", "--prompts", "prompts.txt", *tiny_flags, "--resume")
+    Path("prompts.txt").write_text("A castle!\n")
+    assert cli(*command).code == 0
+    before = Path("out/a-castle-0.png").read_bytes()
+    Path("prompts.txt").write_text("A castle?\nA castle!\n")
+    (painted,) = cli(*command).out.splitlines()
+    assert Path(painted).stem == f"{files.hashed_slug('A castle?')}-0"
+    assert Path("out/a-castle-0.png").read_bytes() == before
+    again = cli(*command)
+    assert (again.code, again.out) == (0, "")
 
 
 def test_resume_leaves_a_broken_file_under_the_other_name_alone(

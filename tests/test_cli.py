@@ -304,6 +304,12 @@ def test_pulling_an_unknown_model_is_an_error(cli: Cli) -> None:
     assert cli("models", "pull", "pockt").code == 2
 
 
+def test_what_is_pulled_is_not_printed_as_json(cli: Cli) -> None:
+    done = cli("models", "--json", "pull", "sd2")
+    assert done.code == 2
+    assert "leave `--json` out" in done.err
+
+
 def test_pulling_hints_at_what_can_be_pulled(cli: Cli) -> None:
     done = cli("models", "pull", "a/b/c")
     assert done.code == 2

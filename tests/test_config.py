@@ -277,8 +277,7 @@ def test_a_flag_over_a_file_is_what_is_named() -> None:
 def test_a_value_of_a_run_that_is_out_of_range_is_named_where_it_stands() -> None:
     values = {name: item.default for name, item in settings().items()}
     log = runlog.begin({**values, "prompt": "A lake", "seed": -4}, {})
-    runlog.write(Path("a.json"), log)
-    resolved = layers.resolve([layers.log_layer(Path("a.json"))])
+    resolved = layers.resolve([layers.log_layer(log, Path("a.json"))])
     with pytest.raises(SyncPanoError, match=r"`seed: -4` in a\.json is out of range"):
         check_values(resolved.config(), resolved.written)
 
@@ -299,10 +298,10 @@ def test_a_revision_of_a_run_goes_with_its_model(
 ) -> None:
     values = {name: item.default for name, item in settings().items()}
     values |= {"prompt": "A lake", "model": "sd2", "revision": "fp16"}
-    runlog.write(Path("a.json"), runlog.begin(values, {"model": "flag", "revision": origin}))
+    log = runlog.begin(values, {"model": "flag", "revision": origin})
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert resolve_settings({}, [], Path("a.json")).values["revision"] == revision
+    assert resolve_settings({}, [], Path("a.json"), log).values["revision"] == revision
 
 
 def test_the_strongest_of_the_layers_says_which_model_a_run_starts_with(
@@ -310,10 +309,10 @@ def test_the_strongest_of_the_layers_says_which_model_a_run_starts_with(
 ) -> None:
     values = {name: item.default for name, item in settings().items()}
     values |= {"prompt": "A lake", "model": "sd2", "revision": "fp16"}
-    runlog.write(Path("a.json"), runlog.begin(values, dict.fromkeys(values, "flag")))
+    log = runlog.begin(values, dict.fromkeys(values, "flag"))
     Path("mine.yaml").write_text("model: sd1.5\n")
     monkeypatch.setenv("SYNCPANO_MODEL", "sd2")
-    found = resolve_settings({}, ["mine.yaml"], Path("a.json")).values
+    found = resolve_settings({}, ["mine.yaml"], Path("a.json"), log).values
     assert (found["model"], found["revision"]) == ("sd2", "fp16")
 
 

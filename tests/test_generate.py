@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +91,20 @@ def test_viewers_find_prompt_and_settings_in_the_picture(cli: Cli, tiny_flags: l
 def test_from_a_run_gives_the_same_pixels(cli: Cli, tiny_flags: list[str], kind: str) -> None:
     cli("generate", "A waterfall", *tiny_flags, "--seed", 7, "--loop", "-o", "first.png")
     again = cli("generate", "--from", f"first.{kind}", "-o", "again.png")
+    assert again.code == 0, again.err
+    assert np.array_equal(pixels("first.png"), pixels("again.png"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("kind", ["json", "png"])
+def test_a_run_can_come_through_a_pipe(cli: Cli, tiny_flags: list[str], kind: str) -> None:
+    """As a shell's `<(...)` does: what is read is gone."""
+    cli("generate", "A waterfall", *tiny_flags, "--seed", 7, "-o", "first.png")
+    os.mkfifo("pipe")
+    content = Path(f"first.{kind}").read_bytes()
+    with ThreadPoolExecutor() as pool:
+        pool.submit(Path("pipe").write_bytes, content)
+        again = cli("generate", "--from", "pipe", "-o", "again.png")
     assert again.code == 0, again.err
     assert np.array_equal(pixels("first.png"), pixels("again.png"))
 

@@ -15,14 +15,19 @@ from syncpano.saving import log_path
 
 
 def place(config: PanoramaConfig, path: Path, other: Path | None) -> Path:
-    """Where a config's picture is: prompts of one slug have other names in a list of another order.
+    """Where a config's picture is, or goes: prompts of one slug have other names in another list.
 
     Args:
         other: its name in such a list.
     """
-    if other is None or not files.is_file(other):
+    there = _prompt_of(path)
+    if other is None or there == config.prompt:
         return path
-    return other if _shows(other, config) and not _shows(path, config) else path
+    if _prompt_of(other) == config.prompt:
+        return other
+    # The prompt whose picture has this one's name stood first in the list that it was painted for.
+    is_taken = there is not None and files.slug(there) == files.slug(config.prompt)
+    return other if is_taken and not files.exists(other) else path
 
 
 def check(config: PanoramaConfig, path: Path, source: ModelSource | None) -> None:
@@ -79,11 +84,11 @@ def _is_beginning(path: Path) -> bool:
     return is_short and png.SIGNATURE.startswith(path.read_bytes())
 
 
-def _shows(path: Path, config: PanoramaConfig) -> bool:
+def _prompt_of(path: Path) -> str | None:
     try:
-        return bool(runlog.read(path)["prompt"] == config.prompt)
+        return str(runlog.read(path)["prompt"])
     except SyncPanoError:  # no picture, or none of ours
-        return False
+        return None
 
 
 def _refused(path: Path, reason: str) -> SyncPanoError:

@@ -149,17 +149,19 @@ def config_layer(name: str) -> Layer:
     return Layer(f"{CONFIG}{name}", _checked(content, name), written=_written(content, name))
 
 
-def log_layer(path: Path, given: Mapping[str, Value] = MappingProxyType({})) -> Layer:
-    """The config in a run log or in a picture that syncpano made.
+def log_layer(
+    log: runlog.Log, path: Path, given: Mapping[str, Value] = MappingProxyType({})
+) -> Layer:
+    """The config in a run log.
 
     Args:
+        path: where the log was read, once: it may be a pipe.
         given: what stronger layers give. The revision, also one that somebody had asked for, and
             what the earlier run found for its own model (stride, loss, ...) are left out where they
             name another model, not where they name the same again; what it found for the stride,
             which follows from the method and the kind of windows too, where they name one; the
             number format where they name a device; the negative prompt where they name a prompt.
     """
-    log = runlog.read(path)
     values, written = _checked(log["config"], str(path)), _written(log["config"], str(path))
     found = frozenset(name for name in values if was_auto(log, name))
     is_other = given.get("model", values["model"]) != values["model"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from syncpano import runlog
 from syncpano.commands.options import show_help
 from syncpano.commands.request import resolve_settings, warn_of_variables
 from syncpano.config import settings
@@ -31,7 +32,8 @@ def show(
 ) -> None:
     """Print every setting, where it comes from and its variable; the output is valid YAML."""
     warn_of_variables(Voice())
-    resolved = resolve_settings({}, [] if name is None else [name], from_log)
+    earlier = runlog.read(from_log) if from_log else None
+    resolved = resolve_settings({}, [] if name is None else [name], from_log, earlier)
     if as_json:
         found = {"config": dict(resolved.values), "source": dict(resolved.origins)}
         print_result(json.dumps(found))

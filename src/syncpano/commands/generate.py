@@ -108,7 +108,8 @@ def generate(
     if numbers:
         flags["seed"] = str(numbers[0])
     check_names(configs)
-    resolved = resolve_settings(flags, configs, from_log)
+    earlier = runlog.read(from_log) if from_log else None
+    resolved = resolve_settings(flags, configs, from_log, earlier)
     options = batch.Options(overwrite=overwrite, resume=resume, save_steps=save_steps)
     pictures = name_configs(resolved, texts, numbers)
     request = Request(resolved, place_jobs(pictures, output, output_dir), options)
@@ -122,7 +123,6 @@ def generate(
         warn_of_words(jobs, source, voice)
         print_dry_run(jobs, resolved, as_json=as_json)
         return
-    earlier = runlog.read(from_log) if from_log else None
     with voice.logging():
         _paint(request, source, voice, earlier, as_json=as_json)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import typer
 
 from syncpano.console import print_result
+from syncpano.errors import SyncPanoError
 from syncpano.models.source import ModelEntry, list_models, pull
 
 app = typer.Typer(help="List the models that have a short name, or fetch one.")
@@ -20,6 +21,8 @@ def models(
 ) -> None:
     """List the models that have a short name, or fetch one."""
     context.obj = as_json  # for `models --json list`
+    if as_json and context.invoked_subcommand == "pull":
+        raise SyncPanoError("`models pull` prints a folder, no JSON", hint="leave `--json` out")
     if context.invoked_subcommand is None:
         _print_models(as_json=as_json)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from syncpano import batch, files, kept, layers, lists
+from syncpano import batch, files, kept, layers, lists, runlog
 from syncpano.commands.options import given_flags
 from syncpano.config import PanoramaConfig
 from syncpano.console import Voice
@@ -43,14 +43,21 @@ def check_names(configs: Sequence[str]) -> None:
 
 
 def resolve_settings(
-    flags: Mapping[str, Any], configs: Sequence[str], from_log: Path | None
+    flags: Mapping[str, Any],
+    configs: Sequence[str],
+    from_log: Path | None,
+    earlier: runlog.Log | None,
 ) -> layers.Resolved:
-    """Flags over SYNCPANO_* over --config (the last over the first) over --from over defaults."""
+    """Flags over SYNCPANO_* over --config (the last over the first) over --from over defaults.
+
+    Args:
+        earlier: the log that was read from `from_log`.
+    """
     found = [layers.flag_layer(given_flags(flags)), layers.environment_layer(os.environ)]
     found += map(layers.config_layer, reversed(configs))
-    if from_log is not None:
+    if from_log is not None and earlier is not None:
         given = {name: value for layer in reversed(found) for name, value in layer.values.items()}
-        found.append(layers.log_layer(from_log, given))
+        found.append(layers.log_layer(earlier, from_log, given))
     return layers.resolve(found)
 
 
