@@ -84,6 +84,17 @@ def test_a_damaged_clip_is_an_error(clip_folder: Path, tmp_path: Path) -> None:
         ClipScore("cpu", str(folder))
 
 
+def test_a_clip_whose_tokenizer_does_not_fit_its_merges_is_an_error(
+    clip_folder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(clip_folder, tmp_path / "clip")
+    file = folder / "tokenizer.json"
+    model = {"type": "BPE", "vocab": {"a": 0}, "merges": ["no pair"]}
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"model": model}))
+    with pytest.raises(SyncPanoError, match=r"tokenizer of .* cannot be loaded: "):
+        ClipScore("cpu", str(folder))
+
+
 def test_a_clip_that_lacks_weights_is_refused(clip_folder: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(clip_folder, tmp_path / "clip")
     weights = load_file(folder / "model.safetensors")

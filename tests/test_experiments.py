@@ -310,6 +310,18 @@ def test_another_judge_leaves_the_panoramas_as_they_are(tiny_model: Path, tmp_pa
     assert model_fingerprint(source) == before
 
 
+def test_weights_of_a_loss_may_lie_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vgg.pth").write_text("weights")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    short, long = (
+        PanoramaConfig("p", loss="lpips-vgg", loss_weights=path)
+        for path in ("~/vgg.pth", str(tmp_path / "vgg.pth"))
+    )
+    assert identity(short, "m", Card()) == identity(long, "m", Card())
+
+
 def test_a_prompt_that_is_read_otherwise_is_another_panorama() -> None:
     card = Card(Vocabulary(frozenset({"a", "castle"})))
     assert identity(PanoramaConfig("a castle"), "m", card) == identity(

@@ -204,6 +204,18 @@ def test_a_dry_run_foresees_what_takes_less_memory(
     assert need(less) < need(more)
 
 
+def test_a_dry_run_foresees_that_larger_batches_are_decoded_too(cli: Cli) -> None:
+    def growth(decoder: str) -> int:
+        flags = ("--model", "sd2", "--dry-run", "--json", "--gradient-decoder", decoder)
+        one, four = (
+            json.loads(cli("generate", "A lake", *flags, "--window-batch", batch).out)["memory"]
+            for batch in (1, 4)
+        )
+        return int(four["estimate_bytes"]) - int(one["estimate_bytes"])
+
+    assert growth("full") > growth("tiny") > 0
+
+
 def test_what_was_found_for_a_model_is_left_behind_after_any_number_of_runs(
     cli: Cli, tiny_flags: list[str]
 ) -> None:

@@ -814,12 +814,20 @@ def test_clouds_and_fog_are_laid_for_less_where_a_weather_is_named() -> None:
     assert meant(0.01, 0.01, 0.97, 0.01)[2] == pytest.approx(800 + 100 * math.log(0.97), rel=1e-3)
 
 
+def test_what_no_render_shows_is_not_taken_for_named() -> None:
+    """As snow, where only beaches and deserts are remembered."""
+    classes = {"subject": torch.zeros(3, dtype=torch.int64), "weather": torch.arange(3)}
+    chances = {"subject": torch.zeros(1), "weather": torch.full((4,), 0.25).log()}
+    found = evidence_of(chances, classes, {"subject": 100.0, "weather": 3.0}, 100.0, {})
+    assert (found - found[0]).tolist() == pytest.approx([0, -60, -60])
+
+
 def test_a_weather_that_is_named_is_worth_more_than_what_is_avoided() -> None:
     """A foggy harbour at night: fog in a winter, where there is no other, and no clear spring."""
     classes = {
-        "subject": torch.zeros(2, dtype=torch.int64),
-        "season": torch.tensor([3, 0]),
-        "weather": torch.tensor([2, 0]),
+        "subject": torch.zeros(4, dtype=torch.int64),
+        "season": torch.tensor([3, 0, 0, 0]),
+        "weather": torch.tensor([2, 0, 1, 3]),
     }
     trust = {"subject": 100.0, "season": 3.0, "weather": 3.0}
 
@@ -829,7 +837,7 @@ def test_a_weather_that_is_named_is_worth_more_than_what_is_avoided() -> None:
             "season": torch.full((4,), 0.25).log(),
             "weather": weathers.log(),
         }
-        winter, spring = evidence_of(chances, classes, trust, 100.0, {"season": {3}}).tolist()
+        winter, spring, *_ = evidence_of(chances, classes, trust, 100.0, {"season": {3}}).tolist()
         return winter - spring
 
     assert fog_in_winter_before_a_clear_spring(torch.tensor([0.05, 0.03, 0.9, 0.02])) > 300

@@ -271,6 +271,17 @@ def test_the_list_of_models_knows_what_is_cached(cached: Path) -> None:
     assert folders["sd1.5"] is None
 
 
+def test_a_shard_that_is_still_being_fetched_is_missing(tmp_path: Path) -> None:
+    shards = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+    index = {"weight_map": dict(zip("ab", shards, strict=True))}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    found = []
+    for shard in shards:
+        found.append(hub._has_weights(tmp_path))
+        (tmp_path / shard).touch()
+    assert [*found, hub._has_weights(tmp_path)] == [False, False, True]
+
+
 def test_only_safetensors_json_and_tokenizer_files_are_fetched() -> None:
     stems = ("unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model")
     weights = [f"{stem}.safetensors" for stem in stems]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from workers import Workers
 
-from syncpano.interrupts import Interrupted, heeded
+from syncpano.interrupts import Interrupted, handled
 from syncpano.models.precision import cpu_is_fast_at_bfloat16
 
 CHECKPOINT_SECONDS = 180
@@ -84,11 +83,7 @@ class Stage:
         """
         self._started = self._saved = self.clock()
         received: list[int] = []
-        before = {
-            number: signal.signal(number, lambda number, _: received.append(number))
-            for number in heeded()
-        }
-        try:
+        with handled(lambda number, _: received.append(number)):
             with self._bar() as bar:
                 task = bar.add_task(self.name, total=1.0)
                 while not self._is_over(received):
@@ -98,9 +93,6 @@ class Stage:
                     if self.clock() - self._saved > CHECKPOINT_SECONDS:
                         self.save(state)
             self.save(state)
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
         if received:
             raise Interrupted(received[0])
 

@@ -20,7 +20,7 @@ def without_effect(planned: Plan, source: ModelSource, explicit: Collection[str]
     """One sentence for each setting that somebody asked for and that changes nothing.
 
     Args:
-        explicit: names of the settings that are not defaults.
+        explicit: settings that somebody asked for, at their defaults too (`Resolved.explicit`).
     """
     config = planned.config
     found: list[str] = []
@@ -186,7 +186,7 @@ def too_strong(config: PanoramaConfig, explicit: Collection[str]) -> list[str]:
     """A sentence where the style loss would descend with the default w, the perceptual losses'.
 
     Args:
-        explicit: names of the settings that are not defaults.
+        explicit: settings that somebody asked for, at their defaults too (`Resolved.explicit`).
     """
     left_out = config.sync_weight == PanoramaConfig.sync_weight and "sync_weight" not in explicit
     if config.method != "sync" or config.loss != "style" or not left_out:

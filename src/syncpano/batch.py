@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,7 +129,7 @@ def check_places(jobs: Sequence[Job], options: Options) -> None:
             continue
         files.exists(_preview(options.save_steps, job, 0))
         if not (options.overwrite or options.resume):
-            for existing in options.save_steps.glob(f"{_escaped(job.path.stem)}-step-*.png"):
+            for existing in options.save_steps.glob(f"{escape(job.path.stem)}-step-*.png"):
                 raise files.exists_error(existing)
 
 
@@ -217,7 +218,7 @@ def _remove_previews(folder: Path, job: Job) -> None:
         SyncPanoError: one cannot be removed.
     """
     start = f"{job.path.stem}-step-"
-    for path in list(folder.glob(f"{_escaped(start)}*.png")):
+    for path in list(folder.glob(f"{escape(start)}*.png")):
         if not re.fullmatch("[0-9]{3,}", path.stem.removeprefix(start)) or files.is_folder(path):
             continue
         try:
@@ -228,7 +229,3 @@ def _remove_previews(folder: Path, job: Job) -> None:
                 hint="choose another folder for `--save-steps`",
                 exit_code=RUN_FAILED,
             ) from error
-
-
-def _escaped(stem: str) -> str:
-    return re.sub(r"([*?\[])", r"[\1]", stem)

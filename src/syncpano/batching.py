@@ -10,17 +10,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
+from syncpano.errors import OUT_OF_MEMORY, RUN_FAILED, SyncPanoError, first_line
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result", bound=tuple[Tensor, ...])
-_SIGNS = (
-    "out of memory",
-    "can't allocate memory",  # CPU
-    "not enough memory",
-    "alloc_failed",  # cuBLAS and cuDNN
-    "invalid buffer size",  # MPS
-)
 
 
 class Batcher:
@@ -110,4 +103,4 @@ def free_cache() -> None:
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether an error says so; allocators other than CUDA's raise a plain RuntimeError."""
     words = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or any(sign in words for sign in _SIGNS)
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in words for sign in OUT_OF_MEMORY)

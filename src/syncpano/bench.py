@@ -15,14 +15,13 @@ from statistics import median
 from typing import Any
 
 from syncpano.config import PanoramaConfig
-from syncpano.errors import RUN_FAILED, SyncPanoError
+from syncpano.errors import OUT_OF_MEMORY, RUN_FAILED, SyncPanoError
 from syncpano.files import short_name
 from syncpano.models.source import ModelSource
 from syncpano.plan import count_calls, plan
 
 SCHEMA = "syncpano.bench/1"
-# In the last line of what ran out of it, in lower case: `MemoryError`, and torch's own words.
-_OUT_OF_MEMORY = ("memoryerror", "out of memory", "allocate memory", "alloc_failed")
+_NO_MEMORY = ("memoryerror", *OUT_OF_MEMORY)  # in the last line of what ran out of it
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def run_case(config: PanoramaConfig) -> dict[str, Any]:
     if result is None:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         hint = "`syncpano generate` with the same settings shows the whole error"
-        if done.returncode < 0 or any(sign in last.lower() for sign in _OUT_OF_MEMORY):
+        if done.returncode < 0 or any(sign in last.lower() for sign in _NO_MEMORY):
             hint = "free some memory, or use a smaller `--width` or `--window-batch`"
         raise SyncPanoError(
             f"a benchmark process ended with code {done.returncode}: {last}",

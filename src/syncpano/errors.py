@@ -7,7 +7,14 @@ from difflib import get_close_matches
 
 BAD_INPUT = 2
 RUN_FAILED = 1
-
+# What allocators say, in lower case.
+OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",  # torch on a CPU
+    "not enough memory",
+    "alloc_failed",  # cuBLAS and cuDNN
+    "invalid buffer size",  # MPS
+)
 
 _IN_PYTHON = " (in Python `--width 512` is width=512, `--overwrite` is overwrite=True)"
 

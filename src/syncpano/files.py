@@ -199,6 +199,11 @@ def usual_mode() -> int:
     return 0o666 & ~mask
 
 
+def readable(text: str) -> str:
+    """A text with names of files in it that can be written, whatever their bytes are."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def short_name(value: str) -> str:
     """The last part of a path to something that is there; anything else, a Hub id too, as it is."""
     path = Path(value)

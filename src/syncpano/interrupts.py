@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -39,11 +39,20 @@ def raising_interrupted() -> Iterator[None]:
             hook(lost)
 
     hook, sys.unraisablehook = sys.unraisablehook, again
-    before = {number: signal.signal(number, stop) for number in heeded()}
+    try:
+        with handled(stop):
+            yield
+    finally:
+        sys.unraisablehook = hook
+
+
+@contextmanager
+def handled(by: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Give the signals that end a run to `by` inside the block. Only for the main thread."""
+    before = {number: signal.signal(number, by) for number in heeded()}
     try:
         yield
     finally:
-        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -81,14 +90,9 @@ def held_back() -> Iterator[None]:
         yield
         return
     waiting: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _: waiting.append(number))
-        for number in heeded()
-    }
     try:
-        yield
+        with handled(lambda number, _: waiting.append(number)):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         if waiting:
             signal.raise_signal(waiting[0])

@@ -18,7 +18,7 @@ from syncpano.commands.request import warn_of_variables
 from syncpano.config import Value
 from syncpano.console import Voice, print_result
 from syncpano.errors import SyncPanoError
-from syncpano.files import short_name
+from syncpano.files import readable, short_name
 from syncpano.plan import plan
 
 if TYPE_CHECKING:
@@ -152,4 +152,4 @@ def _command(
             words += [f"--{flag}", short_name(value)]
         else:
             words += [f"--{flag}", "auto" if value is None else str(value)]
-    return shlex.join(words)
+    return readable(shlex.join(words))

@@ -118,7 +118,7 @@ def estimate_bytes(planned: Plan, source: ModelSource) -> int:
     is_tiny = gradient_decoder_of(config, source) == "tiny"
     of_decoder = KEPT_OF_TINY_DECODER if is_tiny else 1
     kept = of_unet * sync * estimate.sync_window
-    kept += of_decoder * min(decode, sync) * estimate.decode_window
+    kept += of_decoder * min(config.window_batch or decode, sync) * estimate.decode_window
     activations = max(denoise * estimate.denoise_window, WORKSPACE * kept)
     picture = config.width * config.height * PIXEL_BYTES
     return LIBRARY_BYTES + estimate.weights + round(activations) + picture

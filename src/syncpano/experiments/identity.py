@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 from syncpano import files
 from syncpano.config import SYNC as SYNC_PANEL
@@ -39,7 +38,7 @@ def identity(config: PanoramaConfig, model: str, card: Card) -> str:
     if values["initial_steps"] is not None and values["initial_steps"] >= config.steps:
         values["initial_steps"] = values["initial_span"] = None
     if values["loss_weights"] is not None:
-        values["loss_weights"] = files.digest_of(Path(values["loss_weights"]))
+        values["loss_weights"] = files.digest_of(files.expanded(values["loss_weights"]))
     negative = card.negative_prompt(config.prompt, config.negative_prompt)
     values["negative_prompt"] = negative
     texts = card.texts(config.prompt, negative)

@@ -95,7 +95,7 @@ class Request:
         for name, value in self.overrides.items():
             shown = Path(str(value)).name if name == "loss_weights" and value else value
             words += ["--set", f"{name}={shown}"] if name not in flags else []
-        return shlex.join(words)
+        return files.readable(shlex.join(words))
 
     @property
     def _trunks(self) -> list[Path]:

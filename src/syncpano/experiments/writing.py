@@ -47,7 +47,9 @@ def write(
         contents |= {
             "table.md": to_markdown(report).encode(),
             "table.csv": to_csv(report).encode(),
-            "table.json": json.dumps(to_json(report), indent=2, ensure_ascii=False).encode(),
+            "table.json": files.readable(
+                json.dumps(to_json(report), indent=2, ensure_ascii=False)
+            ).encode(),
             "plot.png": plot,
         }
     for name, content in contents.items():

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from syncpano import files
+
 
 @dataclass(frozen=True)
 class Trunk:
@@ -32,7 +34,11 @@ TRUNK_OF = {
 
 
 def cached_path(net: str) -> Path:
-    """Where torch's cache keeps a network of `TRUNKS`, whether it is there or not."""
+    """Where torch's cache keeps a network of `TRUNKS`, whether it is there or not.
+
+    Raises:
+        SyncPanoError: the user has no home folder.
+    """
     caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("TORCH_HOME", Path(caches) / "torch")
-    return Path(home).expanduser() / "hub" / "checkpoints" / TRUNKS[net].file
+    return files.expanded(str(home)) / "hub" / "checkpoints" / TRUNKS[net].file

@@ -20,7 +20,7 @@ from syncpano.metrics.network_name import network_name
 from syncpano.metrics.settings import CLIP_MODEL
 from syncpano.models import hub
 from syncpano.models.layout import WORDS
-from syncpano.models.parts import quietly
+from syncpano.models.parts import load_tokenizer, quietly
 
 _UNUSABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, pickle.UnpicklingError)
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -91,4 +91,4 @@ def _load(model: str, folder: Path) -> tuple[Any, Any]:
             )
         if not any(files.is_file(folder / file) for file in WORDS):  # it would load without any
             raise SyncPanoError(f"{model} is no whole CLIP: {WORDS[0]} is missing")
-        return network, AutoTokenizer.from_pretrained(folder)
+        return network, load_tokenizer(AutoTokenizer, folder, model)

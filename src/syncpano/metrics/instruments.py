@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from syncpano import files
 from syncpano.losses.perceptual import PerceptualLoss
 from syncpano.losses.trunks import trunk_path
 from syncpano.metrics.clip import ClipScore
@@ -39,7 +39,6 @@ class Instruments:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._names: dict[str, str] = {}  # of metrics' networks: a weights' file is read for it
 
     @cached_property
     def extractor(self) -> FeatureExtractor:
@@ -80,11 +79,6 @@ class Instruments:
 
     def features_of(self, metric: str) -> str:
         """Load a metric's network and name it: numbers compare only where the name is equal."""
-        if metric not in self._names:
-            self._names[metric] = self._name_of(metric)
-        return self._names[metric]
-
-    def _name_of(self, metric: str) -> str:
         if metric in OF_SETS:
             return self.extractor.name
         if metric in ("intra-pocket", "pocket-fit"):
@@ -100,5 +94,4 @@ class Instruments:
 
     def _weights_name(self, net: str) -> str:
         path = trunk_path(net, self.settings.loss_weights)
-        with path.open("rb") as stream:
-            return f"{path.name} {hashlib.file_digest(stream, 'sha256').hexdigest()[:8]}"
+        return f"{path.name} {files.digest_of(path)[:8]}"

@@ -52,7 +52,8 @@ def evidence(
     for name, chance in chances.items():
         mine, weight = classes[name], trust[name]
         usual = mine.bincount(minlength=len(chance)) / len(mine)
-        if name in _INSISTED and (chance.exp().logit() - usual.logit()).max() > _NAMES:
+        rise = (chance.exp().logit() - usual.logit())[usual > 0]  # what none shows is not meant
+        if name in _INSISTED and rise.max() > _NAMES:
             insisted[name], weight = int(chance.argmax()), max(weight, named)
             if chance.max() > _SURE:  # then what is avoided, unasked, must not outweigh it
                 others = torch.arange(len(chance), device=chance.device) != chance.argmax()

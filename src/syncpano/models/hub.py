@@ -28,7 +28,7 @@ def cached_folder(repo: str, revision: str | None = None) -> Path | None:
 def cached_component(repo: str) -> Path | None:
     """The snapshot of a repository that is one single part (config and weights)."""
     folder = _snapshot(repo, None)
-    return folder if folder is not None and weight_files(folder)[1] else None
+    return folder if folder is not None and _has_weights(folder) else None
 
 
 def download(
@@ -54,8 +54,8 @@ def download(
 def download_component(repo: str, *, progress: bool = True) -> Path:
     """Fetch a repository that is one single part (config and safetensors)."""
 
-    def wanted(files: list[str]) -> list[str]:
-        return ["config.json", *_weights(files, "")]
+    def wanted(listed: list[str]) -> list[str]:
+        return ["config.json", *_weights(listed, "")]
 
     return _download(repo, None, wanted, progress=progress)
 
@@ -65,17 +65,16 @@ def cached_clip(repo: str) -> Path | None:
     folder = _snapshot(repo, None)
     if folder is None:
         return None
-    whole = weight_files(folder)[1] or [path for path in [folder / PICKLE] if files.is_file(path)]
-    return folder if whole else None
+    return folder if _has_weights(folder) or files.is_file(folder / PICKLE) else None
 
 
 def download_clip(repo: str) -> Path:
     """Fetch a network of transformers and its tokenizer; a pickle where there is nothing else."""
 
-    def wanted(files: list[str]) -> list[str]:
-        texts = [name for name in files if "/" not in name and name.endswith((".json", ".txt"))]
-        only_pickle = PICKLE in files and not any(name.endswith(".safetensors") for name in files)
-        return [*texts, *([PICKLE] if only_pickle else _weights(files, ""))]
+    def wanted(listed: list[str]) -> list[str]:
+        texts = [name for name in listed if "/" not in name and name.endswith((".json", ".txt"))]
+        only_pickle = PICKLE in listed and not any(name.endswith(".safetensors") for name in listed)
+        return [*texts, *([PICKLE] if only_pickle else _weights(listed, ""))]
 
     return _download(repo, None, wanted, progress=True)
 
@@ -114,35 +113,35 @@ def _fetch(repo: str, revision: str | None, names: list[str], *, progress: bool)
     return Path(folder)
 
 
-def _wanted(files: list[str]) -> list[str]:
+def _wanted(listed: list[str]) -> list[str]:
     """What a Stable Diffusion model needs of a repository's files; never a pickle."""
     chosen = ["model_index.json"]
     for part in PARTS:
         chosen += [
             name
-            for name in files
+            for name in listed
             if name.startswith(f"{part}/")
             and name.endswith((".json", ".txt"))
             and ".safetensors.index" not in name
         ]
     for part in ("unet", "vae", "text_encoder"):
-        chosen += _weights(files, f"{part}/")
+        chosen += _weights(listed, f"{part}/")
     return chosen
 
 
-def _weights(files: list[str], prefix: str) -> list[str]:
+def _weights(listed: list[str], prefix: str) -> list[str]:
     """One precision of one part's safetensors: full where there is, else fp16; shards included."""
     for suffix in ("", ".fp16"):
         for stem in WEIGHT_STEMS:
             single = f"{prefix}{stem}{suffix}.safetensors"
-            if single in files:
+            if single in listed:
                 return [single]
             index = f"{prefix}{stem}.safetensors.index{suffix}.json"
-            if index in files:
+            if index in listed:
                 start = f"{prefix}{stem}{suffix}-"
                 shards = [
                     name
-                    for name in files
+                    for name in listed
                     if name.startswith(start) and name.endswith(".safetensors")
                 ]
                 return [index, *shards]
@@ -168,12 +167,13 @@ def _is_complete(folder: Path) -> bool:
     parts = all(files.is_file(folder / part / file) for part, file in PARTS.items())
     if not parts or not files.is_file(folder / "model_index.json"):
         return False
-    for part in ("unet", "vae", "text_encoder"):
-        _, weights = weight_files(folder / part)
-        # A file that is still being downloaded has no link in the snapshot yet.
-        if not weights or not all(files.is_file(file) for file in weights):
-            return False
-    return True
+    return all(_has_weights(folder / part) for part in ("unet", "vae", "text_encoder"))
+
+
+def _has_weights(part: Path) -> bool:
+    """Whether all of them are there: a file that is still being downloaded has no link yet."""
+    _, weights = weight_files(part)
+    return bool(weights) and all(map(files.is_file, weights))
 
 
 @contextmanager

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from syncpano.errors import RUN_FAILED, SyncPanoError, first_line
+from syncpano.errors import RUN_FAILED, SyncPanoError
 from syncpano.models.attention import speed_up_attention
 from syncpano.models.card import Card, read_card
-from syncpano.models.folder import damaged_hint, read_json
-from syncpano.models.parts import load_autoencoder, load_part
+from syncpano.models.folder import read_json
+from syncpano.models.parts import load_autoencoder, load_part, load_tokenizer
 from syncpano.models.precision import resolve_device, resolve_dtype
 from syncpano.models.source import ModelSource
 from syncpano.models.stable_diffusion import LatentDiffusion, Parts
@@ -57,7 +57,7 @@ def _load_parts(
     # A text is encoded once: on a CPU nothing is gained by a short format.
     text_dtype = torch.float32 if device.type == "cpu" else dtype
     text_encoder = load_part(CLIPTextModel, folder / "text_encoder", source.id, device, text_dtype)
-    tokenizer = _load_tokenizer(CLIPTokenizer, folder / "tokenizer", source.id)
+    tokenizer = load_tokenizer(CLIPTokenizer, folder / "tokenizer", source.id)
     _require_fit(tokenizer, text_encoder, source.id)
     return Parts(
         unet=unet,
@@ -67,21 +67,6 @@ def _load_parts(
         scheduler_config=read_json(folder / "scheduler" / "scheduler_config.json"),
         card=card,
     )
-
-
-def _load_tokenizer(tokenizer_class: Any, folder: Path, model: str) -> Any:
-    try:
-        return tokenizer_class.from_pretrained(folder, local_files_only=True)
-    except Exception as error:
-        # Of merges that do not fit its words the tokenizers library says so by the bare class.
-        expected = type(error) is Exception
-        if not expected and not isinstance(error, (OSError, ValueError, TypeError, KeyError)):
-            raise
-        raise SyncPanoError(
-            f"tokenizer of {model} cannot be loaded: {first_line(error)}",
-            hint=damaged_hint(model),
-            exit_code=RUN_FAILED,
-        ) from error
 
 
 def _require_fit(tokenizer: Any, text_encoder: Any, model: str) -> None:

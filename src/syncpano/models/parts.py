@@ -92,6 +92,30 @@ def load_autoencoder(
     return part.to(memory_format=torch.channels_last)
 
 
+def load_tokenizer(tokenizer_class: Any, folder: Path, model: str) -> Any:
+    """The tokenizer in a folder.
+
+    Args:
+        tokenizer_class: of transformers.
+        model: what it belongs to, for errors.
+
+    Raises:
+        SyncPanoError: it cannot be read.
+    """
+    try:
+        return tokenizer_class.from_pretrained(folder, local_files_only=True)
+    except Exception as error:
+        # Of merges that do not fit its words the tokenizers library says so by the bare class.
+        expected = type(error) is Exception
+        if not expected and not isinstance(error, (OSError, ValueError, TypeError, KeyError)):
+            raise
+        raise SyncPanoError(
+            f"tokenizer of {model} cannot be loaded: {first_line(error)}",
+            hint=damaged_hint(model),
+            exit_code=RUN_FAILED,
+        ) from error
+
+
 def load_refiner(
     source: ModelSource, device: torch.device
 ) -> tuple[PocketRefiner, PocketAutoencoder]:

@@ -52,10 +52,5 @@ def _pictures_of(folder: Path) -> Mapping[str, tuple[Path, str]]:
                 f"{found[name][0]} and {path} have the same {what}",
                 hint="give a folder with the panoramas of one run",
             )
-        found[name] = (path, log["prompt"] if log else _readable(path.stem))
+        found[name] = (path, log["prompt"] if log else files.readable(path.stem))
     return found
-
-
-def _readable(name: str) -> str:
-    """A file's name as text that can be written, whatever its bytes are."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
