@@ -33,7 +33,7 @@ import fidelity_curve  # noqa: E402
 import fine  # noqa: E402
 from autoencoder import fit_closed_forms, image_tensor  # noqa: E402
 from data import Render, render_all  # noqa: E402
-from judges import RegressionJudge, style_of  # noqa: E402
+from judges import RegressionJudge, seen, style_of  # noqa: E402
 from refiner import balanced, suns_of  # noqa: E402
 from scenes import SUBJECTS, allowed, attributes_of, render, suns, terrain  # noqa: E402
 from scenes.attributes import (  # noqa: E402
@@ -476,7 +476,8 @@ def test_the_judge_of_styles_learns_textures_whatever_their_colours_and_numbers(
         return list(flat.astype(np.uint8))
 
     styles = ["cartoon"] * 6 + ["photo"] * 30
-    judge = RegressionJudge(style_of(Raw()), windows(True, 6) + windows(False, 30), styles)
+    look = style_of(Raw())
+    judge = RegressionJudge(look, seen(look, windows(True, 6) + windows(False, 30)), styles)
     assert judge.votes(windows(True, 5)) == ["cartoon"] * 5
     assert judge.votes(windows(False, 5)) == ["photo"] * 5
 

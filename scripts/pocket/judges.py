@@ -1,9 +1,10 @@
-"""Who names subjects and styles in evaluation: logistic regression on features of VGG-16.
+"""Who names subjects, styles and weathers in evaluation: logistic regression on VGG-16's features.
 
 # N images, c channels of a convolution, D numbers of a picture
 
 The shipped judge sees pictures at 160 pixels, where the outlines and flat tones that make a cartoon
-are faint. VGG-16 has seen photos only, the regressions renders only.
+are faint, and flakes of snow are smaller than a pixel. VGG-16 has seen photos only, the regressions
+renders only.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ Look = Callable[[Tensor], Tensor]  # 1 3 H W in [-1, 1] -> D
 _SIDE = 256  # pixels: outlines and skiers are still seen, at a quarter of the price
 _LAYERS = 3  # convolutions that tell styles: more of them tell no more
 _DECAY = 1e-3
-_STEPS = 150  # of L-BFGS
+# Of L-BFGS: until rounding, which is another with other threads, turns no vote any more.
+_STEPS, _STEEP, _CHANGE = 1000, 1e-9, 1e-12
 
 
 class Grams(Protocol):
@@ -46,22 +48,29 @@ def style_of(grams: Grams) -> Look:
     return look
 
 
+@torch.no_grad()
+def seen(look: Look, windows: Sequence[np.ndarray]) -> Tensor:
+    """N D: what a network sees in each window, uint8 H W 3."""
+    smaller = (cv2.resize(w, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) for w in windows)
+    return torch.stack([look(image_tensor(window)) for window in smaller]).double()
+
+
 class RegressionJudge:
     """Names what windows show."""
 
-    def __init__(self, look: Look, windows: Sequence[np.ndarray], labels: Sequence[str]) -> None:
-        """Learn from windows, uint8 H W 3, and what they were rendered to show."""
+    def __init__(self, look: Look, features: Tensor, labels: Sequence[str]) -> None:
+        """Learn from what is `seen` of N windows, N D, and what they were rendered to show."""
         self._look, self._names = look, sorted(set(labels))
-        features = self._features(windows)
         self._mean, self._std = features.mean(0), features.std(0) + 1e-6
-        self._line = nn.Linear(features.shape[1], len(self._names))
+        self._line = nn.Linear(features.shape[1], len(self._names), dtype=features.dtype)
         nn.init.zeros_(self._line.weight)
+        nn.init.zeros_(self._line.bias)
         self._fit(features, torch.tensor([self._names.index(label) for label in labels]))
 
     @torch.no_grad()
     def votes(self, windows: Sequence[np.ndarray]) -> list[str]:
-        """What each window is taken for."""
-        logits = self._logits(self._features(windows))
+        """What each window, uint8 H W 3, is taken for."""
+        logits = self._logits(seen(self._look, windows))
         return [self._names[int(i)] for i in logits.argmax(1)]
 
     def _logits(self, features: Tensor) -> Tensor:
@@ -69,9 +78,13 @@ class RegressionJudge:
         return logits
 
     def _fit(self, features: Tensor, labels: Tensor) -> None:
-        rarity = len(labels) / labels.bincount()  # every label counts the same
+        rarity = (len(labels) / labels.bincount()).to(features)  # every label counts the same
         optimiser = torch.optim.LBFGS(
-            self._line.parameters(), max_iter=_STEPS, line_search_fn="strong_wolfe"
+            self._line.parameters(),
+            max_iter=_STEPS,
+            tolerance_grad=_STEEP,
+            tolerance_change=_CHANGE,
+            line_search_fn="strong_wolfe",
         )
 
         def loss() -> Tensor:
@@ -82,9 +95,3 @@ class RegressionJudge:
             return value
 
         optimiser.step(loss)  # type: ignore[no-untyped-call]  # untyped in torch
-
-    @torch.no_grad()
-    def _features(self, windows: Sequence[np.ndarray]) -> Tensor:
-        """N D: what the network sees in each window."""
-        smaller = (cv2.resize(w, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA) for w in windows)
-        return torch.stack([self._look(image_tensor(window)) for window in smaller])

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from autoencoder import image_tensor
 from data import HELD_OUT, TAUGHT, Render, render_all
-from judges import RegressionJudge, style_of
+from judges import RegressionJudge, seen, style_of
 from scenes import SUBJECTS
+from torch import Tensor
 
 from syncpano.choices import AUTO
 from syncpano.config import PanoramaConfig
@@ -25,9 +26,11 @@ from syncpano.models.source import resolve_source
 from syncpano.pipeline import Studio
 
 SIDE = 512
+# Of held-out renders these are told better by textures than by the shipped judge; of hours it tells
+# as many, of seasons more.
+BY_TEXTURE = ("style", "weather")
 _SUBJECT_SEEDS = 20  # renders a subject that the judge of subjects learns from
-_STYLE_SEEDS = 60  # the same for the judge of styles
-_PHOTO_SEEDS = 15  # of them those whose photos it looks at, which are seven of ten renders
+_TEXTURE_SEEDS = 60  # the same for the judges of textures
 
 
 @dataclass
@@ -76,24 +79,23 @@ class Bench:
     def subject_judge(self) -> RegressionJudge:
         """Who names subjects, taught on renders that no training and no refiner saw."""
         renders = list(render_all(self.renders, list(SUBJECTS), _SUBJECT_SEEDS, 1024, first=TAUGHT))
-        return RegressionJudge(
-            lambda image: self.vgg(image)[0],
-            [render.load()[:, :SIDE] for render in renders],
-            [render.attributes.subject for render in renders],
-        )
+
+        def look(image: Tensor) -> Tensor:
+            return self.vgg(image)[0]
+
+        features = seen(look, [render.load()[:, :SIDE] for render in renders])
+        return RegressionJudge(look, features, [render.attributes.subject for render in renders])
 
     @cached_property
-    def style_judge(self) -> RegressionJudge:
-        """Who names styles, taught on such renders too."""
-        renders = render_all(self.renders, list(SUBJECTS), _STYLE_SEEDS, 1024, first=TAUGHT)
-        taught = [
-            (render.load()[:, :SIDE], render.attributes.style)
-            for index, render in enumerate(renders)
-            if render.attributes.style != "photo" or index < _PHOTO_SEEDS * len(SUBJECTS)
-        ]
-        windows, styles = zip(*taught, strict=True)
-        vgg = StyleLoss(device=torch.device("cpu"), weights=self.weights)
-        return RegressionJudge(style_of(vgg), windows, styles)
+    def texture_judges(self) -> dict[str, RegressionJudge]:
+        """Attribute -> who names its classes by textures, taught on such renders too."""
+        taught = list(render_all(self.renders, list(SUBJECTS), _TEXTURE_SEEDS, 1024, first=TAUGHT))
+        look = style_of(StyleLoss(device=torch.device("cpu"), weights=self.weights))
+        features = seen(look, [render.load()[:, :SIDE] for render in taught])
+        return {
+            name: RegressionJudge(look, features, [getattr(r.attributes, name) for r in taught])
+            for name in BY_TEXTURE
+        }
 
     def paint(self, prompt: str, **settings: Any) -> np.ndarray:
         """A panorama, uint8 H W 3."""
@@ -111,8 +113,8 @@ class Bench:
         """What each window is taken for, by the best judge that there is for this head."""
         if head == "subject":
             return self.subject_judge.votes(images)
-        if head == "style":
-            return self.style_judge.votes(images)
+        if head in BY_TEXTURE:
+            return self.texture_judges[head].votes(images)
         return self.shipped_votes(images, head)
 
     @torch.no_grad()
