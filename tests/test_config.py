@@ -298,10 +298,10 @@ def test_a_revision_of_a_run_goes_with_its_model(
 ) -> None:
     values = {name: item.default for name, item in settings().items()}
     values |= {"prompt": "A lake", "model": "sd2", "revision": "fp16"}
-    log = runlog.begin(values, {"model": "flag", "revision": origin})
+    runlog.write(Path("a.json"), runlog.begin(values, {"model": "flag", "revision": origin}))
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert resolve_settings({}, [], Path("a.json"), log).values["revision"] == revision
+    assert resolve_settings({}, [], Path("a.json")).values["revision"] == revision
 
 
 def test_the_strongest_of_the_layers_says_which_model_a_run_starts_with(
@@ -309,10 +309,10 @@ def test_the_strongest_of_the_layers_says_which_model_a_run_starts_with(
 ) -> None:
     values = {name: item.default for name, item in settings().items()}
     values |= {"prompt": "A lake", "model": "sd2", "revision": "fp16"}
-    log = runlog.begin(values, dict.fromkeys(values, "flag"))
+    runlog.write(Path("a.json"), runlog.begin(values, dict.fromkeys(values, "flag")))
     Path("mine.yaml").write_text("model: sd1.5\n")
     monkeypatch.setenv("SYNCPANO_MODEL", "sd2")
-    found = resolve_settings({}, ["mine.yaml"], Path("a.json"), log).values
+    found = resolve_settings({}, ["mine.yaml"], Path("a.json")).values
     assert (found["model"], found["revision"]) == ("sd2", "fp16")
 
 

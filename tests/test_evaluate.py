@@ -410,14 +410,14 @@ def test_a_cache_that_cannot_be_written_is_refused(cli: Cli, pictures: Path) -> 
 def test_without_a_home_folder_measurements_are_kept_elsewhere_or_not_at_all(
     cli: Cli, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def homeless() -> Path:
+    def homeless(path: Path) -> Path:
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(Path, "expanduser", homeless)
     outcome = cli("evaluate", pictures, "--metrics", "colour")
     assert outcome.code == 2
-    assert "there is no home folder" in outcome.err
+    assert "there is no such home folder" in outcome.err
     assert "`--no-cache`" in outcome.err
     assert cli("evaluate", pictures, "--metrics", "colour", "--no-cache").code == 0
 

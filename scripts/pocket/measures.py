@@ -137,7 +137,7 @@ def _unasked_in(bench: Bench, shown: Sequence[tuple[np.ndarray, bool]]) -> dict[
     return {
         "snow": mean(weather == "snow" or season == "winter" for weather, season in snowy),
         "night": mean(time == "night" for time in times),
-        "fog": mean(w == "fog" for w, unasked in zip(weathers, clear, strict=True) if unasked),
+        "fog": mean(w == "fog" for w, is_clear in zip(weathers, clear, strict=True) if is_clear),
     }
 
 

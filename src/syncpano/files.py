@@ -98,18 +98,16 @@ def exists(path: Path) -> bool:
     return True
 
 
-def expanded(path: str) -> Path:
+def expanded(path: str, hint: str = "write the whole path") -> Path:
     """A path as it was given, `~` for the home folder.
 
     Raises:
-        SyncPanoError: it is in the home folder of nobody.
+        SyncPanoError: it is in the home folder of nobody, or of a user who has none.
     """
     try:
         return Path(path).expanduser()
-    except RuntimeError as error:  # `~name` of nobody
-        raise SyncPanoError(
-            f"{path[:80]}: there is no such home folder", hint="write the whole path"
-        ) from error
+    except RuntimeError as error:  # `~name` of nobody, or a bare number of a user in a container
+        raise SyncPanoError(f"{path[:80]}: there is no such home folder", hint=hint) from error
 
 
 def is_file(path: Path) -> bool:

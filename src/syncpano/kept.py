@@ -20,8 +20,10 @@ def place(config: PanoramaConfig, path: Path, other: Path | None) -> Path:
     Args:
         other: its name in such a list.
     """
+    if other is None:
+        return path
     there = _prompt_of(path)
-    if other is None or there == config.prompt:
+    if there == config.prompt:
         return path
     if _prompt_of(other) == config.prompt:
         return other

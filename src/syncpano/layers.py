@@ -38,11 +38,13 @@ class Resolved:
 
     Attributes:
         written: name -> how and where it stands, of those that stand in a file or a variable.
+        earlier: the log of the run that the settings start from.
     """
 
     values: Mapping[str, Value]
     origins: Mapping[str, str]
     written: Mapping[str, str] = field(default_factory=dict)
+    earlier: runlog.Log | None = None
 
     def config(self, **overrides: Value) -> PanoramaConfig:
         """The config under these settings; `overrides` are per-picture values (prompt, seed)."""
@@ -155,7 +157,7 @@ def log_layer(
     """The config in a run log.
 
     Args:
-        path: where the log was read, once: it may be a pipe.
+        path: where the log was read.
         given: what stronger layers give. The revision, also one that somebody had asked for, and
             what the earlier run found for its own model (stride, loss, ...) are left out where they
             name another model, not where they name the same again; what it found for the stride,

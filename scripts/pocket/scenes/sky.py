@@ -108,7 +108,7 @@ def paint_disc(rng: Generator, canvas: Array, light: Light, attrs: Attributes) -
     suns.mark(light.sun_x, 2.5 * r)
     n = int(r * 2 + 6)
     yy, xx = np.mgrid[0:n, 0:n].astype(np.float32) - n / 2
-    mask = np.clip((r - np.hypot(xx, yy)) / 1.6 + 0.5, 0, 1) * (0.92 if attrs.weather == "clear" else 0.6)
+    mask = np.clip((r - np.hypot(xx, yy)) / 1.6 + 0.5, 0, 1) * 0.92
     color: Array = np.broadcast_to(mix(light.glow, np.ones(3), 0.5), (n, n, 3)).astype(np.float32)
     if light.night:
         color = color * (1.0 - 0.22 * noise.smoothstep(noise.fbm(rng, n, n, 18.0), 0.5, 0.75))[..., None]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import typer
 
-from syncpano import runlog
 from syncpano.commands.options import show_help
 from syncpano.commands.request import resolve_settings, warn_of_variables
 from syncpano.config import settings
@@ -32,8 +31,7 @@ def show(
 ) -> None:
     """Print every setting, where it comes from and its variable; the output is valid YAML."""
     warn_of_variables(Voice())
-    earlier = runlog.read(from_log) if from_log else None
-    resolved = resolve_settings({}, [] if name is None else [name], from_log, earlier)
+    resolved = resolve_settings({}, [] if name is None else [name], from_log)
     if as_json:
         found = {"config": dict(resolved.values), "source": dict(resolved.origins)}
         print_result(json.dumps(found))

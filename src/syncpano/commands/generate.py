@@ -108,8 +108,7 @@ def generate(
     if numbers:
         flags["seed"] = str(numbers[0])
     check_names(configs)
-    earlier = runlog.read(from_log) if from_log else None
-    resolved = resolve_settings(flags, configs, from_log, earlier)
+    resolved = resolve_settings(flags, configs, from_log)
     options = batch.Options(overwrite=overwrite, resume=resume, save_steps=save_steps)
     pictures = name_configs(resolved, texts, numbers)
     request = Request(resolved, place_jobs(pictures, output, output_dir), options)
@@ -124,7 +123,7 @@ def generate(
         print_dry_run(jobs, resolved, as_json=as_json)
         return
     with voice.logging():
-        _paint(request, source, voice, earlier, as_json=as_json)
+        _paint(request, source, voice, resolved.earlier, as_json=as_json)
 
 
 def _check(request: Request, voice: Voice, *, dry_run: bool) -> ModelSource:

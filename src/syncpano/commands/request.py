@@ -46,19 +46,16 @@ def resolve_settings(
     flags: Mapping[str, Any],
     configs: Sequence[str],
     from_log: Path | None,
-    earlier: runlog.Log | None,
 ) -> layers.Resolved:
-    """Flags over SYNCPANO_* over --config (the last over the first) over --from over defaults.
-
-    Args:
-        earlier: the log that was read from `from_log`.
-    """
+    """Flags over SYNCPANO_* over --config (the last over the first) over --from over defaults."""
     found = [layers.flag_layer(given_flags(flags)), layers.environment_layer(os.environ)]
     found += map(layers.config_layer, reversed(configs))
-    if from_log is not None and earlier is not None:
-        given = {name: value for layer in reversed(found) for name, value in layer.values.items()}
-        found.append(layers.log_layer(earlier, from_log, given))
-    return layers.resolve(found)
+    if from_log is None:
+        return layers.resolve(found)
+    earlier = runlog.read(from_log)  # once: it may be a pipe
+    given = {name: value for layer in reversed(found) for name, value in layer.values.items()}
+    found.append(layers.log_layer(earlier, from_log, given))
+    return replace(layers.resolve(found), earlier=earlier)
 
 
 def warn_of_variables(voice: Voice) -> None:

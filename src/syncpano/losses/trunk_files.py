@@ -41,4 +41,5 @@ def cached_path(net: str) -> Path:
     """
     caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("TORCH_HOME", Path(caches) / "torch")
-    return files.expanded(str(home)) / "hub" / "checkpoints" / TRUNKS[net].file
+    cache = files.expanded(str(home), "set `TORCH_HOME` to a folder for what torch downloads")
+    return cache / "hub" / "checkpoints" / TRUNKS[net].file

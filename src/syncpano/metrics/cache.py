@@ -25,13 +25,7 @@ def default_folder() -> Path:
     Raises:
         SyncPanoError: the user has no home folder.
     """
-    given = os.environ.get("XDG_CACHE_HOME")
-    try:
-        cache = Path(given) if given else Path.home() / ".cache"
-    except RuntimeError as error:  # a bare number of a user, as in containers
-        raise SyncPanoError(
-            "there is no home folder to keep measurements in", hint=OTHER_CACHE
-        ) from error
+    cache = files.expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache", OTHER_CACHE)
     return cache / "syncpano" / "measurements"
 
 
