@@ -9,6 +9,7 @@ import io
 import signal
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -313,24 +314,37 @@ def test_a_larger_budget_holds_the_text_encoder_that_a_unet_knows(tmp_path: Path
     assert (tmp_path / "text_encoder" / "model.safetensors").read_bytes() != own
 
 
-def test_what_the_refiner_remembers_is_balanced() -> None:
-    """Of renders mostly of photos: every time of day about as often, and every style."""
+def test_what_the_refiner_remembers_is_what_prompts_mean() -> None:
+    """Most of it photos in clear air that are not in winter, of every hour; of all else some."""
     rng = np.random.default_rng(0)
-    drawn = {seed: sample_attributes(rng, "castle") for seed in range(160)}
-    chosen = balanced(drawn, 22)
-    assert len(dict(chosen)) == 22
+    drawn = {seed: sample_attributes(rng, "castle") for seed in range(400)}
+    chosen = balanced(drawn, 36)
+    assert len(dict(chosen)) == 36
     assert all(drawn[seed] == attributes for seed, attributes in chosen)
-    times, styles, weathers = (
-        [sum(getattr(a, name) == value for _, a in chosen) for value in CLASSES[name]]
-        for name in ("time", "style", "weather")
-    )
-    assert max(times) - min(times) <= 3
-    assert styles[0] == max(styles) >= 10
-    assert min(styles) >= 2
-    assert weathers[0] == max(weathers)
-    assert min(weathers) >= 2
+    for name in ("time", "style", "season"):
+        counts = Counter(getattr(a, name) for _, a in chosen)
+        assert min(counts[value] for value in CLASSES[name]) >= 3
+    weathers = Counter(a.weather for _, a in chosen)
+    assert min(weathers[value] for value in CLASSES["weather"]) >= 2
+    plain = [
+        a.time
+        for _, a in chosen
+        if (a.style, a.weather) == ("photo", "clear") and a.season != "winter"
+    ]
+    assert len(plain) >= 12
+    assert min(Counter(plain)[time] for time in CLASSES["time"]) >= 2
+    assert all(a.season == "winter" for _, a in chosen if a.weather == "snow")
     few = dict(list(drawn.items())[:5])
     assert balanced(few, 22) == balanced(few, 5)
+
+
+def test_where_it_is_always_winter_the_weathers_count() -> None:
+    rng = np.random.default_rng(0)
+    village = Allowed(season=("winter",))
+    drawn = {seed: sample_attributes(rng, "winter_village", village) for seed in range(400)}
+    weathers = Counter(a.weather for _, a in balanced(drawn, 36))
+    assert weathers.most_common(1)[0][0] == "clear"
+    assert min(weathers[value] for value in CLASSES["weather"]) >= 3
 
 
 def test_where_suns_are_painted_is_noted() -> None:

@@ -27,13 +27,16 @@ from transformers import CLIPTextConfig
 from syncpano import files
 from syncpano.interrupts import heeded
 from syncpano.models.albums import as_file
+from syncpano.models.near_words import UNASKED
 from syncpano.models.pocket_autoencoder import PocketAutoencoder
 from syncpano.models.pocket_refiner import THUMBNAIL, PocketRefiner
 
-# Most prompts name no style: of six photos as many are remembered as of one picture in another;
-# and no weather, which samples then show as often as renders do.
-_PHOTO_COUNTS = 1 / 6
-_WEATHER_COUNTS = {"clear": 0.6, "cloudy": 0.9, "fog": 1.1, "snow": 1.4}
+# Shares of what is remembered, as often as prompts mean it. Most name nothing but a subject, and by
+# the defaults that is a photo in clear air, not at night, and not in winter.
+_STYLES = {"photo": 6.0, "cartoon": 1.0, "anime": 1.0, "silhouette": 1.0}
+_TIMES = {"dawn": 1.2, "noon": 2.0, "sunset": 1.2, "twilight": 1.0, "night": 1.2}
+_SKIES = {"clear": 6.0, "cloudy": 1.0, "fog": 1.0, "snow": 1.0, "winter": 1.0, "late snow": 0.1}
+_IN_WINTER = UNASKED["snow, winter"][1]  # subjects for which winter is a season like others
 
 
 def build_refiner(
@@ -90,24 +93,46 @@ def _choice(subject: str, recipe: Mapping[str, Any]) -> list[tuple[int, Attribut
 
 
 def balanced(drawn: Mapping[int, Attributes], count: int) -> list[tuple[int, Attributes]]:
-    """Choose seeds one by one, each the one whose attributes are the rarest so far."""
+    """Choose seeds one by one, each the one whose traits are furthest behind their shares.
+
+    So the sum of (renders)^2 / share over all traits grows least (Sainte-Lague).
+    """
     left, chosen, seen = dict(drawn), [], Counter[object]()
     for _ in range(min(count, len(left))):
         best = min(left, key=lambda seed: _crowding(left[seed], seen))
-        seen.update(_traits(left[best]))
+        seen.update(_shares(left[best]).keys())
         chosen.append((best, left.pop(best)))
     return chosen
 
 
-def _traits(a: Attributes) -> list[object]:
-    return [(a.style, a.time), ("style", a.style), ("weather", a.weather), ("season", a.season)]
-
-
 def _crowding(attributes: Attributes, seen: Counter[object]) -> float:
-    light, style, weather, season = (seen[trait] for trait in _traits(attributes))
-    scale = _PHOTO_COUNTS if attributes.style == "photo" else 1.0
-    shown = weather * _WEATHER_COUNTS[attributes.weather]
-    return scale * (3 * light + style) + 0.5 * shown + 0.3 * season
+    return sum((2 * seen[trait] + 1) / share for trait, share in _shares(attributes).items())
+
+
+def _shares(a: Attributes) -> dict[object, float]:
+    """The traits of a render, and the share that each should have."""
+    style, time, sky = _share(a.style, _STYLES), _share(a.time, _TIMES), _share(_sky(a), _SKIES)
+    is_photo = a.style == "photo"
+    of_kind = _share("photo", _STYLES) if is_photo else 1 - _share("photo", _STYLES)
+    return {
+        a.style: style,
+        (a.style, a.time): style * time,
+        (is_photo, _sky(a)): of_kind * sky,
+        (is_photo, _sky(a), a.time): of_kind * sky * time,
+        (_sky(a), a.time): sky * time,
+        a.season: 2.0,  # a tie is broken by it
+    }
+
+
+def _share(name: str, weights: Mapping[str, float]) -> float:
+    return weights[name] / sum(weights.values())
+
+
+def _sky(a: Attributes) -> str:
+    """The weather, or the winter, where that is what a picture of the subject is noticed for."""
+    if a.season == "winter" and a.weather in ("clear", "cloudy"):
+        return a.weather if a.subject.replace("_", " ") in _IN_WINTER else "winter"
+    return "late snow" if a.weather == "snow" and a.season != "winter" else a.weather
 
 
 def suns_of(spans: Sequence[Sequence[float]], columns: int, cell: int) -> Tensor:

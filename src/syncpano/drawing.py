@@ -43,7 +43,10 @@ def draw(latent: Tensor, planned: Plan, model: LatentDiffusion) -> Tensor:
         )
     config = planned.config
     refine = partial(
-        model.refiner.draw, prompt=config.prompt, negative_prompt=config.negative_prompt
+        model.refiner.draw,
+        prompt=config.prompt,
+        negative_prompt=config.negative_prompt,
+        generator=torch.Generator().manual_seed(config.seed),  # one for all windows on their own
     )
     return _drawn(latent, planned, refine, model.vae_factor)
 

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 _DOUBT = 8.0  # nats: no reader is surer than this
-# Palettes hardly tell them, and a prompt that says so means them.
-_INSISTED = ("season", "weather")
+# Palettes hardly tell them, and a prompt that says so means them; of hours colours are sampled too.
+_INSISTED = {"season": 1.0, "weather": 1.0, "time": 0.5}
+_NOON = 1  # number of the hour that has a palette of its own: any day's
 _NAMES = 2.3  # nats: ten times the odds that a class has among all renders
 # Nats more that another class costs than the likeliest one, where that is sure: of a subject, more
 # than all that a prompt may insist on, and of a style, which is a photo's where none is named,
@@ -44,7 +45,8 @@ def evidence(
         chances: attribute -> log p(class | prompt).
         classes: attribute -> R, the renders' own.
         trust: attribute -> weight of its log probability.
-        named: that weight, at least, for a season or a weather that the prompt names.
+        named: that weight, at least, for a season or a weather that the prompt names, and half of
+            it for an hour.
         avoided: attribute -> numbers of classes that are laid only for want of others.
     """
     meant = torch.zeros_like(classes["subject"], dtype=torch.float32)
@@ -53,17 +55,18 @@ def evidence(
         mine, weight = classes[name], trust[name]
         usual = mine.bincount(minlength=len(chance)) / len(mine)
         rise = (chance.exp().logit() - usual.logit())[usual > 0]  # what none shows is not meant
-        if name in _INSISTED and rise.max() > _NAMES:
-            insisted[name], weight = int(chance.argmax()), max(weight, named)
+        likeliest = int(chance.argmax())
+        if name in _INSISTED and rise.max() > _NAMES and (name, likeliest) != ("time", _NOON):
+            insisted[name], weight = likeliest, max(weight, named * _INSISTED[name])
             if chance.max() > _SURE:  # then what is avoided, unasked, must not outweigh it
-                others = torch.arange(len(chance), device=chance.device) != chance.argmax()
+                others = torch.arange(len(chance), device=chance.device) != likeliest
                 chance = chance.masked_fill(others, -_DOUBT)
         meant += weight * chance.clamp(min=-_DOUBT)[mine]
         if chance.max() > _SURE:
             other = _OTHER.get(name, 0.0)
-            if name == "style" and int(chance.argmax()) != _PHOTO:
+            if name == "style" and likeliest != _PHOTO:
                 other += _NAMED_STYLE
-            meant -= other * (mine != chance.argmax())
+            meant -= other * (mine != likeliest)
     if insisted.get("season", _WINTER) != _WINTER and "weather" not in insisted:
         meant -= named * _DOUBT * (classes["weather"] == _SNOW)
     if "weather" not in insisted:

@@ -34,6 +34,7 @@ from syncpano.models.stretches import Repetition, Ways, stretches_of, varied_pat
 THUMBNAIL = 8  # pixels of a render in one of its thumbnail, along either side
 _IMPOSSIBLE = 100.0  # nats below the best render of a place
 _FEW = 12  # renders: the time that a path takes goes with their number's square
+_STRANGE = 350.0  # nats that another palette costs at most
 _SECOND_SUN = 1000.0  # nats that a column with another sun or moon costs
 _COLOUR_STRETCH = (1.0, 4.0)  # cells down and across: sampled colours count at this scale
 _BAND_FADE = 2  # cells
@@ -49,7 +50,8 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         text_width: width of the text encoder's states.
         heads: attribute -> number of its classes, which captions are read for.
         trust: attribute -> weight of log p(class | prompt) in the choice of renders.
-        named: that weight, at least, for a season or a weather that the prompt names.
+        named: that weight, at least, for a season or a weather that the prompt names, and half of
+            it for an hour.
         change: attribute -> nats that it costs to go on in a render of another class.
         candidates: renders whose palettes are looked at, those that the prompt means most.
         palette_trust: weight of the squared distance of mean colours, in the choice of renders.
@@ -59,6 +61,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         again: nats that every further use of a place of a render costs.
         key_channels: latent channels, from the coarsest on, in which distances are measured.
         screen: weight of the sampled panorama's colours against the renders' own differences.
+        variety: nats, the temperature at which every seed chooses between renders that fit.
     """
 
     config_name = "config.json"
@@ -84,6 +87,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         key_channels: int = 12,
         screen: float = 0.1,
         named: float = 100.0,
+        variety: float = 30.0,
     ) -> None:
         super().__init__()
         self.pictures = Album(renders, picture_bytes)
@@ -124,6 +128,7 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         avoided: Mapping[str, Collection[int]] = MappingProxyType({}),
         backlit: bool = False,
         loop: bool = False,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw what was sampled: 1 3 p*H p*W in [-1, 1].
 
@@ -135,10 +140,14 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             avoided: attribute -> numbers of classes that are laid only for want of others.
             backlit: what is dark in a render stays so, as in silhouettes, whatever was sampled.
             loop: columns wrap.
+            generator: on the CPU; of renders that fit alike it chooses others every time. Without
+                one it is always those that fit best.
         """
         config: Any = self.config
         height, width = latent.shape[-2:]
         meant = self._evidence(text, avoided, subject)
+        if generator is not None:
+            meant = meant + config.variety * gumbel(len(meant), generator).to(meant)
         sampled = vae.cell_colours(latent, loop=loop)
         # What is remembered is one window high: a taller panorama is drawn in bands.
         tops = band_tops(height, config.height)
@@ -230,7 +239,9 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
         side = vae.config.factor // THUMBNAIL
         colours = F.avg_pool2d(thumbnails, side)
         distances = palette_distances(sampled, colours, config.palette_width, loop)
-        prices = config.palette_trust * distances - meant[chosen]  # W R
+        # A palette that is far from all renders' is no reason to lay what the prompt does not mean.
+        strange = _STRANGE * (1 - (-config.palette_trust / _STRANGE * distances).exp())
+        prices = strange - meant[chosen]  # W R
         worse = (prices - prices.amin(1, keepdim=True)).amin(0)  # than the best, where it is best
         few = worse.topk(min(_FEW, len(worse)), largest=False)
         fit = few.indices[few.values < _IMPOSSIBLE].sort().values
@@ -249,3 +260,9 @@ class PocketRefiner(ModelMixin, ConfigMixin):  # type: ignore[misc]
             torch.cat([suns, suns.flip(1)]).flatten(),
             self.classes[chosen].repeat(2, 1),
         )
+
+
+def gumbel(count: int, generator: torch.Generator) -> Tensor:
+    """Standard Gumbel noise: the largest of x + gumbel is one drawn from softmax(x)."""
+    even = torch.rand(count, generator=generator, dtype=torch.float64)
+    return -(-even.clamp(min=torch.finfo(even.dtype).tiny).log()).log()

@@ -43,9 +43,19 @@ class Refiner:
 
     @torch.no_grad()
     def draw(
-        self, latent: Tensor, prompt: str, negative_prompt: str = "", *, loop: bool = False
+        self,
+        latent: Tensor,
+        prompt: str,
+        negative_prompt: str = "",
+        *,
+        loop: bool = False,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
-        """1 C H W -> 1 3 f*H f*W in [-1, 1]: a sampled z_0 with details."""
+        """1 C H W -> 1 3 f*H f*W in [-1, 1]: a sampled z_0 with details.
+
+        Args:
+            generator: by which seeds differ in what they show, beside what was sampled.
+        """
         text, negative = self._card.texts(prompt, negative_prompt)
         subject = self._subject_named(text)
         return self.network.refine(
@@ -56,6 +66,7 @@ class Refiner:
             avoided=self._card.vocabulary.avoided(text, negative),
             backlit=self._is_silhouette(text, subject),
             loop=loop,
+            generator=generator,
         )
 
     def subject_of(self, prompt: str) -> tuple[str, float]:
